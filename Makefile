@@ -1,0 +1,54 @@
+# Everything here sets itself up: it needs python3 (3.11 or newer, with pip and venv), make and git.
+# Another Python: make PYTHON=python3.12 test.  Arguments for zchat or pytest: make run ARGS="--port 6000".
+
+PYTHON ?= python3
+ARGS ?=
+
+# A venv does not survive a move of its folder or the loss of its Python: forget that it was ready.
+ifneq ($(shell test -x .venv/bin/python && cat .venv/ready 2>/dev/null),$(shell pwd -P))
+$(shell rm -f .venv/ready)
+endif
+
+.PHONY: help
+help:  ## this list (default)
+	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+
+.PHONY: demo
+demo: .venv/ready  ## a broker and three users have a short conversation
+	@.venv/bin/zchat demo $(ARGS)
+
+.PHONY: run
+run: .venv/ready  ## start a broker
+	@.venv/bin/zchat broker $(ARGS)
+
+.PHONY: test
+test: check  ## check, then all tests
+	@.venv/bin/pytest $(ARGS)
+
+.PHONY: check
+check: .venv/ready  ## formatter, linter, strict type checker
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+
+.PHONY: format
+format: .venv/ready  ## format the code, fix what the linter can fix
+	@.venv/bin/ruff check --fix-only --quiet .
+	@.venv/bin/ruff format .
+
+.PHONY: clean
+clean:  ## remove everything that make, the tests and the tools made
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist zeromq_chat.egg-info
+	@find broker client common tests -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp is written last and taken away first, so a venv without it is half-built and starts from nothing.
+.venv/ready: pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "zchat: $(PYTHON) is not Python 3.11 or newer. Name one: make PYTHON=python3.11" >&2; exit 1; }
+	@echo "Setting up .venv (takes a minute, once)"
+	@test -f $@ || "$(PYTHON)" -m venv --clear .venv
+	@rm -f $@
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@mkdir -p .venv/typed/zchat
+	@for folder in broker client common; do ln -sfn "../../../$$folder" .venv/typed/zchat/$$folder; done
+	@pwd -P > $@

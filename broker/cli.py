@@ -1,0 +1,71 @@
+"""``zchat broker``: options to a running broker.
+
+Owns options, signals and the ready line. Main thread.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..common.cli import EPILOG
+
+
+@click.command(
+    "broker", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option("--bind", metavar="HOST", envvar="ZCHAT_BIND", default="127.0.0.1", help="Where to listen (127.0.0.1).")
+@click.option(
+    "--advertise", metavar="HOST", envvar="ZCHAT_ADVERTISE", help="The host in the link; default: the bound one."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_534),
+    envvar="ZCHAT_PORT",
+    default=5555,
+    help="ROUTER's port, PUB takes the next one (5555). 0: a free pair.",
+)
+@click.option(
+    "--data", type=click.Path(file_okay=False, path_type=Path), envvar="ZCHAT_DATA", help="The broker's folder."
+)
+@click.option("--name", envvar="ZCHAT_NAME", help="The broker's name, for people; default: this host's.")
+@click.option(
+    "--log", metavar="FILE|syslog|-", envvar="ZCHAT_LOG", default="-", help="Where to log (-: standard error)."
+)
+@click.option("--log-messages", is_flag=True, envvar="ZCHAT_LOG_MESSAGES", help="Log what is said, too.")
+def broker(
+    bind: str,
+    advertise: str | None,
+    port: int,
+    data: Path | None,
+    name: str | None,
+    log: str,
+    log_messages: bool,
+) -> None:
+    """Run the broker.
+
+    When it can be joined it prints one line with its link. Ctrl-C or SIGTERM stops it.
+    """
+    import signal
+
+    from ..common import paths
+    from .logs import open_log
+    from .server import Broker, Settings, default_name
+
+    open_log(log, messages=log_messages)
+    settings = Settings(
+        data=data or paths.data() / "broker",
+        bind=bind,
+        port=port,
+        advertise=advertise,
+        name=name or default_name(),
+    )
+    server = Broker(settings)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: server.stop())
+    try:
+        click.echo(f"zchat broker is ready: {server.link}")
+        server.run()
+    finally:
+        server.close()

@@ -1,0 +1,149 @@
+"""`History`: the only door to storage, as the broker's core and server see it.
+
+Owns the words (append, put, read, locate) and their outcomes. Does not know any database (`broker.sqlite`).
+Pure; any thread. An adapter is used by one thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..common.errors import ZchatError
+from ..common.messages import Entry
+
+
+class NotStored(ZchatError):
+    """The history could not be written; nothing of the batch is stored."""
+
+
+class BadHistory(ZchatError):
+    """The history cannot be opened."""
+
+
+# --- what can be stored ---------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Put one entry at the end of a room, once for each (room, author, id)."""
+
+    room: str
+    author: str
+    id: str
+    nick: str
+    text: str
+    time: int
+    kind: str = "message"
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Set one value of the small state, if its revision is still `expect` (0: absent, None: whatever it is)."""
+
+    table: str
+    name: str
+    value: bytes
+    expect: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The entry stands in the room; `duplicate` when it already stood there."""
+
+    seq: int
+    prev: int
+    time: int
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """The author has used this id in this room for another text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The value is set."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The value was not set: this is what stands there."""
+
+    value: bytes
+    revision: int
+
+
+# --- what can be asked ----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Entries after a sequence in ascending order, or with `before` the last ones before it (ascending too)."""
+
+    room: str
+    after: int | None = None
+    before: int | None = None
+    limit: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a `Read` found; `more` tells that the page was cut."""
+
+    entries: list[Entry]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """The sequence after which the last N entries, those since a time, or those after an id begin."""
+
+    room: str
+    last: int | None = None
+    since: int | None = None
+    since_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The answer to `Locate`; None when the id is not in the room."""
+
+    after: int | None
+
+
+Change = Append | Put
+Question = Read | Locate
+Outcome = Appended | Reused | Done | Conflict | Found | Located | NotStored
+
+
+class History(Protocol):
+    """Durable storage of rooms and of a small state."""
+
+    id: str
+    """A random word, renewed by a restore: cursors name it."""
+
+    def commit(self, batch: Sequence[Change]) -> list[Outcome]:
+        """Make all changes in one transaction, durable on return; raises `NotStored`."""
+        ...
+
+    def answer(self, question: Question) -> Outcome:
+        """Read; sees everything committed."""
+        ...
+
+    def heads(self) -> Mapping[str, int]:
+        """The last sequence of every room that has entries."""
+        ...
+
+    def topics(self) -> Mapping[str, str]:
+        """The text of the last topic entry of every room that has one."""
+        ...
+
+    def table(self, table: str) -> Mapping[str, tuple[bytes, int]]:
+        """One table of the small state: name → (value, revision)."""
+        ...
+
+    def close(self) -> None:
+        """Give up the storage."""
+        ...

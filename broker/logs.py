@@ -1,0 +1,75 @@
+"""Where the broker's log goes: standard error, a file, or syslog.
+
+Owns the handlers and the form of a line. Remote words pass `text.clean` here, once, so that no log can be forged or
+do anything to a terminal. Used by the main thread at start; logging itself may come from any thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sys
+from pathlib import Path
+
+from ..common.errors import InputError
+from ..common.text import clean
+
+SYSLOG_PLACES = ("/dev/log", "/var/run/syslog")
+MESSAGES = "zchat.messages"
+"""The logger of what is said."""
+
+
+class CleanFormatter(logging.Formatter):
+    """One line a record, whatever is in it; a traceback of ours follows on lines of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The record's line."""
+        record.message = clean(record.message)
+        return super().formatMessage(record)
+
+
+def open_log(where: str, *, messages: bool, syslog_places: tuple[str, ...] = SYSLOG_PLACES) -> logging.Handler:
+    """Send the log to ``-`` (standard error), ``syslog`` or a file; raises `InputError` when that cannot be had."""
+    handler = _handler(where, syslog_places)
+    root = logging.getLogger("zchat")
+    for old in list(root.handlers):
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    root.propagate = False
+    logging.getLogger(MESSAGES).setLevel(logging.INFO if messages else logging.WARNING)
+    return handler
+
+
+def _handler(where: str, syslog_places: tuple[str, ...]) -> logging.Handler:
+    if where == "syslog":
+        return _syslog(syslog_places)
+    handler: logging.Handler
+    if where == "-":
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        path = Path(where)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # 0600: what is said may stand in it.
+            os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+            handler = logging.FileHandler(path, encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"The log {where} cannot be written ({error.strerror}). Name another with --log."
+            ) from None
+    handler.setFormatter(CleanFormatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    return handler
+
+
+def _syslog(places: tuple[str, ...]) -> logging.Handler:
+    for place in places:
+        try:
+            handler = logging.handlers.SysLogHandler(address=place, facility="daemon")
+        except OSError:
+            continue
+        handler.setFormatter(CleanFormatter("zchat[%(process)d]: %(message)s"))
+        return handler
+    raise InputError(f"No syslog listens at {' or '.join(places)}. Start one, or log to a file with --log FILE.")

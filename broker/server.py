@@ -1,0 +1,286 @@
+"""The broker's shell: ROUTER, PUB, the history, and the one loop over them.
+
+Owns the sockets and the order of things: drain, commit once, then send. Does not know the rules of chat (`core`).
+`run` is the broker's thread; `stop` may be called from any other, or from a signal handler.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+from zmq.utils import z85
+
+from ..common import clock, limits, messages as m, wire
+from ..common.clock import Now
+from ..common.errors import WireError, ZchatError
+from ..common.keys import KeyPair, Link
+from . import home
+from .actions import Action, Log, Publish, Reply
+from .core import Core
+from .gate import DOMAIN, ZAP_ENFORCE_DOMAIN, Gate
+from .history import History
+from .sqlite import SqliteHistory
+from .storage import fulfil
+
+log = logging.getLogger("zchat.broker")
+message_log = logging.getLogger("zchat.messages")
+
+ANY_HOST = ("0.0.0.0", "::", "*")
+TICK = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set."""
+
+    data: Path
+    bind: str = "127.0.0.1"
+    port: int = 5555
+    """0: a free adjacent pair."""
+    advertise: str | None = None
+    name: str = "zchat"
+
+
+class PortBusy(ZchatError):
+    """The broker cannot listen there."""
+
+
+class Broker:
+    """A broker: opened by the constructor, served by `run`, given up by `close`.
+
+    Raises `ZchatError` when the folder, the history or the ports cannot be had.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._resources = contextlib.ExitStack()
+        self._wake, self._woken = socket.socketpair()
+        self._stopping = False
+        try:
+            self._open(settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, settings: Settings) -> None:
+        self._resources.callback(self._wake.close)
+        self._resources.callback(self._woken.close)
+        _raise_file_limit()
+        self._home = home.Home(settings.data)
+        self._resources.callback(self._home.close)
+        key = self._home.key()
+        self._history: History = SqliteHistory(self._home.history)
+        self._resources.callback(self._history.close)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._resources.callback(self._context.term)
+        Gate(self._context).start()
+        self._router = self._resources.enter_context(_server_socket(self._context, zmq.ROUTER, key))
+        self._router.router_mandatory = 1
+        self._router.maxmsgsize = limits.ROUTER_FRAME_BYTES
+        self._router.sndhwm = self._router.rcvhwm = limits.ROUTER_QUEUE
+        self._pub = self._resources.enter_context(_server_socket(self._context, zmq.PUB, key))
+        self._pub.maxmsgsize = limits.PUB_FRAME_BYTES
+        self._pub.sndhwm = limits.PUB_QUEUE
+        port = _bind_pair(self._router, self._pub, settings.bind, settings.port)
+        host = settings.advertise or _reachable_host(settings.bind)
+        self.link = Link(host, port, key.public)
+        self._core = Core(self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read())
+        note = home.leave_note(self.link, settings.name)
+        self._resources.callback(home.remove_note, note)
+
+    def stop(self) -> None:
+        """End `run` soon; may be called from a signal handler or another thread, again and again."""
+        self._stopping = True
+        with contextlib.suppress(OSError):
+            self._wake.send(b"x")
+
+    def close(self) -> None:
+        """Give up sockets, history and folder; after `run` has ended."""
+        self._resources.close()
+
+    # --- the loop ---------------------------------------------------------------------------------------------
+    def run(self) -> None:
+        """Serve until `stop`; then tell the clients."""
+        poller = zmq.Poller()
+        poller.register(self._router, zmq.POLLIN)
+        poller.register(self._woken, zmq.POLLIN)
+        tick_due = time.monotonic()
+        while not self._stopping:
+            wait = max(0.0, tick_due - time.monotonic())
+            readable = dict(poller.poll(int(wait * 1_000) + 1))
+            now = clock.read()
+            actions: list[Action] = []
+            if self._router in readable:
+                for identity, user, body in self._drain():
+                    actions += self._handle(identity, user, body, now)
+            if now.mono >= tick_due:
+                tick_due = now.mono + TICK
+                actions += self._core.tick(now)
+            self._carry_out(actions, now)
+        self._carry_out(self._core.close(), clock.read())
+
+    def _drain(self) -> Iterator[tuple[bytes, str, bytes | None]]:
+        """What ROUTER holds: (identity, fingerprint, body); no body when it is not a single frame."""
+        for _ in range(limits.DRAIN):
+            try:
+                frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            user = str(frames[-1].get("User-Id"))
+            yield frames[0].bytes, user, frames[1].bytes if len(frames) == 2 else None
+
+    def _handle(self, identity: bytes, user: str, body: bytes | None, now: Now) -> list[Action]:
+        try:
+            if body is None:
+                raise WireError("a command is one frame")
+            return self._core.handle(identity, user, wire.decode_command(body), now)
+        except WireError as error:
+            return self._core.refuse_frame(identity, error)
+
+    def _carry_out(self, actions: list[Action], now: Now) -> None:
+        """Send what can be sent at once; store and read the rest, and go on with what the core makes of that."""
+        while actions:
+            self._send(actions)
+            done = fulfil(self._history, actions)
+            actions = self._core.complete(done, now) if done else []
+
+    def _send(self, actions: list[Action]) -> None:
+        touched = False
+        for action in actions:
+            match action:
+                case Reply(identities, event):
+                    body = wire.encode(event)
+                    for identity in identities:
+                        self._reply(identity, body)
+                    self._log_messages(event)
+                case Publish(topic, event):
+                    if not touched:
+                        # libzmq looks at new subscriptions only now and then while sending; this makes it look.
+                        self._pub.get(zmq.EVENTS)
+                        touched = True
+                    self._pub.send_multipart([topic, wire.encode(event)])
+                    self._log_messages(event)
+                case Log(text, warning):
+                    log.log(logging.WARNING if warning else logging.INFO, "%s", text)
+
+    def _reply(self, identity: bytes, body: bytes) -> None:
+        try:
+            self._router.send_multipart([identity, body], zmq.NOBLOCK)
+        except zmq.Again:
+            log.warning("a client reads too slowly; it will catch up by replay")
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._core.disconnect(identity)
+
+    def _log_messages(self, event: m.Event) -> None:
+        if isinstance(event, m.Entries) and message_log.isEnabledFor(logging.INFO):
+            for entry in event.entries:
+                message_log.info("[%s] %s: %s", event.room, entry.nick, entry.text)
+
+
+def _server_socket(context: zmq.Context[zmq.Socket[bytes]], kind: zmq.SocketType, key: KeyPair) -> zmq.Socket[bytes]:
+    """A listening socket behind the gate."""
+    sock = context.socket(kind)
+    sock.linger = 300
+    sock.curve_server = True
+    sock.curve_secretkey = z85.encode(key.secret)
+    sock.zap_domain = DOMAIN
+    sock.setsockopt(ZAP_ENFORCE_DOMAIN, 1)
+    sock.handshake_ivl = int(limits.BROKER_HANDSHAKE * 1_000)
+    sock.backlog = 1_024
+    return sock
+
+
+def _bind_pair(router: zmq.Socket[bytes], pub: zmq.Socket[bytes], host: str, port: int) -> int:
+    """Bind ROUTER to `port` and PUB to the next one; 0 finds a free pair. Returns ROUTER's port."""
+    address = _address(host)
+    router.ipv6 = pub.ipv6 = ":" in host
+    tries = itertools.repeat(port, 1) if port else itertools.repeat(0, 64)
+    for wanted in tries:
+        try:
+            router.bind(f"tcp://{address}:{wanted or '*'}")
+            endpoint = router.getsockopt_string(zmq.LAST_ENDPOINT)
+            bound = int(endpoint.rpartition(":")[2])
+            try:
+                pub.bind(f"tcp://{address}:{bound + 1}")
+            except zmq.ZMQError:
+                router.unbind(endpoint)
+                raise
+        except zmq.ZMQError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            continue
+        return bound
+    raise PortBusy(
+        f"The broker cannot listen on {host}, ports {port} and {port + 1} ({reason})."
+        " Is one running there already? Name other ports with --port."
+    )
+
+
+def _address(host: str) -> str:
+    """The numeric address to bind to, since libzmq resolves no host names here."""
+    if host in ANY_HOST:
+        return "*"
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise PortBusy(f"There is no address {host} here ({error.strerror}). Check --bind.") from None
+    address = str(found[0][4][0])
+    return f"[{address}]" if ":" in address else address
+
+
+def _reachable_host(bind: str) -> str:
+    """The host that others reach this one by: where it is bound, or the interface that leads outward."""
+    if bind not in ANY_HOST:
+        return bind
+    # Connecting a UDP socket sends nothing; it only picks the interface (192.0.2.0/24 is for documentation).
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def _raise_file_limit() -> None:
+    """Two connections a client: take all the file descriptors the system grants."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _word() -> str:
+    return secrets.token_hex(8)
+
+
+def default_name() -> str:
+    """This host's name."""
+    return socket.gethostname() or "zchat"
+
+
+@contextlib.contextmanager
+def serve_in_thread(data: Path, *, port: int = 0) -> Iterator[Link]:
+    """A broker in a thread of its own, on loopback; gives its link."""
+    server = Broker(Settings(data=data, port=port))
+    thread = threading.Thread(target=server.run, name="zchat-broker", daemon=True)
+    thread.start()
+    try:
+        yield server.link
+    finally:
+        server.stop()
+        thread.join()
+        server.close()

@@ -1,0 +1,265 @@
+"""What this account knows: its keys, whose nick at which broker they are, and the brokers it has met.
+
+Owns these files. Does not know sockets or chat. Used by the main thread before and after a connection.
+
+    data/keys/FINGERPRINT.key              a key pair, 0600
+    data/nicks/BROKER/NICK                 the fingerprint of the key for a (folded) nick at a broker
+    data/brokers/BROKER.json               a broker that was met: its key, name and places
+    state/nicks/BROKER                     the nick last used there
+    state/brokers/PORT.json                left by a running broker of this account
+
+BROKER is the fingerprint of a broker's key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from ..common import names, paths
+from ..common.errors import BrokerUnreachable, Code, InputError, RefusedError
+from ..common.keys import KeyPair, Link, fingerprint, from_base32, join_place, split_place, to_base32
+
+
+class KnownBroker(msgspec.Struct):
+    """A broker this account has been welcomed by."""
+
+    key: str
+    name: str
+    places: list[str]
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of its key."""
+        return fingerprint(from_base32(self.key))
+
+
+class _Note(msgspec.Struct):
+    """What a running broker left; see `zchat.broker.home`."""
+
+    link: str
+    name: str = ""
+    pid: int = 0
+
+
+# --- brokers --------------------------------------------------------------------------------------------------
+def find_broker(named: str | None) -> Link:
+    """The link of a broker named by link, place or name; of this account's own broker when not named.
+
+    Raises `BrokerUnreachable` when there is none, `RefusedError` when its key is not known or has changed.
+    """
+    if named is None:
+        return _own_broker()
+    if named.startswith("zchat:"):
+        link = Link.parse(named)
+        _check_pin(link)
+        return link
+    for note in _notes():
+        link = Link.parse(note.link)
+        if named in (note.name, link.place) or (named == link.host and link.port == split_place(named)[1]):
+            return link
+    for broker in known_brokers():
+        if named == broker.name:
+            return Link(*split_place(broker.places[-1]), from_base32(broker.key))
+    place = join_place(*split_place(named))
+    for broker in known_brokers():
+        if place in broker.places:
+            return Link(*split_place(place), from_base32(broker.key))
+    raise RefusedError(
+        Code.NOT_ALLOWED,
+        f"The key of the broker at {place} is not known here. Ask there for its link (zchat link) and use that once.",
+    )
+
+
+def _own_broker() -> Link:
+    notes = _notes()
+    if not notes:
+        raise BrokerUnreachable(
+            "No broker of this account runs here. Start one with: zchat broker, or name one with --broker LINK."
+        )
+    running = [note for note in notes if _runs(note.pid)]
+    return Link.parse((running or notes)[-1].link)
+
+
+def own_links() -> list[str]:
+    """The links of this account's running brokers, the last started last."""
+    return [note.link for note in _notes() if _runs(note.pid)]
+
+
+def _notes() -> list[_Note]:
+    """The notes of this account's brokers, the newest last."""
+    notes: list[tuple[float, _Note]] = []
+    for path in (paths.state() / "brokers").glob("*.json"):
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            notes.append((path.stat().st_mtime, msgspec.json.decode(path.read_bytes(), type=_Note)))
+    return [note for _, note in sorted(notes, key=lambda pair: pair[0])]
+
+
+def _runs(pid: int) -> bool:
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def known_brokers() -> list[KnownBroker]:
+    """The brokers this account has met."""
+    brokers = []
+    for path in sorted((paths.data() / "brokers").glob("*.json")):
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            brokers.append(msgspec.json.decode(path.read_bytes(), type=KnownBroker))
+    return brokers
+
+
+def _check_pin(link: Link) -> None:
+    for broker in known_brokers():
+        if link.place in broker.places and broker.key != to_base32(link.key):
+            raise RefusedError(
+                Code.NOT_ALLOWED,
+                f"THE KEY OF THE BROKER AT {link.place} HAS CHANGED: known is {broker.fingerprint}, the link names"
+                f" {fingerprint(link.key)}. Somebody may be in between. If its operator confirms the new key:"
+                f" zchat key forget {link.place}.",
+            )
+
+
+def remember_broker(link: Link, name: str) -> None:
+    """Pin the key of a broker that has welcomed us."""
+    own = fingerprint(link.key)
+    path = paths.data() / "brokers" / f"{own}.json"
+    known = next((broker for broker in known_brokers() if broker.fingerprint == own), None)
+    places = [place for place in (known.places if known else []) if place != link.place]
+    broker = KnownBroker(to_base32(link.key), name, [*places, link.place])
+    if broker != known:
+        _write(path, msgspec.json.encode(broker))
+
+
+def forget_broker(named: str) -> list[str]:
+    """Un-pin the brokers of this name, place, link or fingerprint; returns their fingerprints."""
+    place = ""
+    with contextlib.suppress(InputError):
+        place = Link.parse(named).place if named.startswith("zchat:") else join_place(*split_place(named))
+    gone = []
+    for broker in known_brokers():
+        if named in (broker.name, broker.fingerprint):
+            (paths.data() / "brokers" / f"{broker.fingerprint}.json").unlink(missing_ok=True)
+        elif place in broker.places:
+            left = [other for other in broker.places if other != place]
+            path = paths.data() / "brokers" / f"{broker.fingerprint}.json"
+            if left:
+                _write(path, msgspec.json.encode(KnownBroker(broker.key, broker.name, left)))
+            else:
+                path.unlink(missing_ok=True)
+        else:
+            continue
+        gone.append(broker.fingerprint)
+    if not gone:
+        raise InputError(f"No broker {named} is known here. See them with: zchat key list.")
+    return gone
+
+
+# --- nicks and keys -------------------------------------------------------------------------------------------
+def key_for(link: Link, nick: str) -> tuple[KeyPair, bool]:
+    """The key of a nick at a broker, and whether it was made just now.
+
+    Two first starts at once agree: the index entry appears whole or not at all, and only once.
+    """
+    index = _nick_path(link, nick)
+    while True:
+        try:
+            name = index.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            pass
+        else:
+            return KeyPair.load(_key_path(name)), False
+        pair = KeyPair.generate()
+        pair.save(_key_path(pair.fingerprint))
+        if _create(index, pair.fingerprint + "\n"):
+            return pair, True
+        _key_path(pair.fingerprint).unlink()
+
+
+def drop_key(link: Link, nick: str, pair: KeyPair) -> None:
+    """Undo `key_for` of a key made just now: the broker did not give us the nick."""
+    _nick_path(link, nick).unlink(missing_ok=True)
+    _key_path(pair.fingerprint).unlink(missing_ok=True)
+
+
+def remember_nick(link: Link, nick: str) -> None:
+    """This nick is the default at that broker from now on."""
+    path = paths.state() / "nicks" / fingerprint(link.key)
+    if last_nick(link) != nick:
+        _write(path, nick.encode())
+
+
+def last_nick(link: Link) -> str | None:
+    """The nick last used at a broker."""
+    try:
+        return names.parse_nick((paths.state() / "nicks" / fingerprint(link.key)).read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, InputError):
+        return None
+
+
+def login_nick() -> str | None:
+    """The login name made a legal nick."""
+    try:
+        return names.slug_nick(getpass.getuser())
+    except (OSError, KeyError):
+        return None
+
+
+def made_up_nick() -> str:
+    """A nick for those whose login name is none."""
+    return f"user-{secrets.randbelow(9_000) + 1_000}"
+
+
+def own_nicks() -> Iterator[tuple[str, str, str]]:
+    """(broker fingerprint, folded nick, key fingerprint) of every nick of this account."""
+    for path in sorted((paths.data() / "nicks").glob("*/[!.]*")):
+        with contextlib.suppress(OSError, UnicodeError):
+            yield path.parent.name, path.name, path.read_text(encoding="ascii").strip()
+
+
+def load_key(name: str) -> KeyPair:
+    """The key pair of a fingerprint."""
+    return KeyPair.load(_key_path(name))
+
+
+def _key_path(name: str) -> Path:
+    return paths.data() / "keys" / f"{name}.key"
+
+
+def _nick_path(link: Link, nick: str) -> Path:
+    return paths.data() / "nicks" / fingerprint(link.key) / names.fold(nick)
+
+
+def _create(path: Path, text: str) -> bool:
+    """Make a file appear with its whole content; False when there is one already."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.parent / f".{secrets.token_hex(8)}"
+    fresh.write_text(text, encoding="ascii")
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return False
+    finally:
+        fresh.unlink()
+    return True
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file so that it is the old or the new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.parent / f".{secrets.token_hex(8)}"
+    fresh.write_bytes(data)
+    fresh.replace(path)

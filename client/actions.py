@@ -1,0 +1,158 @@
+"""What the client's core and programs ask of the connection, and what the core tells the program.
+
+Owns these words only. Pure; any thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..common.errors import ZchatError
+from ..common.messages import Ack, Command, Entered, Entry, Event, Presence, Refused, Say, Welcome
+
+
+# --- actions: for the connection ------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Open a DEALER to the broker; a former one is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Close DEALER and SUB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send one command by DEALER."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Open a new SUB to this port of the broker's host with these topics; a former one is closed."""
+
+    port: int
+    topics: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Add a topic to SUB."""
+
+    topic: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """Take a topic from SUB."""
+
+    topic: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Tell the program."""
+
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """Write a line: data to standard output, or with `aside` a notice to standard error."""
+
+    text: str
+    aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The program is done, well or with an error."""
+
+    error: ZchatError | None = None
+
+
+Action = Dial | HangUp | Send | Listen | Subscribe | Unsubscribe | Show | Print | End
+
+
+# --- notices: from the core to the program --------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker welcomed us; `again` when we had been there before."""
+
+    welcome: Welcome
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The broker is gone, for a reason; the core keeps trying."""
+
+    reason: str
+    waiting: int
+    """How many messages wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InRoom:
+    """We are in a room that was asked for."""
+
+    entered: Entered
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One entry, in order and once; `replay` when it came from the history."""
+
+    room: str
+    entry: Entry
+    replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """Everything that stood in the room when we entered has been shown."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class CameOrWent:
+    """Somebody joined or left."""
+
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message of ours is on the broker's disk."""
+
+    say: Say
+    ack: Ack
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The broker said no to this command."""
+
+    command: Command
+    refused: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question of the program."""
+
+    question: Command
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The room's history is another one than before: it is shown from its beginning."""
+
+    room: str
+
+
+Notice = Connected | Disconnected | InRoom | Heard | CaughtUp | CameOrWent | Stored | Refusal | Answer | Restarted

@@ -1,0 +1,375 @@
+"""The chat of ``zchat join``: what typed lines do, and what is told about rooms, people and private messages.
+
+Owns where typed text goes (a room or a person) and the wording of what is shown. Does not know how a screen works
+(`terminal`, `lines`) nor the connection. Pure; used by the receive thread alone, but for `where`, which the input
+thread may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..common import messages as m, names
+from ..common.clock import Now
+from ..common.errors import Code, InputError, NotAcked, RefusedError
+from ..common.limits import SESSION_EXPIRY
+from ..common.rules import refuse_text
+from ..common.text import clean, clean_lines
+from . import commands, render
+from .actions import (
+    Action,
+    Answer,
+    CameOrWent,
+    Connected,
+    Disconnected,
+    End,
+    Heard,
+    InRoom,
+    Notice,
+    Print,
+    Refusal,
+    Restarted,
+    Stored,
+)
+from .core import ClientCore
+from .programs import Quiet, refused
+from .rooms import Start
+
+SMART_SECONDS = 600.0
+"""With ``--notices smart``, comings and goings are shown of people who spoke within this time."""
+HISTORY_LINES = 20
+QUIT_PATIENCE = 2.0
+"""Seconds that /quit waits for the acks of what was just said."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """What ``zchat join`` was asked for."""
+
+    rooms: Sequence[str]
+    start: Start
+    notices: str = "all"
+    json: bool = False
+
+
+class Chat(Quiet):
+    """One person's chat."""
+
+    def __init__(self, core: ClientCore, options: ChatOptions, *, timeout: float | None = None) -> None:
+        super().__init__(core, timeout=timeout)
+        self._options = options
+        self._room: str | None = None
+        """Where typed text goes, unless `_partner` is set."""
+        self._partner: str | None = None
+        self._last_partner: str | None = None
+        self._spoke: dict[str, float] = {}
+        """Key → when they last said something."""
+        self._alone_told = False
+        self._connected_at, self._again = 0.0, False
+        self._turn_to: str | None = None
+        """The room that becomes the current one when we are in it."""
+        self._leaving = False
+        self._reason = ""
+        self._quit_by: float | None = None
+
+    @property
+    def where(self) -> str:
+        """Where typed text goes: a room, a person, or nowhere; for the prompt."""
+        if self._partner is not None:
+            return f"-> {self._partner}"
+        return self._room or "no room"
+
+    # --- the program ------------------------------------------------------------------------------------------
+    def begin(self, now: Now) -> list[Action]:
+        """Enter the rooms; the core sends it once connected."""
+        self._turn_to = names.fold(self._options.rooms[0])
+        return [action for room in self._options.rooms for action in self.core.join(room, self._options.start, now)]
+
+    @property
+    def wants_input(self) -> bool:
+        """Lines are taken once we are in the first room, so that none is said into nowhere."""
+        return not self._leaving and (self._room is not None or self._partner is not None or self._turn_to is None)
+
+    def end_of_input(self, now: Now) -> list[Action]:
+        """Leave when all that was said is acked."""
+        self._leaving = True
+        return self._leave_if_done()
+
+    def line(self, text: str, now: Now) -> list[Action]:
+        """One typed line."""
+        try:
+            typed = commands.parse(text)
+            if typed.command:
+                return self._command(typed.command, typed.rest, now)
+            return self._speak(typed.rest, now)
+        except (InputError, RefusedError) as error:
+            return [self._tell(clean(str(error)))]
+
+    def notice(self, notice: Notice, now: Now) -> list[Action]:
+        """What the core tells."""
+        match notice:
+            case Heard(room, entry, replay):
+                return self._heard(room, entry, replay, now)
+            case CameOrWent(presence):
+                return self._came_or_went(presence, now)
+            case Connected(welcome, again):
+                self._connected_at, self._again = now.mono, again
+                broker = clean(welcome.broker)
+                return [
+                    self._tell(f"Connected to {broker} again." if again else f"Connected to {broker} as {self._me}.")
+                ]
+            case Disconnected(reason, waiting):
+                rest = f" {_messages(waiting)} will be sent then." if waiting else ""
+                return [self._tell(f"The broker is gone ({clean(reason)}). Trying to get back.{rest}")]
+            case InRoom(entered):
+                return self._in_room(entered)
+            case Stored(say, ack):
+                return [*self._stored(say, ack, now), *self._leave_if_done()]
+            case Refusal(command, refusal):
+                return self._refused(command, refusal, notice)
+            case Answer(question, event):
+                return self._answer(question, event)
+            case Restarted(room):
+                return [self._tell(f"The history of {clean(room)} was replaced; it is shown from its beginning.")]
+            case _:
+                return []
+
+    # --- what is typed ----------------------------------------------------------------------------------------
+    def _speak(self, text: str, now: Now, kind: m.EntryKind = "message") -> list[Action]:
+        if not text.strip():
+            return [self._tell("Nothing was sent: the line is empty.")]
+        refusal = refuse_text(text, kind)
+        if refusal is not None:
+            raise RefusedError(*refusal)
+        room = None if self._partner is not None else self._current_room()
+        return self._say(text, now, room=room, to=self._partner, kind=kind)
+
+    def _say(
+        self, text: str, now: Now, *, room: str | None = None, to: str | None = None, kind: m.EntryKind = "message"
+    ) -> list[Action]:
+        actions = self.core.say(text, now, room=room, to=to, kind=kind)
+        if not self.core.live:
+            first, *more = clean_lines(text)
+            actions.append(self._tell(f"Waits for the broker: {first}{' …' if more else ''}"))
+        return actions
+
+    def _current_room(self) -> str:
+        if self._room is None:
+            raise InputError("You are in no room. Enter one with /join ROOM.")
+        return self._room
+
+    def _command(self, command: str, rest: str, now: Now) -> list[Action]:
+        match command:
+            case "help":
+                return [Print(line) for line in commands.help_lines(rest)]
+            case "who":
+                return self.core.ask(m.Who(room=names.parse_room(rest) if rest else None), now)
+            case "rooms":
+                return self.core.ask(m.Rooms(), now)
+            case "msg":
+                return self._msg(rest, now)
+            case "query":
+                return self._query(rest)
+            case "reply":
+                if self._last_partner is None:
+                    raise InputError("Nobody has written to you privately yet. Write with /msg NICK TEXT.")
+                return self._tell_privately(self._last_partner, rest, now)
+            case "me":
+                return self._speak(rest, now, "me")
+            case "join":
+                return self._join(rest, now)
+            case "part":
+                return self._part(rest, now)
+            case "topic":
+                return self._topic(rest, now)
+            case "history":
+                return self._history(rest, now)
+            case _:
+                assert command == "quit", command
+                return self._quit(rest, now)
+
+    def _quit(self, reason: str, now: Now) -> list[Action]:
+        """Leave when what was said is acked, or soon anyway."""
+        self._leaving, self._reason = True, reason
+        self._quit_by = now.mono + (QUIT_PATIENCE if self.core.live else 0)
+        return self._leave_if_done()
+
+    def tick(self, now: Now) -> list[Action]:
+        """Who wants to quit is not held up for long."""
+        if self._quit_by is not None and now.mono >= self._quit_by:
+            unsent = _messages(self.core.waiting)
+            return [
+                *self.core.leave(self._reason),
+                End(NotAcked(f"{unsent} could not be delivered. Send it again later.")),
+            ]
+        return super().tick(now)
+
+    def _msg(self, rest: str, now: Now) -> list[Action]:
+        nick, _, text = rest.partition(" ")
+        if not nick:
+            return self.core.ask(m.Who(), now)
+        return self._tell_privately(nick, text.strip(), now) if text.strip() else self._query(nick)
+
+    def _tell_privately(self, nick: str, text: str, now: Now) -> list[Action]:
+        if not text:
+            raise InputError("What shall be said? Write the text behind the command.")
+        refusal = refuse_text(text)
+        if refusal is not None:
+            raise RefusedError(*refusal)
+        return self._say(text, now, to=names.parse_nick(nick))
+
+    def _query(self, nick: str) -> list[Action]:
+        if nick:
+            self._partner = names.parse_nick(nick)
+            return [self._tell(f"What you type now goes to {self._partner} alone. Go back with /query.")]
+        self._partner = None
+        return [self._tell(f"What you type now goes to {self.where}.")]
+
+    def _join(self, rest: str, now: Now) -> list[Action]:
+        room = names.parse_room(rest)
+        self._partner = None
+        known = self.core.rooms.get(names.fold(room))
+        if known is not None:
+            self._room = known.name
+            return [self._tell(f"You are in {clean(known.name)} now.")]
+        self._turn_to = names.fold(room)
+        return self.core.join(room, self._options.start, now)
+
+    def _part(self, rest: str, now: Now) -> list[Action]:
+        room = names.parse_room(rest) if rest else self._current_room()
+        id_ = names.fold(room)
+        if id_ not in self.core.rooms:
+            raise InputError(f"You are not in the room {room}. Your rooms: {', '.join(self._my_rooms()) or 'none'}.")
+        actions = self.core.part(room, now)
+        if self._room is not None and names.fold(self._room) == id_:
+            self._room = next(iter(self._my_rooms()), None)
+        rest = f"You are in {self._room} now." if self._room else "You are in no room now; enter one with /join ROOM."
+        return [*actions, self._tell(f"You left {room}. {rest}")]
+
+    def _my_rooms(self) -> list[str]:
+        return [view.name for view in self.core.rooms.values() if not view.id.startswith(render.PRIVATE_MARK)]
+
+    def _topic(self, rest: str, now: Now) -> list[Action]:
+        room = self._current_room()
+        if rest:
+            refusal = refuse_text(rest, "topic")
+            if refusal is not None:
+                raise RefusedError(*refusal)
+            return self._say(rest, now, room=room, kind="topic")
+        topic = clean(self.core.rooms[names.fold(room)].topic)
+        return [self._tell(f"The topic of {room}: {topic}" if topic else f"{room} has no topic.")]
+
+    def _history(self, rest: str, now: Now) -> list[Action]:
+        if rest and not (rest.isascii() and rest.isdigit() and 1 <= int(rest[:9]) <= 500):
+            raise InputError("/history takes a number from 1 to 500.")
+        if self._partner is not None:
+            partner = names.fold(self._partner)
+            id_ = next((room for room, nick in self.core.partners.items() if names.fold(nick) == partner), None)
+            if id_ is None:
+                return [self._tell(f"There are no messages with {self._partner} yet.")]
+        else:
+            id_ = names.fold(self._current_room())
+        view = self.core.rooms[id_]
+        return self.core.ask(m.Replay(room=view.name, before=view.head + 1, limit=int(rest or HISTORY_LINES)), now)
+
+    # --- what is told -----------------------------------------------------------------------------------------
+    @property
+    def _me(self) -> str:
+        return clean(self.core.welcome.nick if self.core.welcome else self.core.profile.nick)
+
+    def _tell(self, text: str) -> Print:
+        return Print(f"-- {text}", aside=True)
+
+    def _heard(self, room: str, entry: m.Entry, replay: bool, now: Now) -> list[Action]:
+        if not replay:
+            self._spoke[entry.key] = now.mono
+        if entry.to is not None and names.fold(entry.nick) != names.fold(self._me):
+            self._last_partner = entry.nick
+            self.core.partners[room] = entry.nick
+        elif entry.to is not None:
+            self.core.partners[room] = entry.to
+        return self._lines(room, entry, replay)
+
+    def _lines(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
+        view = self.core.rooms.get(room)
+        name = view.name if view else room
+        if self._options.json:
+            return [Print(render.entry_json(entry, name, replay=replay))]
+        elsewhere = len(self._my_rooms()) > 1
+        return [Print(line) for line in render.entry_lines(entry, name, name_room=elsewhere)]
+
+    def _came_or_went(self, presence: m.Presence, now: Now) -> list[Action]:
+        if self.core.welcome is not None and presence.key == self.core.welcome.key:
+            # Our own coming was told by the room itself.
+            return [Print(render.presence_json(presence))] if self._options.json else []
+        quiet = now.mono - self._spoke.get(presence.key, -SMART_SECONDS) >= SMART_SECONDS
+        if self._options.notices == "none" or (self._options.notices == "smart" and quiet):
+            return []
+        if self._options.json:
+            return [Print(render.presence_json(presence))]
+        return [Print(render.presence_line(presence))]
+
+    def _in_room(self, entered: m.Entered) -> list[Action]:
+        if self._turn_to is not None and names.fold(entered.room) == self._turn_to:
+            self._room, self._turn_to = entered.room, None
+        others = [clean(nick) for nick in entered.online if names.fold(nick) != names.fold(self._me)]
+        people = f"with {_some(others)}" if others else "alone so far"
+        topic = f" Topic: {clean(entered.topic)}" if entered.topic else ""
+        return [self._tell(f"You joined {clean(entered.room)}, {people}.{topic}")]
+
+    def _stored(self, say: m.Say, ack: m.Ack, now: Now) -> list[Action]:
+        if ack.delivered:
+            self._alone_told = False
+            return []
+        # Right after a reconnection the others may still be on their way back.
+        settling = self._again and now.mono - self._connected_at < SESSION_EXPIRY
+        if settling:
+            return []
+        if say.to is not None:
+            if names.fold(say.to) == names.fold(self._me):
+                return []
+            return [self._tell(f"{clean(say.to)} is away; the message waits for them.")]
+        if self._alone_told or say.kind == "topic":
+            return []
+        self._alone_told = True
+        return [self._tell("Nobody else is here; the message is kept for those who come.")]
+
+    def _refused(self, command: m.Command, refusal: m.Refused, notice: Refusal) -> list[Action]:
+        if isinstance(command, m.Hello):
+            return [End(refused(notice))]
+        if isinstance(command, m.Join) and self._turn_to is not None and self._room is None:
+            return [End(refused(notice))]
+        if refusal.code == Code.NO_SUCH_USER and isinstance(command, m.Say) and command.to == self._partner:
+            self._partner = None
+        return [self._tell(clean(refusal.detail)), *self._leave_if_done()]
+
+    def _answer(self, question: m.Command, event: m.Event) -> list[Action]:
+        match event:
+            case m.Roster(users):
+                if isinstance(question, m.Who) and question.room is None and not users:
+                    return [self._tell("Nobody is here.")]
+                lines = map(render.user_json, users) if self._options.json else render.user_lines(users)
+                return [Print(line) for line in lines]
+            case m.RoomList(rooms):
+                lines = map(render.room_json, rooms) if self._options.json else render.room_lines(rooms)
+                return [Print(line) for line in lines]
+            case m.Page(room, entries):
+                id_ = room if room.startswith(render.PRIVATE_MARK) else names.fold(room)
+                return [action for entry in entries for action in self._lines(id_, entry, True)]
+            case _:
+                return []
+
+    def _leave_if_done(self) -> list[Action]:
+        if self._leaving and not self.core.waiting:
+            return [*self.core.leave(self._reason), End()]
+        return []
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"
+
+
+def _some(nicks: list[str]) -> str:
+    shown = ", ".join(nicks[:10])
+    return shown if len(nicks) <= 10 else f"{shown} and {len(nicks) - 10} more"

@@ -1,0 +1,452 @@
+"""The client's rules: session, rooms, outbox, and when to ask, repeat or give up a connection.
+
+Owns everything a client remembers of its broker. Does not know sockets, threads, clocks, screens or what a program
+does with it: `connection` brings events and the time and carries out the actions. Pure; used by the receive thread
+alone.
+
+`say` keeps a message in the outbox until its ack; whatever happens to the connection, it is sent again with the
+same id, so it is stored once. `receive` passes entries through their room's `RoomView`, which shows each once and in
+order, and asks for what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from ..common import limits, messages as m, names, wire
+from ..common.clock import Now
+from ..common.errors import Code
+from ..common.ids import message_id
+from .actions import (
+    Action,
+    Answer,
+    CameOrWent,
+    CaughtUp,
+    Connected,
+    Dial,
+    Disconnected,
+    HangUp,
+    Heard,
+    InRoom,
+    Listen,
+    Refusal,
+    Restarted,
+    Send,
+    Show,
+    Stored,
+    Subscribe,
+    Unsubscribe,
+)
+from .rooms import RoomView, Start
+
+PRIVATE_MARK = "@"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What kind of client this is."""
+
+    nick: str
+    instance: str
+    agent: str
+    present: bool = False
+    private: Start | None = None
+    """Where to begin in private messages; None: not wanted. `UNREAD` begins after what was read on any screen."""
+
+
+UNREAD = Start(after=-1)
+
+
+@dataclass(slots=True)
+class _Pending:
+    say: m.Say
+    sent: float | None
+
+
+class ClientCore:
+    """One client of one broker; every method that takes the time returns the actions, in order."""
+
+    def __init__(self, profile: Profile, random: Callable[[int], bytes]) -> None:
+        self.profile = profile
+        self.rooms: dict[str, RoomView] = {}
+        """Folded name → view."""
+        self.welcome: m.Welcome | None = None
+        """The last welcome; kept while the broker is away."""
+        self.partners: dict[str, str] = {}
+        """Private room → the partner's nick."""
+        self.live = False
+        self._random = random
+        self._outbox: dict[str, _Pending] = {}
+        self._questions: dict[int, tuple[m.Command, float]] = {}
+        self._ref = 0
+        self._hello_ref = 0
+        self._hello_at: float | None = None
+        self._dial_at: float | None = None
+        self._failures = 0
+        self._ping_at = 0.0
+        self._ping_soon: list[float] = []
+        self._unanswered: float | None = None
+        """When the oldest ping without an answer was sent."""
+        self._beacon_at = 0.0
+
+    # --- the connection ---------------------------------------------------------------------------------------
+    def start(self, now: Now) -> list[Action]:
+        """Begin: dial at once."""
+        self._dial_at = None
+        return [Dial()]
+
+    def dialled(self, now: Now) -> list[Action]:
+        """A DEALER is open (it may still be connecting): say hello."""
+        return self._say_hello(now)
+
+    def lost(self, reason: str, now: Now, pause: float = 0.0) -> list[Action]:
+        """The connection failed or broke: try again after a while (exponential, with jitter), and after `pause`."""
+        was_live, self.live = self.live, False
+        self._hello_at = self._unanswered = None
+        self._ping_soon.clear()
+        for view in self.rooms.values():
+            view.asked = 0
+        ceiling = min(limits.BACKOFF_CAP, limits.BACKOFF_FIRST * 2 ** min(self._failures, 10))
+        self._failures += 1
+        self._dial_at = now.mono + pause + ceiling * (0.5 + self._random(1)[0] / 510)
+        actions: list[Action] = [HangUp()]
+        if was_live:
+            actions.append(Show(Disconnected(reason, len(self._outbox))))
+        return actions
+
+    def tick(self, now: Now) -> list[Action]:
+        """Whatever time brings."""
+        if self._dial_at is not None:
+            if now.mono < self._dial_at:
+                return []
+            self._dial_at = None
+            return [Dial()]
+        if not self.live:
+            if self._hello_at is not None and now.mono - self._hello_at > limits.REQUEST_AFTER:
+                return self._say_hello(now)
+            return []
+        if self._unanswered is not None and now.mono - self._unanswered > limits.SILENCE:
+            return self.lost("it does not answer", now)
+        actions = self._repeat(now)
+        if now.mono >= self._ping_at or (self._ping_soon and now.mono >= self._ping_soon[0]):
+            actions.append(self._ping(now))
+        if now.mono - self._beacon_at > limits.BEACON_SILENCE and self.welcome is not None:
+            actions += self._listen(self.welcome, now)
+        return actions
+
+    def due(self, now: Now) -> float:
+        """When `tick` has something to do at the latest, in monotonic seconds."""
+        if self._dial_at is not None:
+            return self._dial_at
+        if not self.live:
+            return now.mono + 0.5
+        return min([self._ping_at, *self._ping_soon, now.mono + 1.0])
+
+    # --- what the program wants -------------------------------------------------------------------------------
+    def join(self, room: str, start: Start, now: Now, *, create: bool = True) -> list[Action]:
+        """Follow a room; `room` is a legal name (`names.parse_room`)."""
+        id_ = names.fold(room)
+        if id_ in self.rooms:
+            return []
+        view = self.rooms[id_] = RoomView(id_, room, start, create)
+        if not self.live:
+            return []
+        return [Subscribe(wire.topic(id_)), self._enter(view, now)]
+
+    def part(self, room: str, now: Now) -> list[Action]:
+        """Follow a room no more."""
+        view = self.rooms.pop(names.fold(room), None)
+        if view is None or not self.live:
+            return []
+        return [Unsubscribe(wire.topic(view.id)), Send(m.Part(room=view.name))]
+
+    def say(
+        self,
+        text: str,
+        now: Now,
+        *,
+        room: str | None = None,
+        to: str | None = None,
+        kind: m.EntryKind = "message",
+        id: str | None = None,
+    ) -> list[Action]:
+        """Put a message in the outbox, and send it if the broker is there."""
+        id = id or message_id(now.wall, self._random(10))
+        say = m.Say(id=id, text=text, room=room, to=to, kind=kind)
+        self._outbox[id] = _Pending(say, now.mono if self.live else None)
+        return [Send(say)] if self.live else []
+
+    def ask(self, question: m.Who | m.Rooms | m.Replay | m.Ping, now: Now) -> list[Action]:
+        """Put a question; its `Answer` or `Refusal` names it by this very object with a ref."""
+        ref = self._next_ref()
+        question = _with_ref(question, ref)
+        self._questions[ref] = (question, now.mono)
+        return [Send(question)] if self.live else []
+
+    def leave(self, reason: str = "") -> list[Action]:
+        """Say goodbye."""
+        return [Send(m.Goodbye(reason=reason))] if self.live else []
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have no ack yet."""
+        return len(self._outbox)
+
+    # --- events -----------------------------------------------------------------------------------------------
+    def receive(self, event: m.Event | m.Unknown, now: Now) -> list[Action]:
+        """One event, by DEALER or by SUB."""
+        match event:
+            case m.Entries():
+                return self._entries(event, now)
+            case m.Acked():
+                return self._acked(event)
+            case m.Page():
+                return self._page(event, now)
+            case m.Presence():
+                return [Show(CameOrWent(event))]
+            case m.Beacon():
+                self._beacon_at = now.mono
+                return []
+            case m.Pong():
+                return self._pong(event, now)
+            case m.Entered():
+                return self._entered(event, now)
+            case m.Welcome():
+                return self._welcomed(event, now)
+            case m.Refused():
+                return self._refused(event, now)
+            case m.Closing():
+                return self.lost(event.reason, now)
+            case m.Roster() | m.RoomList():
+                return self._answered(event.ref, event)
+            case m.Parted() | m.Unknown():
+                return []
+
+    def _say_hello(self, now: Now) -> list[Action]:
+        self.live = False
+        self._hello_ref = self._next_ref()
+        self._hello_at = now.mono
+        profile = self.profile
+        return [
+            Send(
+                m.Hello(
+                    nick=profile.nick,
+                    instance=profile.instance,
+                    agent=profile.agent,
+                    present=profile.present,
+                    private=profile.private is not None,
+                    ref=self._hello_ref,
+                )
+            )
+        ]
+
+    def _welcomed(self, welcome: m.Welcome, now: Now) -> list[Action]:
+        if welcome.ref != self._hello_ref or self.live:
+            return []
+        before, self.welcome = self.welcome, welcome
+        self.live, self._hello_at, self._failures = True, None, 0
+        actions: list[Action] = []
+        if before is not None and before.history != welcome.history:
+            for view in self.rooms.values():
+                view.restart()
+                actions.append(Show(Restarted(view.name)))
+        for room, private in welcome.private.items():
+            self.partners[room] = private.nick
+            if room not in self.rooms and self.profile.private is not None:
+                self.rooms[room] = RoomView(room, room, self._private_start(private))
+        actions += self._listen(welcome, now)
+        actions += [self._enter(view, now) for view in self.rooms.values()]
+        for pending in self._outbox.values():
+            pending.sent = now.mono
+            actions.append(Send(pending.say))
+        for ref, (question, _) in self._questions.items():
+            self._questions[ref] = (question, now.mono)
+            actions.append(Send(question))
+        self._ping_at = now.mono + limits.PING_INTERVAL
+        return [Show(Connected(welcome, before is not None)), *actions]
+
+    def _private_start(self, private: m.PrivateHead) -> Start:
+        assert self.profile.private is not None
+        return Start(after=private.read) if self.profile.private is UNREAD else self.profile.private
+
+    def _listen(self, welcome: m.Welcome, now: Now) -> list[Action]:
+        self._beacon_at = now.mono
+        self._ping_soon = [now.mono + delay for delay in limits.PING_SOON]
+        public = [wire.topic(id_) for id_ in self.rooms if not id_.startswith(PRIVATE_MARK)]
+        return [Listen(welcome.pub, (*public, wire.BEACON_TOPIC))]
+
+    def _refused(self, refused: m.Refused, now: Now) -> list[Action]:
+        if refused.code == Code.HELLO_FIRST:
+            # The broker forgot us: it restarted, or we were silent for too long.
+            return self._say_hello(now) if self.live else []
+        if refused.id is not None:
+            pending = self._outbox.pop(refused.id, None)
+            return [Show(Refusal(pending.say, refused))] if pending else []
+        if refused.ref and refused.ref == self._hello_ref and not self.live:
+            self._hello_at = None
+            hello = m.Hello(nick=self.profile.nick, instance=self.profile.instance)
+            return [Show(Refusal(hello, refused))]
+        if refused.ref in self._questions:
+            question, _ = self._questions.pop(refused.ref)
+            return [Show(Refusal(question, refused))]
+        for view in self.rooms.values():
+            if refused.ref and view.asked == refused.ref:
+                view.asked = 0
+                if view.entered:
+                    return []
+                del self.rooms[view.id]
+                return [Unsubscribe(wire.topic(view.id)), Show(Refusal(m.Join(room=view.name), refused))]
+        return []
+
+    # --- rooms ------------------------------------------------------------------------------------------------
+    def _enter(self, view: RoomView, now: Now) -> Send:
+        view.asked, view.asked_at, view.joining = self._next_ref(), now.mono, True
+        start = view.start if view.cursor is None else Start(after=view.cursor)
+        self._ping_soon = sorted(now.mono + delay for delay in limits.PING_SOON)
+        return Send(
+            m.Join(
+                room=view.name,
+                ref=view.asked,
+                after=start.after,
+                last=start.last,
+                since=start.since,
+                since_id=start.since_id,
+                create=view.create,
+                resumed=view.entered,
+            )
+        )
+
+    def _entered(self, entered: m.Entered, now: Now) -> list[Action]:
+        view = self.rooms.get(_id(entered.room))
+        if view is None or view.asked != entered.ref:
+            return []
+        view.asked, view.joining = 0, False
+        if view.entered and entered.after > entered.head:
+            # The cursor we named lies beyond the head: the history lost entries that we have seen.
+            view.restart()
+            return [Show(Restarted(view.name)), self._enter(view, now)]
+        first = not view.entered
+        view.name, view.topic = entered.room, entered.topic
+        view.enter(entered.after, entered.head)
+        actions: list[Action] = []
+        if first and not view.id.startswith(PRIVATE_MARK):
+            actions.append(Show(InRoom(entered)))
+        return [*actions, *self._progress(view, [], True, now)]
+
+    def _entries(self, event: m.Entries, now: Now) -> list[Action]:
+        id_ = _id(event.room)
+        view = self.rooms.get(id_)
+        actions: list[Action] = []
+        if view is None:
+            if not id_.startswith(PRIVATE_MARK) or self.profile.private is None:
+                return []
+            # The first private message between two users: their room begins here.
+            view = self._add_private(id_)
+            actions.append(self._enter(view, now))
+        taken = [Show(Heard(view.id, entry, False)) for entry in view.take(event.entries, contiguous=False)]
+        self._note_topic(view, event.entries)
+        return [*actions, *self._progress(view, taken, False, now)]
+
+    def _add_private(self, id_: str) -> RoomView:
+        view = self.rooms[id_] = RoomView(id_, id_, Start(after=0), cursor=0)
+        return view
+
+    def _page(self, page: m.Page, now: Now) -> list[Action]:
+        view = self.rooms.get(_id(page.room))
+        if view is None or not page.ref or view.asked != page.ref:
+            return self._answered(page.ref, page)
+        view.asked = 0
+        view.head = max(view.head, page.head)
+        if not page.entries and view.cursor is not None and view.cursor < page.head:
+            # Nothing is kept between the cursor and the head.
+            view.cursor = page.head
+        taken = [Show(Heard(view.id, entry, True)) for entry in view.take(page.entries, contiguous=True)]
+        self._note_topic(view, page.entries)
+        return self._progress(view, taken, True, now)
+
+    def _progress(self, view: RoomView, taken: list[Show], replay: bool, now: Now) -> list[Action]:
+        """After something was shown or learnt: ask for what is missing, and tell when nothing is."""
+        actions: list[Action] = list(taken)
+        if view.reached_goal():
+            actions.append(Show(CaughtUp(view.id)))
+        if view.behind and not view.asked and self.live:
+            actions.append(self._ask_replay(view, now))
+        return actions
+
+    def _ask_replay(self, view: RoomView, now: Now) -> Send:
+        view.asked, view.asked_at = self._next_ref(), now.mono
+        return Send(m.Replay(room=view.name, ref=view.asked, after=view.cursor))
+
+    def _note_topic(self, view: RoomView, entries: list[m.Entry]) -> None:
+        for entry in entries:
+            if entry.kind == "topic":
+                view.topic = entry.text
+
+    # --- acks, answers, pings ---------------------------------------------------------------------------------
+    def _acked(self, acked: m.Acked) -> list[Action]:
+        actions: list[Action] = []
+        for ack in acked.acks:
+            pending = self._outbox.pop(ack.id, None)
+            if pending is not None:
+                actions.append(Show(Stored(pending.say, ack)))
+        return actions
+
+    def _answered(self, ref: int, event: m.Event) -> list[Action]:
+        question, _ = self._questions.pop(ref, (None, 0.0))
+        return [Show(Answer(question, event))] if question is not None else []
+
+    def _ping(self, now: Now) -> Send:
+        self._ping_soon = [at for at in self._ping_soon if at > now.mono]
+        self._ping_at = now.mono + limits.PING_INTERVAL
+        if self._unanswered is None:
+            self._unanswered = now.mono
+        seen = {}
+        for view in self.rooms.values():
+            if view.cursor is not None and view.cursor != view.told:
+                seen[view.id] = view.told = view.cursor
+        return Send(m.Ping(seen=seen))
+
+    def _pong(self, pong: m.Pong, now: Now) -> list[Action]:
+        self._unanswered = None
+        actions: list[Action] = []
+        for id_, head in pong.heads.items():
+            view = self.rooms.get(id_)
+            if view is None:
+                if id_.startswith(PRIVATE_MARK) and self.profile.private is not None:
+                    actions.append(self._enter(self._add_private(id_), now))
+                continue
+            view.head = max(view.head, head)
+            actions += self._progress(view, [], True, now)
+        return actions + (self._answered(pong.ref, pong) if pong.ref else [])
+
+    def _repeat(self, now: Now) -> list[Action]:
+        """Send again what should have been answered by now; everything in it is safe to repeat."""
+        actions: list[Action] = []
+        for view in self.rooms.values():
+            if view.asked and now.mono - view.asked_at > limits.REQUEST_AFTER:
+                actions.append(self._enter(view, now) if view.joining else self._ask_replay(view, now))
+        for ref, (question, at) in self._questions.items():
+            if now.mono - at > limits.REQUEST_AFTER:
+                self._questions[ref] = (question, now.mono)
+                actions.append(Send(question))
+        for pending in self._outbox.values():
+            if pending.sent is not None and now.mono - pending.sent > limits.RESEND_AFTER:
+                pending.sent = now.mono
+                actions.append(Send(pending.say))
+        return actions
+
+    def _next_ref(self) -> int:
+        self._ref += 1
+        return self._ref
+
+
+def _id(room: str) -> str:
+    """The key of a room named by the broker."""
+    return room if room.startswith(PRIVATE_MARK) else names.fold(room)
+
+
+def _with_ref(question: m.Who | m.Rooms | m.Replay | m.Ping, ref: int) -> m.Who | m.Rooms | m.Replay | m.Ping:
+    return replace(question, ref=ref)

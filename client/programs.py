@@ -1,0 +1,249 @@
+"""What the commands other than ``join`` do with a broker: send, tail, and put one question.
+
+Owns these small programs. Does not know sockets (`connection`), the rules (`core`) nor options (`cli`). Pure; used by
+the receive thread alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..common import limits, messages as m
+from ..common.clock import Now
+from ..common.errors import NotAcked, RefusedError, TimedOut, ZchatError
+from ..common.rules import refuse_text
+from . import render
+from .actions import Action, Answer, CameOrWent, CaughtUp, Connected, End, Heard, Notice, Print, Refusal, Stored
+from .core import ClientCore
+from .rooms import Start
+
+
+class Quiet:
+    """A program that takes no lines, and ends when it is refused or its time is up."""
+
+    def __init__(self, core: ClientCore, *, timeout: float | None = None) -> None:
+        self.core = core
+        self._timeout = timeout
+        self._deadline: float | None = None
+
+    def start(self, now: Now) -> list[Action]:
+        """Before the first connection."""
+        if self._timeout is not None:
+            self._deadline = now.mono + self._timeout
+        return self.begin(now)
+
+    def begin(self, now: Now) -> list[Action]:
+        """What the program wants first."""
+        return []
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether it can take another line now."""
+        return False
+
+    def line(self, text: str, now: Now) -> list[Action]:
+        """A line from the input thread."""
+        return []
+
+    def end_of_input(self, now: Now) -> list[Action]:
+        """The input thread has no more lines."""
+        return []
+
+    def notice(self, notice: Notice, now: Now) -> list[Action]:
+        """The core tells something."""
+        if isinstance(notice, Refusal):
+            return [End(refused(notice))]
+        return []
+
+    def tick(self, now: Now) -> list[Action]:
+        """Now and then."""
+        if self._deadline is not None and now.mono >= self._deadline:
+            return [
+                End(TimedOut(f"The time of {self._timeout:g} s ran out. Try again, or give it a longer --timeout."))
+            ]
+        return []
+
+
+def refused(refusal: Refusal) -> RefusedError:
+    """A refusal by the broker as the error that ends a command; its text is made safe for the terminal."""
+    from ..common.text import clean
+
+    return RefusedError(refusal.refused.code, clean(refusal.refused.detail))
+
+
+class Question(Quiet):
+    """Put one question, print what `show` makes of the answer."""
+
+    def __init__(
+        self,
+        core: ClientCore,
+        question: m.Who | m.Rooms,
+        show: Callable[[m.Event], list[str]],
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        super().__init__(core, timeout=timeout)
+        self._question = question
+        self._show = show
+
+    def begin(self, now: Now) -> list[Action]:
+        """The question waits for the connection."""
+        return self.core.ask(self._question, now)
+
+    def notice(self, notice: Notice, now: Now) -> list[Action]:
+        """The answer ends it."""
+        if isinstance(notice, Answer):
+            return [*(Print(line) for line in self._show(notice.event)), *self.core.leave(), End()]
+        return super().notice(notice, now)
+
+
+class PingProgram(Quiet):
+    """Ask for a sign of life and tell how long it took."""
+
+    def __init__(self, core: ClientCore, show: Callable[[m.Welcome, float], str], *, timeout: float | None) -> None:
+        super().__init__(core, timeout=timeout)
+        self._show = show
+        self._asked = 0.0
+
+    def notice(self, notice: Notice, now: Now) -> list[Action]:
+        """Ask when connected; the answer ends it."""
+        match notice:
+            case Connected():
+                self._asked = now.mono
+                return self.core.ask(m.Ping(), now)
+            case Answer():
+                assert self.core.welcome is not None
+                return [Print(self._show(self.core.welcome, now.mono - self._asked)), *self.core.leave(), End()]
+        return super().notice(notice, now)
+
+
+class Sender(Quiet):
+    """Send one text, or each line of the input as it comes, and end when all are acked."""
+
+    def __init__(
+        self,
+        core: ClientCore,
+        *,
+        room: str | None,
+        to: str | None,
+        text: str | None,
+        id: str | None = None,
+        json: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        super().__init__(core, timeout=timeout)
+        self._room, self._to, self._text, self._id, self._json = room, to, text, id, json
+        self._input_ended = text is not None
+        self._failed: ZchatError | None = None
+        self._ack_by: float | None = None
+
+    def begin(self, now: Now) -> list[Action]:
+        """A single text is sent at once."""
+        if self._text is None:
+            return []
+        self._ack_by = now.mono + limits.ACK_PATIENCE
+        return self.core.say(self._text, now, room=self._room, to=self._to, id=self._id)
+
+    @property
+    def wants_input(self) -> bool:
+        """While not too many messages wait for their acks."""
+        return not self._input_ended and self.core.waiting < limits.WINDOW
+
+    def line(self, text: str, now: Now) -> list[Action]:
+        """One message a line; blank lines are passed over."""
+        if not text.strip():
+            return []
+        refusal = refuse_text(text)
+        if refusal is not None:
+            return self._fail(RefusedError(*refusal))
+        return self.core.say(text, now, room=self._room, to=self._to)
+
+    def end_of_input(self, now: Now) -> list[Action]:
+        """Then only acks are waited for."""
+        self._input_ended = True
+        return self._end_if_done()
+
+    def notice(self, notice: Notice, now: Now) -> list[Action]:
+        """Acks and refusals."""
+        match notice:
+            case Stored(say, ack):
+                nick = self.core.welcome.nick if self.core.welcome else self.core.profile.nick
+                shown: list[Action] = [Print(render.ack_json(say, ack, nick))] if self._json else []
+                return [*shown, *self._end_if_done()]
+            case Refusal(command) if isinstance(command, m.Say):
+                return [*self._fail(refused(notice)), *self._end_if_done()]
+        return super().notice(notice, now)
+
+    def _fail(self, error: ZchatError) -> list[Action]:
+        """The first failure is what the command ends with; the others are told as they come."""
+        if self._failed is None:
+            self._failed = error
+            return []
+        return [Print(f"zchat: {error}", aside=True)]
+
+    def _end_if_done(self) -> list[Action]:
+        if self._input_ended and not self.core.waiting:
+            return [*self.core.leave(), End(self._failed)]
+        return []
+
+    def tick(self, now: Now) -> list[Action]:
+        """A single message has `limits.ACK_PATIENCE` to be acked."""
+        if self._ack_by is not None and now.mono >= self._ack_by and self._timeout is None:
+            detail = (
+                "The message was sent but not confirmed in time. It may be stored:"
+                " send it again with the same --id to be sure."
+            )
+            return [End(NotAcked(detail))]
+        return super().tick(now)
+
+
+class Tailer(Quiet):
+    """Print what rooms hold and, if it follows, what is said from then on."""
+
+    def __init__(
+        self,
+        core: ClientCore,
+        *,
+        rooms: Sequence[str],
+        start: Start,
+        follow: bool,
+        json: bool,
+        timeout: float | None = None,
+    ) -> None:
+        super().__init__(core, timeout=timeout)
+        self._rooms, self._start, self._follow, self._json = rooms, start, follow, json
+        self._behind: set[str] | None = None
+        """Rooms whose history is not all printed yet; None before the first welcome."""
+
+    def begin(self, now: Now) -> list[Action]:
+        """Follow the rooms; the core sends it once connected."""
+        return [
+            action for room in self._rooms for action in self.core.join(room, self._start, now, create=self._follow)
+        ]
+
+    def notice(self, notice: Notice, now: Now) -> list[Action]:
+        """Print what is heard."""
+        match notice:
+            case Heard(room, entry, replay):
+                return self._entry(room, entry, replay)
+            case CameOrWent(presence) if self._follow:
+                line = render.presence_json(presence) if self._json else render.presence_line(presence)
+                return [Print(line)]
+            case Connected() if self._behind is None:
+                self._behind = set(self.core.rooms)
+                return self._end_if_done()
+            case CaughtUp(room):
+                if self._behind is not None:
+                    self._behind.discard(room)
+                return self._end_if_done()
+        return super().notice(notice, now)
+
+    def _entry(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
+        view = self.core.rooms.get(room)
+        name = view.name if view else room
+        if self._json:
+            return [Print(render.entry_json(entry, name, replay=replay))]
+        return [Print(line) for line in render.entry_lines(entry, name, name_room=len(self._rooms) > 1)]
+
+    def _end_if_done(self) -> list[Action]:
+        return [*self.core.leave(), End()] if not self._follow and not self._behind else []

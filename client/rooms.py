@@ -1,0 +1,111 @@
+"""One room as a client has seen it: the cursor, gaps, and what waits behind them.
+
+Owns the rule that every entry is shown once and in order. Does not know sockets, sessions or other rooms. Pure; used
+by the receive thread alone.
+
+An entry follows when its `prev` is the cursor. An older one is a duplicate. Any other shows a gap: it waits in the
+stash while the entries before it are asked for (`core` sends the `Replay`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..common import limits
+from ..common.messages import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where in a room's history a client begins; nothing set: from now on."""
+
+    after: int | None = None
+    last: int | None = None
+    since: int | None = None
+    since_id: str | None = None
+
+
+@dataclass(slots=True)
+class RoomView:
+    """What one client knows of one room."""
+
+    id: str
+    name: str
+    start: Start
+    create: bool = True
+    topic: str = ""
+    cursor: int | None = None
+    """The last sequence shown; None until the broker has told where we begin."""
+    head: int = 0
+    """The highest sequence known to exist."""
+    goal: int | None = None
+    """Caught up when the cursor reaches this; None when that has been told."""
+    entered: bool = False
+    told: int = -1
+    """The cursor that the last ping carried."""
+    asked: int = 0
+    """The ref of the join or replay under way, 0 if none."""
+    asked_at: float = 0.0
+    joining: bool = False
+    """What is under way is the join."""
+    stash: dict[int, Entry] = field(default_factory=dict)
+    """`prev` → entry, for entries beyond a gap."""
+
+    def enter(self, after: int, head: int) -> None:
+        """The broker told where we begin and where the room stands."""
+        if self.cursor is None:
+            self.cursor = after
+        self.head = max(self.head, head)
+        if self.goal is None and not self.entered:
+            self.goal = head
+        self.entered = True
+
+    def restart(self) -> None:
+        """Forget everything shown: the history is another one."""
+        self.cursor = None
+        self.start = Start(after=0)
+        self.head, self.told, self.entered, self.goal = 0, -1, False, None
+        self.stash.clear()
+
+    def take(self, entries: list[Entry], *, contiguous: bool) -> Iterator[Entry]:
+        """The entries that are to be shown now, in order.
+
+        `contiguous`: they are a page read from the cursor on, so the first follows whatever its `prev` says
+        (entries before it may have been removed).
+        """
+        for entry in entries:
+            self.head = max(self.head, entry.seq)
+            if self.cursor is None:
+                self._keep(entry)
+            elif entry.seq <= self.cursor:
+                continue
+            elif contiguous or entry.prev == self.cursor:
+                self.cursor = entry.seq
+                yield entry
+            else:
+                self._keep(entry)
+        yield from self._unstash()
+
+    def _keep(self, entry: Entry) -> None:
+        if len(self.stash) < limits.STASH:
+            self.stash[entry.prev] = entry
+
+    def _unstash(self) -> Iterator[Entry]:
+        while self.cursor is not None and (entry := self.stash.pop(self.cursor, None)) is not None:
+            self.cursor = entry.seq
+            yield entry
+        if self.stash and self.cursor is not None:
+            self.stash = {prev: entry for prev, entry in self.stash.items() if entry.seq > self.cursor}
+
+    @property
+    def behind(self) -> bool:
+        """Whether there are entries that must be asked for."""
+        return self.cursor is not None and self.cursor < self.head
+
+    def reached_goal(self) -> bool:
+        """True once: when everything that stood here at the start has been shown."""
+        if self.goal is None or self.cursor is None or self.cursor < self.goal:
+            return False
+        self.goal = None
+        return True

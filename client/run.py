@@ -1,0 +1,106 @@
+"""Running a program against a broker: with the input thread for chats and pipes, or without for one-shot commands.
+
+Owns the threads' beginning and end. Does not know options (`cli`) nor what the program does.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterable
+
+from ..common.errors import Code, RefusedError
+from ..common.keys import Link
+from . import account
+from .actions import Print
+from .connection import Connection, Program, print_lines
+from .core import ClientCore, Profile
+from .rooms import Start
+
+
+def run(
+    link: Link,
+    nick: str,
+    program: Callable[[ClientCore], Program],
+    *,
+    present: bool = False,
+    private: Start | None = None,
+    lines: Callable[[socket.socket], Iterable[str]] | None = None,
+    write: Callable[[list[Print]], None] = print_lines,
+    on_end: Callable[[], None] | None = None,
+) -> None:
+    """Run a program until it ends; raises the `ZchatError` it ended with, or KeyboardInterrupt.
+
+    `lines` makes this thread the input thread: it is called with a socket that is readable once the client has
+    ended, and its lines go to the program. `on_end` is called by the receive thread when it ends.
+    """
+    key, fresh = account.key_for(link, nick)
+    core = ClientCore(Profile(nick, secrets.token_hex(8), agent(), present, private), secrets.token_bytes)
+
+    def met(welcome: object) -> None:
+        assert core.welcome is not None
+        account.remember_broker(link, core.welcome.broker)
+        account.remember_nick(link, core.welcome.nick)
+
+    connection = Connection(link, key, core, program(core), write=write, met=met)
+    try:
+        if lines is None:
+            connection.run()
+        else:
+            _run_threads(connection, lines, on_end)
+    except RefusedError as error:
+        if fresh and error.code in (Code.NICK_TAKEN, Code.NICK_INVALID):
+            account.drop_key(link, nick, key)
+        raise
+    finally:
+        connection.close()
+
+
+def agent() -> str:
+    """What this client calls itself to the broker's operator."""
+    return f"zchat on {os.name}"
+
+
+def _run_threads(
+    connection: Connection,
+    lines: Callable[[socket.socket], Iterable[str]],
+    on_end: Callable[[], None] | None,
+) -> None:
+    """This thread reads lines; another one receives, and owns the sockets."""
+    failure: list[BaseException] = []
+    telling, ended = socket.socketpair()
+
+    def receive() -> None:
+        try:
+            connection.run()
+        except BaseException as error:  # handed to the thread that waits for this one
+            failure.append(error)
+        finally:
+            telling.close()
+            if on_end is not None:
+                on_end()
+
+    thread = threading.Thread(target=receive, name="zchat-receive", daemon=True)
+    thread.start()
+    try:
+        for line in lines(ended):
+            if not connection.pipe.line(line):
+                break
+        connection.pipe.end()
+        _join(thread)
+    except BaseException:
+        connection.pipe.quit()
+        thread.join()
+        raise
+    finally:
+        ended.close()
+    if failure:
+        raise failure[0]
+
+
+def _join(thread: threading.Thread) -> None:
+    # On Windows a join without a timeout cannot be interrupted by Ctrl-C.
+    while thread.is_alive():
+        thread.join(1.0)

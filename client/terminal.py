@@ -1,0 +1,51 @@
+"""The plain terminal: one input line below, what is heard above it.
+
+Owns the prompt. Does not know what lines mean (`chat`). `run` is the input thread, which is the main thread; `end`
+and writing to the patched standard output are safe from the receive thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.patch_stdout import patch_stdout
+
+
+class Terminal:
+    """The input line of one chat."""
+
+    def __init__(self, prompt: Callable[[], str]) -> None:
+        self._prompt = prompt
+        self._over = False
+        # The typed line is erased when it is sent: it comes back as everyone sees it, and stands there once.
+        self._session: PromptSession[str] = PromptSession(history=InMemoryHistory(), erase_when_done=True)
+
+    def lines(self) -> Iterator[str]:
+        """The lines as they are typed, until Ctrl-D or `end`; raises KeyboardInterrupt."""
+        with patch_stdout():
+            while not self._over:
+                try:
+                    yield self._session.prompt(self._message, pre_run=self._stop_if_over)
+                except EOFError:
+                    return
+
+    def _message(self) -> str:
+        return f"{self._prompt()}> "
+
+    def end(self) -> None:
+        """Leave the prompt; from any thread."""
+        self._over = True
+        loop = self._session.app.loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._stop_if_over)
+
+    def refresh(self) -> None:
+        """Draw the prompt anew, since what it says may have changed; from any thread."""
+        self._session.app.invalidate()
+
+    def _stop_if_over(self) -> None:
+        app = self._session.app
+        if self._over and app.is_running and not app.is_done:
+            app.exit(exception=EOFError())

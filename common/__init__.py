@@ -1,0 +1,1 @@
+"""The words and rules that broker and client share. Never a socket."""

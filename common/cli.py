@@ -1,0 +1,160 @@
+"""The command `zchat`: one group whose commands are found by import path, and the one place where errors end.
+
+Owns the table of commands, exit codes and what an error looks like. Knows broker and client only as text, so that
+``zchat who`` never loads the broker. Runs in the main thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from .errors import ExitCode, ZchatError
+
+COMMANDS = {
+    "broker": "zchat.broker.cli:broker",
+    "join": "zchat.client.cli:join",
+    "who": "zchat.client.cli:who",
+    "rooms": "zchat.client.cli:rooms",
+    "send": "zchat.client.cli:send",
+    "tail": "zchat.client.cli:tail",
+    "link": "zchat.client.cli:link",
+    "key": "zchat.client.cli:key",
+    "ping": "zchat.client.cli:ping",
+    "demo": "zchat.client.cli:demo",
+}
+"""In the order in which people meet them."""
+
+DEMO_BROKER = "zchat.broker.server:serve_in_thread"
+"""What the demonstration, a client's command, runs as its broker."""
+
+EPILOG = (
+    "Exit codes: 0 done (acked), 1 other, 2 usage, 3 broker unreachable, 4 not allowed, 5 nick taken or invalid,"
+    " 6 no such user or room, 7 not acked in time, 8 too large or too fast, 124 --timeout ran out, 130 Ctrl-C."
+)
+
+
+def load(path: str) -> Any:
+    """What stands at ``package.module:name``."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when it is used (click documentation, "Lazily loading subcommands")."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        path = COMMANDS.get(cmd_name)
+        if path is None:
+            return None
+        command = load(path)
+        assert isinstance(command, click.Command)
+        return command
+
+
+def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"zchat {version('zeromq-chat')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option("--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Show the version.")
+def cli() -> None:
+    """Chat for people and programs on a network you own.
+
+    Start a broker with `zchat broker`, join it with `zchat join --nick alice`, see who is there with `zchat who`.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with the right code."""
+    _open_standard_streams()
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _die_of_broken_pipe()
+    except OSError as error:
+        code = _fail(ZchatError(f"The output cannot be written ({error.strerror}). Check where it goes."))
+        _drop_output()
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        result = cli.main(standalone_mode=False)
+        return result if isinstance(result, int) else ExitCode.DONE
+    except ZchatError as error:
+        return _fail(error)
+    except click.UsageError as error:
+        return _fail(_usage_error(error))
+    except click.ClickException as error:
+        return _fail(ZchatError(error.format_message()))
+    except (KeyboardInterrupt, click.Abort):
+        return ExitCode.INTERRUPTED
+
+
+def _usage_error(error: click.UsageError) -> ZchatError:
+    command = error.ctx.command_path if error.ctx else "zchat"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    usage = ZchatError(f"{message}. See: {command} --help.")
+    usage.exit_code, usage.code = ExitCode.USAGE, "usage"
+    return usage
+
+
+def _fail(error: ZchatError) -> int:
+    """One line on standard error; with ``--json`` the same as an object on standard output."""
+    text = " ".join(str(error).split("\n"))
+    click.echo(f"zchat: {text}", err=True)
+    arguments = sys.argv[1:]
+    if "--json" in arguments[: arguments.index("--")] if "--" in arguments else "--json" in arguments:
+        click.echo(json.dumps({"error": error.code, "detail": text}))
+    return error.exit_code
+
+
+def _open_standard_streams() -> None:
+    """Make sure that descriptors 0, 1 and 2 are what they should be, whatever the caller closed."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115 - it stays open for the life of the process
+    if sys.stderr is None:
+        os.open(os.devnull, os.O_WRONLY)
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        # The next file opened would become descriptor 1, and be written to.
+        print("zchat: Standard output is closed. Send it to /dev/null if it is not wanted.", file=sys.stderr)
+        sys.exit(ExitCode.OTHER)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets a sign for it, not a traceback.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def _drop_output() -> None:
+    """What is still buffered cannot be written: do not try again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _die_of_broken_pipe() -> NoReturn:
+    """The reader has gone: end quietly, as Unix tools do."""
+    _drop_output()
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGPIPE)
+    sys.exit(ExitCode.OTHER)

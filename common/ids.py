@@ -1,0 +1,16 @@
+"""Identifiers that a client makes: message ids and instance words.
+
+Pure: time and randomness are arguments of the first; any thread.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+
+def message_id(wall_ms: int, random: bytes) -> str:
+    """A UUID of version 7 (RFC 9562 §5.7) from milliseconds and 10 random bytes."""
+    value = (wall_ms & (2**48 - 1)) << 80 | int.from_bytes(random[:10], "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))

@@ -1,0 +1,138 @@
+"""Key pairs, fingerprints and links: who somebody is, and where a broker is found.
+
+Owns their text forms and their files' form. Does not know which key belongs to which nick or broker
+(`client.account`), nor any socket. Pure but for `KeyPair.generate`, `load` and `save`; any thread.
+
+A user or a broker is a CURVE25519 key pair (RFC 26/CurveZMQ). Keys are written in base32 without padding, since
+the usual Z85 has characters that shells and URLs eat.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import InputError
+
+KEY_BYTES = 32
+FINGERPRINT_CHARACTERS = 32
+DEFAULT_PORT = 5555
+
+_LINK = re.compile(r"zchat://(?P<place>[^/?#]+)/(?P<key>[A-Za-z2-7]+)/?(?:\?(?P<query>[^#]*))?\Z")
+
+
+def to_base32(raw: bytes) -> str:
+    """Bytes in lower-case base32 without padding (RFC 4648)."""
+    return base64.b32encode(raw).decode().rstrip("=").lower()
+
+
+def from_base32(text: str) -> bytes:
+    """The bytes of `to_base32`; raises `InputError`."""
+    try:
+        return base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    except (binascii.Error, ValueError):
+        raise InputError("A key is not written in base32. Copy the whole link or key again.") from None
+
+
+def fingerprint(public: bytes) -> str:
+    """The name of a key: 160 bits of its SHA-256 in base32, 32 characters."""
+    return to_base32(hashlib.sha256(public).digest())[:FINGERPRINT_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A CURVE key pair, 32 bytes each."""
+
+    public: bytes
+    secret: bytes = field(repr=False)
+
+    @classmethod
+    def generate(cls) -> KeyPair:
+        """A new pair from libzmq's own generator."""
+        import zmq
+        from zmq.utils import z85
+
+        public, secret = zmq.curve_keypair()
+        return cls(z85.decode(public), z85.decode(secret))
+
+    @property
+    def fingerprint(self) -> str:
+        """The public key's fingerprint."""
+        return fingerprint(self.public)
+
+    def save(self, path: Path) -> None:
+        """Write a new file only its owner can read (0600); raises FileExistsError."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        text = f"zchat key 1\npublic {to_base32(self.public)}\nsecret {to_base32(self.secret)}\n"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+    @classmethod
+    def load(cls, path: Path) -> KeyPair:
+        """Read what `save` wrote; raises `InputError` when it is something else."""
+        try:
+            text = path.read_text(encoding="ascii")
+        except (OSError, UnicodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not text"
+            raise InputError(f"The key file {path} cannot be read ({reason}). Restore it from a copy.") from None
+        match text.split():
+            case ["zchat", "key", "1", "public", public, "secret", secret]:
+                pair = cls(from_base32(public), from_base32(secret))
+                if len(pair.public) == len(pair.secret) == KEY_BYTES:
+                    return pair
+        raise InputError(f"The file {path} is not a zchat key. Restore it from a copy.")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a broker is and by which key it is known: ``zchat://HOST:PORT/KEY``."""
+
+    host: str
+    port: int
+    key: bytes
+
+    def __str__(self) -> str:
+        return f"zchat://{self.place}/{to_base32(self.key)}"
+
+    @property
+    def place(self) -> str:
+        """``HOST:PORT``, an IPv6 address in brackets."""
+        return join_place(self.host, self.port)
+
+    @classmethod
+    def parse(cls, text: str) -> Link:
+        """The link in a text; raises `InputError`."""
+        match = _LINK.match(text.strip())
+        if match is None:
+            raise InputError(
+                "That is not a link of the form zchat://HOST:PORT/KEY. Copy the line that the broker printed."
+            )
+        host, port = split_place(match["place"])
+        key = from_base32(match["key"])
+        if len(key) != KEY_BYTES:
+            raise InputError("The key in the link is cut short. Copy the whole line that the broker printed.")
+        return cls(host, port, key)
+
+
+def join_place(host: str, port: int) -> str:
+    """``HOST:PORT``, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def split_place(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST[:PORT]``; the default port when none is given. Raises `InputError`."""
+    match = re.match(r"(?:\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[\w.\-]+))(?::(?P<port>\d{1,5}))?\Z", text)
+    if match is None:
+        raise InputError("A broker is named as HOST or HOST:PORT (an IPv6 address in brackets). Check it.")
+    port = int(match["port"] or DEFAULT_PORT)
+    if not 1 <= port <= 65_535:
+        raise InputError("A port is a number from 1 to 65535. Check the broker's address.")
+    return match["v6"] or match["host"], port

@@ -1,0 +1,82 @@
+"""Every limit, timeout and queue length, each in one place with its reason.
+
+Owns numbers only. Pure; any thread. Sizes are in bytes unless the name says otherwise, times in seconds.
+"""
+
+from __future__ import annotations
+
+# --- text -----------------------------------------------------------------------------------------------------
+MESSAGE_BYTES = 16_384
+"""One message in UTF-8: room for a pasted log or diff, small enough that a frame stays far below 64 kB."""
+MESSAGE_LINES = 400
+"""Lines in one message: a pasted block is one message, a book is not."""
+TOPIC_CHARACTERS = 390
+"""What IRC servers allow; one or two terminal lines."""
+REASON_CHARACTERS = 390
+"""The words of a farewell; as a topic."""
+NICK_CHARACTERS = 24
+ROOM_CHARACTERS = 64
+ID_CHARACTERS = 64
+"""A message id: 36 for a UUID, more for ids that scripts choose with ``--id``."""
+
+# --- frames ---------------------------------------------------------------------------------------------------
+FRAME_BYTES = 65_536
+"""What one packed frame of entries aims to stay under; a page of a replay is one such frame."""
+ROUTER_FRAME_BYTES = 131_072
+"""MAXMSGSIZE of the ROUTER: the largest legal command is a message of MESSAGE_BYTES; twice a frame is ample."""
+PUB_FRAME_BYTES = 4_096
+"""MAXMSGSIZE of what reaches the PUB socket: subscriptions, at most a room's name of 64 characters."""
+CLIENT_FRAME_BYTES = 1_048_576
+"""MAXMSGSIZE of a client: far above FRAME_BYTES, so that a newer broker may pack more."""
+
+# --- queues ---------------------------------------------------------------------------------------------------
+ROUTER_QUEUE = 1_000
+"""Frames held for one client (SNDHWM, RCVHWM): one that stops reading costs the broker at most this."""
+PUB_QUEUE = 1_000
+"""Frames held for one subscriber. Frames are packed (FRAME_BYTES), so a fast reader never gets near it."""
+CLIENT_QUEUE = 10_000
+"""Frames a client holds; its own memory, so wide."""
+DRAIN = 2_000
+"""Commands the broker takes from ROUTER before it commits: the group of the group commit."""
+WINDOW = 2_000
+"""Messages a client sends ahead of their acks; enough to hide the round trip, small enough to resend."""
+STASH = 2_000
+"""Entries a client holds while a gap before them is fetched; past it they are dropped and fetched too."""
+PAGE_ENTRIES = 500
+"""Entries in one page of a replay, fewer when FRAME_BYTES is reached first."""
+USER_ROOMS = 256
+"""Rooms one session may follow: bounds what one client can make the broker hold."""
+
+# --- time -----------------------------------------------------------------------------------------------------
+PING_INTERVAL = 3.0
+"""A lost last message heals with the next Pong, so this is under 5 s."""
+PING_SOON = (0.1, 0.5)
+"""Pings after subscribing: SUB and DEALER are unordered to each other, so ask again once it has settled."""
+SILENCE = 8.0
+"""A broker that answered no ping for this long is taken for dead, though its connection stands."""
+BEACON_INTERVAL = 2.0
+"""The broker's sign of life on PUB."""
+BEACON_SILENCE = 7.0
+"""No beacon for this long while DEALER works: SUB is opened anew."""
+SESSION_EXPIRY = 15.0
+"""A session unheard of for this long has left; its instance returning sooner makes no notice."""
+CONNECT_PATIENCE = 5.0
+"""How long a command tries to reach its broker for the first time."""
+ACK_PATIENCE = 10.0
+"""How long one-shot ``send`` waits for its ack."""
+RESEND_AFTER = 5.0
+"""A message without an ack is sent again; its id makes that safe."""
+REQUEST_AFTER = 3.0
+"""A question (replay, join) without an answer is asked again."""
+BACKOFF_FIRST = 0.1
+BACKOFF_CAP = 5.0
+"""Reconnecting: first try soon, then doubling with jitter."""
+HANDSHAKE = 1.5
+"""ZMTP handshake on the client: every refusal is said within 5 s."""
+BROKER_HANDSHAKE = 3.0
+"""ZMTP handshake on the broker: silent connections are dropped after this."""
+HEARTBEAT_INTERVAL = 1.0
+HEARTBEAT_TIMEOUT = 2.5
+"""ZMTP heartbeats from the client: a silent cut is noticed within 4 s."""
+HEARTBEAT_TTL = 30.0
+"""What the client asks of the broker: drop me after this much silence."""

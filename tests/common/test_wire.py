@@ -1,0 +1,536 @@
+"""What becomes of bytes: messages round-trip, and everything else is a `WireError` and nothing worse."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings, strategies as st
+from msgspec import inspect
+
+from zchat.common import limits, messages as m, wire
+from zchat.common.errors import Code, InputError, WireError
+from zchat.common.names import fold, parse_room
+
+Decode = Callable[[bytes], m.Message]
+
+COMMANDS: tuple[type[m.Message], ...] = m.Command.__args__
+EVENTS: tuple[type[m.Message], ...] = m.Event.__args__
+KINDS = COMMANDS + EVENTS
+PREFIX = bytes([wire.VERSION])
+SEEDS = range(8)
+
+pack = msgspec.msgpack.encode
+
+
+def decoder_of(kind: type[m.Message]) -> Decode:
+    return wire.decode_command if kind in COMMANDS else wire.decode_event
+
+
+def body(raw: object) -> bytes:
+    """A frame that says whatever one likes."""
+    return PREFIX + pack(raw)
+
+
+def fields_of(kind: type) -> dict[str, inspect.Field]:
+    info = inspect.type_info(kind)
+    assert isinstance(info, inspect.StructType)
+    return {field.encode_name: field for field in info.fields}
+
+
+# --- messages made from the types ---
+
+
+def values(info: inspect.Type) -> st.SearchStrategy[Any]:
+    """Values of a type, with its bounds."""
+    match info:
+        case inspect.BoolType():
+            return st.booleans()
+        case inspect.IntType(ge=low, le=high):
+            return st.integers(-(2**63) if low is None else low, 2**64 - 1 if high is None else high)
+        case inspect.FloatType(ge=low, le=high):
+            return st.floats(low, high, allow_nan=False)
+        case inspect.StrType(pattern=str(pattern)):
+            return st.from_regex(pattern)
+        case inspect.StrType(min_length=low, max_length=high):
+            return st.text(min_size=low or 0, max_size=min(high or 60, 60))
+        case inspect.LiteralType(values=words):
+            return st.sampled_from(words)
+        case inspect.UnionType(types=types):
+            return st.one_of(*(values(each) for each in types))
+        case inspect.NoneType():
+            return st.none()
+        case inspect.ListType(item_type=item):
+            return st.lists(values(item), max_size=4)
+        case inspect.DictType(key_type=key, value_type=value):
+            return st.dictionaries(values(key), values(value), max_size=4)
+        case inspect.StructType(cls=cls):
+            return messages(cls)
+    raise AssertionError(info)
+
+
+def messages(kind: type) -> st.SearchStrategy[Any]:
+    """Messages of a kind; a field that has a default is often left out."""
+    required, optional = {}, {}
+    for field in fields_of(kind).values():
+        (required if field.required else optional)[field.name] = values(field.type)
+    return st.fixed_dictionaries(required, optional=optional).map(lambda chosen: kind(**chosen))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_every_message_round_trips(kind: type[m.Message], data: st.DataObject) -> None:
+    """What is encoded on one side is the same message on the other."""
+    message = data.draw(messages(kind))
+
+    assert decoder_of(kind)(wire.encode(message)) == message
+    assert decoder_of(kind)(memoryview(wire.encode(message))) == message  # type: ignore[arg-type]
+
+
+def test_every_kind_belongs_to_one_side() -> None:
+    """A kind is a command or an event, never both, and all that are defined can be decoded."""
+    kinds = set(m.Message.__subclasses__()) - {m.Unknown}
+
+    assert set(KINDS) == kinds
+    assert len(KINDS) == len(kinds)
+    assert {kind.__name__.lower() for kind in kinds} == wire.COMMAND_TYPES | wire.EVENT_TYPES
+
+
+def test_defaults_are_not_sent() -> None:
+    """A field that has its default takes no bytes."""
+    assert wire.encode(m.Pong(heads={}, ref=0)) == body({"type": "pong"})
+
+
+def test_the_largest_legal_message_fits_the_broker() -> None:
+    """A command with everything at its most is smaller than what ROUTER takes."""
+    largest = [
+        m.Say(id="i" * limits.ID_CHARACTERS, text="x" * limits.MESSAGE_BYTES, room="𝓍" * 128, kind="message"),
+        m.Ping(seen={f"{number:04}" + "@" * 62: 2**63 - 1 for number in range(1_000)}),
+        m.Hello(nick="𝓍" * 64, instance="𝓍" * 64, agent="𝓍" * 1_024, present=True, private=True, ref=2**63 - 1),
+    ]
+
+    assert max(len(wire.encode(message)) for message in largest) < limits.ROUTER_FRAME_BYTES
+
+
+# --- bounds ---
+
+
+def minimal(info: inspect.Type) -> Any:
+    """The simplest raw value of a type."""
+    match info:
+        case inspect.BoolType():
+            return False
+        case inspect.IntType(ge=low):
+            return low or 0
+        case inspect.FloatType():
+            return 0.0
+        case inspect.StrType():
+            return "a"
+        case inspect.LiteralType(values=words):
+            return words[0]
+        case inspect.UnionType():
+            return None
+        case inspect.ListType():
+            return []
+        case inspect.DictType():
+            return {}
+        case inspect.StructType(cls=cls):
+            return minimal_map(cls)
+    raise AssertionError(info)
+
+
+def minimal_map(kind: type) -> dict[str, Any]:
+    return {name: minimal(field.type) for name, field in fields_of(kind).items() if field.required}
+
+
+def frame(kind: type[m.Message], /, **fields: object) -> bytes:
+    """The smallest frame of a kind, with some fields set."""
+    return body({"type": kind.__name__.lower(), **minimal_map(kind), **fields})
+
+
+def inside(info: inspect.Type) -> Iterator[Any]:
+    """Raw values at the bounds of a type."""
+    match info:
+        case inspect.IntType(ge=low, le=high) | inspect.FloatType(ge=low, le=high):
+            yield from (bound for bound in (low, high) if bound is not None)
+        case inspect.StrType(pattern=str()):
+            yield from ("a", "Z9._:-", "x" * limits.ID_CHARACTERS)
+        case inspect.StrType(min_length=low, max_length=high):
+            yield "é" * (low or 0)
+            if high is not None:
+                yield "é" * high
+        case inspect.LiteralType(values=words):
+            yield from words
+        case inspect.UnionType(types=types):
+            yield None
+            yield from (value for each in types for value in inside(each))
+        case inspect.ListType(item_type=item):
+            yield from ([value] * 3 for value in inside(item))
+        case inspect.DictType(key_type=key, value_type=value, max_length=most):
+            yield from ({one: minimal(value)} for one in inside(key))
+            yield from ({minimal(key): one} for one in inside(value))
+            if most is not None:
+                yield {str(number): minimal(value) for number in range(most)}
+        case inspect.StructType(cls=cls):
+            yield from (
+                {**minimal_map(cls), name: one} for name, field in fields_of(cls).items() for one in inside(field.type)
+            )
+
+
+def outside(info: inspect.Type) -> Iterator[Any]:
+    """Raw values just beyond the bounds of a type, and of other types."""
+    match info:
+        case inspect.BoolType():
+            yield from (None, 0, 1, "true")
+        case inspect.IntType(ge=low, le=high):
+            yield from (None, True, "1", 1.0, float("nan"), [], {}, b"1")
+            if low is not None:
+                yield from (low - 1, -(2**63))
+            if high is not None:
+                yield from (high + 1, 2**64 - 1)
+        case inspect.FloatType(ge=low, le=high):
+            yield from (None, True, "1", float("nan"), float("inf"), -float("inf"), low - 0.001, high * 1.001)
+        case inspect.StrType(pattern=str()):
+            yield from (None, 1, b"a", "", "a b", "a\n", "é", "x" * (limits.ID_CHARACTERS + 1))
+        case inspect.StrType(min_length=low, max_length=high):
+            yield from (None, 1, True, b"a", ["a"], {"a": 1})
+            if low:
+                yield "é" * (low - 1)
+            if high is not None:
+                yield "é" * (high + 1)
+        case inspect.LiteralType(values=words):
+            yield from (None, 0, "", words[0].upper(), words[0] + " ")
+        case inspect.UnionType(types=types):
+            (other,) = (each for each in types if not isinstance(each, inspect.NoneType))
+            yield from (value for value in outside(other) if value is not None)
+        case inspect.ListType(item_type=item):
+            yield from (None, {}, "a", 1)
+            yield from ([minimal(item), value] for value in outside(item))
+        case inspect.DictType(key_type=key, value_type=value, max_length=most):
+            yield from (None, [], "a", 1, {1: minimal(value)}, {None: minimal(value)}, {b"a": minimal(value)})
+            yield from ({one: minimal(value)} for one in outside(key) if isinstance(one, str))
+            yield from ({minimal(key): one} for one in outside(value))
+            if most is not None:
+                yield {str(number): minimal(value) for number in range(most + 1)}
+        case inspect.StructType(cls=cls):
+            yield from (None, [], "a", 1)
+            for name, field in fields_of(cls).items():
+                if field.required:
+                    yield {key: value for key, value in minimal_map(cls).items() if key != name}
+                yield from ({**minimal_map(cls), name: one} for one in outside(field.type))
+
+
+FIELDS = [(kind, name) for kind in KINDS for name in fields_of(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), FIELDS)
+def test_bounds_are_kept(kind: type[m.Message], name: str) -> None:
+    """A value at a bound is taken, one just beyond it or of another type is refused."""
+    info = fields_of(kind)[name].type
+    decode = decoder_of(kind)
+
+    for value in inside(info):
+        assert isinstance(decode(frame(kind, **{name: value})), kind), value
+    for value in outside(info):
+        with pytest.raises(WireError) as caught:
+            decode(frame(kind, **{name: value}))
+        assert caught.value.code == Code.BAD_FRAME, value
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in FIELDS if fields_of(kind)[name].required])
+def test_required_fields_are_required(kind: type[m.Message], name: str) -> None:
+    """A message without a field that has no default is refused."""
+    raw = {"type": kind.__name__.lower(), **minimal_map(kind)}
+    del raw[name]
+
+    with pytest.raises(WireError):
+        decoder_of(kind)(body(raw))
+
+
+# --- the forward rule ---
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    extra=st.dictionaries(st.text(max_size=20).map("x-".__add__), st.integers() | st.text() | st.lists(st.booleans()))
+)
+@settings(max_examples=5, deadline=None)
+def test_unknown_fields_are_ignored(kind: type[m.Message], extra: dict[str, object]) -> None:
+    """A newer peer's message is understood as far as this version goes."""
+    extra = {key: value for key, value in extra.items() if not isinstance(value, int) or -(2**63) <= value < 2**64}
+
+    assert decoder_of(kind)(frame(kind, **extra)) == decoder_of(kind)(frame(kind))
+
+
+def test_unknown_fields_inside_of_parts_are_ignored() -> None:
+    """The forward rule holds for what stands inside a message, too."""
+    entry = {**minimal_map(m.Entry), "colour": "red"}
+
+    assert wire.decode_event(frame(m.Entries, entries=[entry])) == wire.decode_event(
+        frame(m.Entries, entries=[minimal_map(m.Entry)])
+    )
+
+
+@pytest.mark.parametrize("decode", [wire.decode_command, wire.decode_event])
+@pytest.mark.parametrize("kind", ["teleport", "", "Hello", "unknown", "x" * 60_000, "é\0"])
+def test_unknown_kinds_are_told(decode: Decode, kind: str) -> None:
+    """A kind that this version does not know is no error."""
+    assert decode(body({"type": kind, "id": 1, "seen": "?"})) == m.Unknown(kind=kind)
+
+
+def test_what_belongs_to_the_other_side_is_unknown() -> None:
+    """An event is no command, and the reverse."""
+    assert wire.decode_command(wire.encode(m.Pong())) == m.Unknown(kind="pong")
+    assert wire.decode_event(wire.encode(m.Rooms())) == m.Unknown(kind="rooms")
+
+
+@pytest.mark.parametrize("version", [number for number in range(256) if number != wire.VERSION])
+def test_other_versions_are_refused_by_name(version: int) -> None:
+    """A frame of another version of the protocol says so, whatever follows."""
+    for rest in (pack({"type": "hello"}), b"\xff\xff"):
+        for decode in (wire.decode_command, wire.decode_event):
+            with pytest.raises(WireError, match=f"version {version} ") as caught:
+                decode(bytes([version]) + rest)
+            assert caught.value.code == Code.BAD_VERSION
+
+
+# --- garbage ---
+
+
+def error_of(decode: Decode, data: bytes) -> WireError | None:
+    try:
+        decode(data)
+    except WireError as error:
+        return error
+    return None
+
+
+def judged(data: bytes) -> None:
+    """Decode as both sides would: a message or a `WireError`; a message can be encoded and decoded again."""
+    for decode, kinds in ((wire.decode_command, COMMANDS), (wire.decode_event, EVENTS)):
+        error = error_of(decode, data)
+        if error is not None:
+            assert error.code in (Code.BAD_FRAME, Code.BAD_VERSION)
+            assert str(error).isascii()
+            assert str(error).isprintable()
+            assert len(str(error)) < 300
+            continue
+        message = decode(data)
+        assert isinstance(message, (*kinds, m.Unknown))
+        assert isinstance(message, m.Unknown) or decode(wire.encode(message)) == message
+
+
+@given(st.binary(max_size=2_000))
+@settings(max_examples=150, deadline=None)
+def test_random_bytes_are_judged(data: bytes) -> None:
+    """Whatever arrives is judged, with the version in front of it and without."""
+    judged(data)
+    judged(PREFIX + data)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_long_random_bytes_are_judged(seed: int) -> None:
+    """The same for frames up to 64 kB, also such as begin like a map with a type."""
+    source = random.Random(seed)
+    heads = [b"", PREFIX, PREFIX + b"\x81", PREFIX + b"\xdf", PREFIX + b"\x8f\xa4type\xa5acked\xa4acks"]
+    heads += [wire.encode(kind(**minimal_map(kind)))[:-1] for kind in (m.Ping, m.Pong)]
+    for _ in range(12):
+        for head in heads:
+            judged(head + source.randbytes(source.choice((10, 1_000, 65_536 - len(head)))))
+
+
+WORDS = sorted({name for _, name in FIELDS} | {kind.__name__.lower() for kind in KINDS} | {"type", "new"})
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(WORDS)
+    | st.binary(max_size=8)
+    | st.builds(msgspec.msgpack.Ext, st.integers(0, 127), st.binary(max_size=4)),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(WORDS) | st.integers() | st.none() | st.booleans(), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    fields=st.dictionaries(st.sampled_from(WORDS), ANY, max_size=4),
+    bare=st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_well_formed_nonsense_is_judged(kind: type[m.Message], fields: dict[str, object], bare: bool) -> None:
+    """Maps with the right words and any values are judged."""
+    try:
+        data = body(fields) if bare else frame(kind, **fields)
+    except OverflowError:  # an integer as a key that msgpack does not hold
+        return
+    judged(data)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_damaged_frames_are_judged(seed: int) -> None:
+    """Valid frames with bytes changed, lost, doubled, moved or cut off are judged."""
+    source = random.Random(seed)
+    entry = m.Entry(seq=3, prev=2, id="i", time=1, nick="é", key="k", text="hello " * 20)
+    frames = [frame(kind) for kind in KINDS]
+    frames += [
+        wire.encode(m.Entries(room="lobby", entries=[entry] * 5)),
+        wire.encode(m.Ping(seen={"lobby": 7, "öl": 2**40})),
+        wire.encode(m.Acked(acks=[m.Ack(id="i", room="r", seq=1, time=2)] * 3)),
+    ]
+    for valid in frames:
+        for _ in range(20):
+            data = bytearray(valid)
+            for _ in range(source.randint(1, 4)):
+                place, other = (source.randrange(len(data)) for _ in range(2))
+                match source.randrange(6):
+                    case 0:
+                        data[place] = source.randrange(256)
+                    case 1:
+                        data[place] ^= 1 << source.randrange(8)
+                    case 2:
+                        del data[place : place + source.randint(1, 4)]
+                    case 3:
+                        data[place:place] = source.randbytes(source.randint(1, 4))
+                    case 4:
+                        data[place:place] = data[other : other + 9]
+                    case 5:
+                        del data[place + 1 :]
+                data = data or bytearray(PREFIX)
+            judged(bytes(data))
+
+
+def text(length: int) -> bytes:
+    return b"\xdb" + struct.pack(">I", length)
+
+
+PONG = b"\xa4type\xa4pong"
+CLOSING = b"\xa4type\xa7closing"
+HOSTILE = {
+    "nothing": b"",
+    "version alone": PREFIX,
+    "no map": PREFIX + b"\xc0",
+    "array": PREFIX + b"\x92" + PONG,
+    "empty map": PREFIX + b"\x80",
+    "type is a number": PREFIX + b"\x81\xa4type\x05",
+    "type is nil": PREFIX + b"\x81\xa4type\xc0",
+    "type is bytes": PREFIX + b"\x81\xa4type\xc4\x04pong",
+    "two kinds": PREFIX + b"\x82" + PONG + CLOSING,
+    "an unknown kind, then a known one": PREFIX + b"\x82\xa4type\xa3new" + PONG,
+    "more than one value": PREFIX + b"\x81" + PONG + b"\xc0",
+    "more than one value, unknown kind": PREFIX + b"\x81\xa4type\xa3new\xc0",
+    "no such opcode": PREFIX + b"\x82" + PONG + b"\xa1x\xc1",
+    "huge text": PREFIX + b"\x81\xa4type" + text(2**32 - 1),
+    "huge text in an unknown field": PREFIX + b"\x82" + PONG + b"\xa1x" + text(2**32 - 1),
+    "huge array": PREFIX + b"\x82\xa4type\xa5acked\xa4acks\xdd\xff\xff\xff\xff",
+    "large array": PREFIX + b"\x82\xa4type\xa5acked\xa4acks\xdd\x01\x00\x00\x00",
+    "huge array in an unknown field": PREFIX + b"\x82" + PONG + b"\xa1x\xdd\xff\xff\xff\xff",
+    "huge map": PREFIX + b"\xdf\xff\xff\xff\xff" + PONG,
+    "huge map of heads": PREFIX + b"\x82" + PONG + b"\xa5heads\xdf\xff\xff\xff\xff",
+    "huge extension": PREFIX + b"\x82" + PONG + b"\xa1x\xc9\xff\xff\xff\xff\x05",
+    "deep arrays": PREFIX + b"\x82" + PONG + b"\xa1x" + b"\x91" * 60_000 + b"\xc0",
+    "deep maps": PREFIX + b"\x82" + PONG + b"\xa1x" + b"\x81\xa1a" * 20_000 + b"\xc0",
+    "deep keys": PREFIX + b"\x81" * 60_000,
+    "deep arrays, unknown kind": PREFIX + b"\x82\xa4type\xa3new\xa1x" + b"\x91" * 60_000 + b"\xc0",
+    "number as a key": PREFIX + b"\x82\x01\x02" + PONG,
+    "nil as a key": PREFIX + b"\x82\xc0\x02" + PONG,
+    "bytes as a key": PREFIX + b"\x82\xc4\x01a\x02" + PONG,
+    "invalid UTF-8": PREFIX + b"\x82" + CLOSING + b"\xa6reason\xa2\xff\xfe",
+    "invalid UTF-8 as the kind": PREFIX + b"\x81\xa4type\xa2\xff\xfe",
+    "overlong UTF-8": PREFIX + b"\x82" + CLOSING + b"\xa6reason\xa2\xc0\x80",
+    "a surrogate": PREFIX + b"\x82" + CLOSING + b"\xa6reason\xa3\xed\xa0\x80",
+    "a pair of surrogates": PREFIX + b"\x82" + CLOSING + b"\xa6reason\xa6\xed\xa0\xbd\xed\xb8\x80",
+    "a surrogate as the kind": PREFIX + b"\x81\xa4type\xa3\xed\xa0\x80",
+    "largest integer": PREFIX + b"\x82" + PONG + b"\xa3ref\xcf" + b"\xff" * 8,
+    "smallest integer": PREFIX + b"\x82" + PONG + b"\xa3ref\xd3\x80" + b"\0" * 7,
+    "not a number": PREFIX + b"\x82" + PONG + b"\xa3ref" + pack(float("nan")),
+}
+HARMLESS = {
+    "invalid UTF-8 in an unknown field": PREFIX + b"\x82" + PONG + b"\xa1x\xa2\xff\xfe",
+    "invalid UTF-8 as an unknown field": PREFIX + b"\x82" + PONG + b"\xa1\xff\xa2ab",
+    "extension in an unknown field": PREFIX + b"\x82" + PONG + b"\xa1x\xc7\x02\x05ab",
+    "bad timestamp in an unknown field": PREFIX + b"\x82" + PONG + b"\xa1x\xc7\x02\xffab",
+    "type comes last": PREFIX + b"\x82\xa3ref\x00" + PONG,
+    "longer forms than needed": PREFIX + b"\xde\x00\x01\xd9\x04type" + text(4) + b"pong",
+    "zero written long": PREFIX + b"\x82" + PONG + b"\xa3ref\xd3" + b"\0" * 8,
+}
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_frames_are_refused(data: bytes) -> None:
+    """Frames made to hurt are refused by both sides, and in no time."""
+    command = data.replace(PONG, b"\xa4type\xa4ping").replace(CLOSING, b"\xa4type\xa7goodbye")
+    for decode, hostile in ((wire.decode_event, data), (wire.decode_command, command)):
+        with pytest.raises(WireError) as caught:
+            decode(hostile)
+        assert caught.value.code == Code.BAD_FRAME
+    judged(data)
+
+
+@pytest.mark.parametrize("data", HARMLESS.values(), ids=HARMLESS.keys())
+def test_odd_but_right_frames_are_taken(data: bytes) -> None:
+    """What msgpack allows and the forward rule passes over is no error."""
+    assert wire.decode_event(data) == m.Pong()
+
+
+def test_a_field_given_twice_counts_once() -> None:
+    """The last of two equal keys counts."""
+    assert wire.decode_event(PREFIX + b"\x83" + PONG + b"\xa3ref\x01\xa3ref\x02") == m.Pong(ref=2)
+
+
+# --- topics ---
+
+ROOM_CHARACTERS = st.sampled_from("abAB12_-éÉßжЖ漢")
+
+
+def legal(name: str) -> bool:
+    try:
+        return bool(parse_room(name))
+    except InputError:
+        return False
+
+
+ROOMS = st.text(ROOM_CHARACTERS, min_size=1, max_size=8).filter(legal)
+
+
+@given(one=ROOMS, other=ROOMS)
+@settings(max_examples=100, deadline=None)
+def test_no_topic_begins_another(one: str, other: str) -> None:
+    """A subscription to one room brings nothing of another, though SUB matches beginnings."""
+    for room in (other, one + other, one):
+        mine, theirs = wire.topic(fold(one)), wire.topic(fold(room))
+        assert (mine == theirs) == (fold(one) == fold(room))
+        assert mine == theirs or not theirs.startswith(mine)
+
+
+@given(ROOMS)
+@settings(max_examples=30, deadline=None)
+def test_the_beacon_is_no_rooms(room: str) -> None:
+    """A subscription to the beacon brings no room, and a room's brings no beacon."""
+    topic = wire.topic(fold(room))
+
+    assert not topic.startswith(wire.BEACON_TOPIC)
+    assert not wire.BEACON_TOPIC.startswith(topic)
+
+
+def test_topics_end_with_nul() -> None:
+    """`lobby` does not match `lobby2`."""
+    assert wire.topic("lobby") == b"lobby\0"
+    assert not wire.topic("lobby2").startswith(wire.topic("lobby"))
+
+
+def test_the_longest_topic_fits_pub() -> None:
+    """A subscription to the longest name is smaller than what PUB takes."""
+    longest = fold("漢" * limits.ROOM_CHARACTERS)
+
+    assert len(wire.topic(longest)) < limits.PUB_FRAME_BYTES

@@ -1,0 +1,373 @@
+"""The rules of the house: who may import what, and what gets installed. CONTRIBUTING.md tells why."""
+
+import ast
+import graphlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("broker", "client", "common")
+
+# (input, now) → actions: no socket, thread, clock, randomness, file or click.
+PURE = (
+    "broker/actions.py",
+    "broker/core.py",
+    "broker/history.py",
+    "broker/questions.py",
+    "broker/refusals.py",
+    "broker/rooms.py",
+    "broker/roster.py",
+    "broker/sessions.py",
+    "broker/talk.py",
+    "client/actions.py",
+    "client/chat.py",
+    "client/commands.py",
+    "client/core.py",
+    "client/programs.py",
+    "client/render.py",
+    "client/rooms.py",
+)
+# All that pure modules may import, besides each other and zchat.common.
+PURE_MAY_IMPORT = {
+    "__future__",
+    "bisect",
+    "collections",
+    "contextlib",
+    "datetime",
+    "dataclasses",
+    "difflib",
+    "enum",
+    "functools",
+    "heapq",
+    "itertools",
+    "json",
+    "math",
+    "msgspec",
+    "operator",
+    "re",
+    "string",
+    "typing",
+    "unicodedata",
+}
+# What none of the pure modules may bring in through what it imports either.
+NEVER_BEHIND_PURE = {"click", "prompt_toolkit", "sqlite3", "zmq"}
+
+NETWORK = {"asyncio", "http", "select", "selectors", "socket", "socketserver", "ssl", "urllib", "zmq"}
+# In zchat.common these may import zmq inside a function: libzmq makes CURVE keys.
+MAKES_KEYS = {"zchat.common.keys"}
+
+
+def module_name(path: Path) -> str:
+    """The name under which a source file is installed."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(("zchat", *(part for part in parts if part != "__init__")))
+
+
+SOURCES = {module_name(path): path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module: who imports it, in which line, and whether only when a function runs."""
+
+    importer: str
+    target: str
+    line: int
+    lazy: bool = False
+    relative: bool = False
+
+    @property
+    def library(self) -> str:
+        return self.target.partition(".")[0]
+
+    def __str__(self) -> str:
+        return f"{self.importer}, line {self.line}: imports {self.target}"
+
+
+def imports_in(source: str, importer: str, *, is_package: bool = False) -> Iterator[Import]:
+    """Every import statement in a source, with relative ones resolved."""
+
+    def targets(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+            return
+        base = node.module or ""
+        if node.level:
+            parts = importer.split(".")
+            above = parts[: len(parts) - node.level + (1 if is_package else 0)]
+            base = ".".join([*above, base] if base else above)
+        for alias in node.names:
+            submodule = f"{base}.{alias.name}"
+            yield submodule if submodule in SOURCES else base
+
+    def walk(node: ast.AST, lazy: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            relative = isinstance(node, ast.ImportFrom) and node.level > 0
+            for target in dict.fromkeys(targets(node)):
+                yield Import(importer, target, node.lineno, lazy, relative)
+        lazy = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child, lazy)
+
+    yield from walk(ast.parse(source), lazy=False)
+
+
+IMPORTS = [
+    found
+    for name, path in SOURCES.items()
+    for found in imports_in(path.read_text("utf-8"), name, is_package=path.name == "__init__.py")
+]
+
+
+def run_python(code: str, cwd: Path, **environment: str) -> str:
+    """The stdout of a fresh interpreter, started where no folder of ours is in reach by accident."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def loaded_after_import_of(modules: list[str], cwd: Path) -> set[str]:
+    """What is in sys.modules of a fresh interpreter, beyond what its start loads, after these imports."""
+    return set(
+        json.loads(
+            run_python(
+                "import importlib, json, sys\n"
+                "at_start = set(sys.modules)\n"
+                f"for name in {modules!r}: importlib.import_module(name)\n"
+                "print(json.dumps(sorted(set(sys.modules) - at_start)))",
+                cwd,
+            )
+        )
+    )
+
+
+# --- the checks see what they should ---
+
+
+@pytest.mark.parametrize(
+    ("importer", "is_package", "statement", "target"),
+    [
+        ("zchat.broker.core", False, "from ..common.errors import X", "zchat.common.errors"),
+        ("zchat.broker.core", False, "from ..common import errors", "zchat.common.errors"),
+        ("zchat.broker.core", False, "from ..common import X", "zchat.common"),
+        ("zchat.broker.core", False, "from .. import common", "zchat.common"),
+        ("zchat.broker.core", False, "from . import X", "zchat.broker"),
+        ("zchat.common", True, "from .errors import X", "zchat.common.errors"),
+        ("zchat.common", True, "from . import errors", "zchat.common.errors"),
+        ("zchat.common", True, "from ..broker import X", "zchat.broker"),
+        ("zchat.common.keys", False, "import zmq.auth", "zmq.auth"),
+    ],
+)
+def test_imports_are_resolved(importer: str, is_package: bool, statement: str, target: str) -> None:
+    """Relative imports are followed from modules and from packages."""
+    (found,) = imports_in(statement, importer, is_package=is_package)
+
+    assert found.target == target
+
+
+def test_imports_inside_functions_are_seen() -> None:
+    """An import inside a function counts, and is known to be lazy."""
+    at_top, inside = imports_in("import a\ndef f():\n    if x:\n        import b", "zchat.common.names")
+
+    assert (at_top.target, at_top.lazy) == ("a", False)
+    assert (inside.target, inside.lazy) == ("b", True)
+
+
+# --- arrows ---
+
+
+def test_broker_and_client_never_import_each_other() -> None:
+    """Imports point towards common, never from it and never across."""
+    allowed = {
+        "broker": {"broker", "common"},
+        "client": {"client", "common"},
+        "common": {"common"},
+    }
+    wrong = [
+        str(found)
+        for found in IMPORTS
+        if found.library == "zchat"
+        and found.target.split(".")[1:2]
+        and found.target.split(".")[1] not in allowed[found.importer.split(".")[1]]
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("package", "other"), [("client", "broker"), ("broker", "client")])
+def test_one_side_loads_nothing_of_the_other(package: str, other: str, tmp_path: Path) -> None:
+    """All modules of one side, really imported, load no module of the other side."""
+    modules = [name for name in SOURCES if name.split(".")[1] == package and not name.endswith("__main__")]
+    loaded = loaded_after_import_of(modules, tmp_path)
+
+    assert loaded.issuperset(modules)
+    assert [name for name in loaded if name.startswith(f"zchat.{other}")] == []
+
+
+def test_folders_are_never_bare_packages(tmp_path: Path) -> None:
+    """Nothing imports common, client or broker under their bare names, neither zchat nor its tests."""
+    modules = [name for name in SOURCES if not name.endswith("__main__")]
+
+    assert loaded_after_import_of(modules, tmp_path).isdisjoint(FOLDERS)
+    assert set(sys.modules).isdisjoint(FOLDERS)
+    assert [str(found) for found in IMPORTS if found.library in FOLDERS] == []
+
+
+def test_imports_within_the_house_are_relative() -> None:
+    """The three folders import each other and themselves relatively."""
+    assert [str(found) for found in IMPORTS if found.library == "zchat" and not found.relative] == []
+
+
+def test_imports_go_round_in_no_circle() -> None:
+    """No module imports itself through others, not even lazily."""
+    graph: dict[str, set[str]] = {name: set() for name in SOURCES}
+    for found in IMPORTS:
+        if found.target in SOURCES:
+            graph[found.importer].add(found.target)
+
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+# --- purity ---
+
+
+def test_common_has_no_network() -> None:
+    """zchat.common imports no socket module; only what makes keys asks libzmq, when it makes one."""
+    wrong = [
+        str(found)
+        for found in IMPORTS
+        if found.importer.startswith("zchat.common")
+        and found.library in NETWORK
+        and not (found.library == "zmq" and found.lazy and found.importer in MAKES_KEYS)
+    ]
+
+    assert wrong == []
+
+
+def test_click_is_for_cli_modules() -> None:
+    """Only modules named cli import click."""
+    wrong = [str(found) for found in IMPORTS if found.library == "click" and SOURCES[found.importer].stem != "cli"]
+
+    assert wrong == []
+
+
+def test_every_core_is_listed_as_pure() -> None:
+    """Whatever is called core, or core_something, has to keep the rules below."""
+    cores = {
+        path.relative_to(ROOT).as_posix()
+        for name, path in SOURCES.items()
+        if any(part.startswith("core") for part in name.split("."))
+    }
+
+    assert cores <= set(PURE)
+
+
+@pytest.mark.parametrize("path", PURE)
+def test_pure_modules_import_only_pure_ones(path: str) -> None:
+    """A core computes: its imports are on a short list, in functions too."""
+    pure = {module_name(ROOT / path) for path in PURE}
+    name = module_name(ROOT / path)
+    wrong = [
+        str(found)
+        for found in IMPORTS
+        if found.importer == name
+        and found.library not in PURE_MAY_IMPORT
+        and found.target not in pure
+        and (not found.target.startswith("zchat.common") or found.target == "zchat.common.cli")
+    ]
+
+    assert name in SOURCES
+    assert wrong == []
+
+
+def test_pure_modules_stay_pure_through_what_they_import(tmp_path: Path) -> None:
+    """Importing all the pure modules loads no socket, database, screen or command line library."""
+    loaded = loaded_after_import_of([module_name(ROOT / path) for path in PURE], tmp_path)
+
+    assert loaded & NEVER_BEHIND_PURE == set()
+
+
+# --- what gets installed ---
+
+
+@pytest.fixture(scope="module")
+def version() -> str:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+def run_pip(*arguments: str | Path, cwd: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel, built from a copy (building leaves files behind) and without a network."""
+    source = tmp_path_factory.mktemp("source")
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
+    run_pip("wheel", ".", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", "dist", cwd=source)
+    (built,) = (source / "dist").iterdir()
+    return built
+
+
+def test_wheel_holds_the_three_folders_and_nothing_else(wheel: Path, version: str) -> None:
+    """Every module is in the wheel under zchat/, each package is marked as typed, nothing lies beside it."""
+    expected = {f"zchat/{path.relative_to(ROOT).as_posix()}" for path in SOURCES.values()}
+    expected |= {f"zchat/{folder}/py.typed" for folder in FOLDERS}
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if not name.endswith("/")}
+
+    code = {name for name in names if not name.startswith(f"zeromq_chat-{version}.dist-info/")}
+    assert code == expected
+
+
+def test_wheel_installs_a_command_that_runs(wheel: Path, version: str, tmp_path: Path) -> None:
+    """Installed from the wheel, away from the checkout, `zchat --version` tells the version."""
+    target = tmp_path / "installed"
+    run_pip("install", wheel, "--no-deps", "--no-index", "--target", target, cwd=tmp_path)
+    where = run_python("import zchat.common; print(zchat.common.__file__)", tmp_path, PYTHONPATH=str(target))
+    done = subprocess.run(
+        [target / "bin" / "zchat", "--version"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert Path(where.strip()).is_relative_to(target)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert version in done.stdout.split()
+
+
+def test_versions_agree(version: str) -> None:
+    """What is installed is what pyproject.toml says; if not, `make` has not been run since it changed."""
+    assert importlib.metadata.version("zeromq-chat") == version
