@@ -110,7 +110,7 @@ class Chat(Quiet):
         """What the core tells."""
         match notice:
             case Heard(room, entry, replay):
-                return self._heard(room, entry, replay, now)
+                return [*self._heard(room, entry, replay, now), *self._leave_if_done()]
             case CameOrWent(presence):
                 return self._came_or_went(presence, now)
             case Connected(welcome, again):
@@ -198,11 +198,9 @@ class Chat(Quiet):
     def tick(self, now: Now) -> list[Action]:
         """Who wants to quit is not held up for long."""
         if self._quit_by is not None and now.mono >= self._quit_by:
-            unsent = _messages(self.core.waiting)
-            return [
-                *self.core.leave(self._reason),
-                End(NotAcked(f"{unsent} could not be delivered. Send it again later.")),
-            ]
+            unsent = self.core.waiting
+            error = NotAcked(f"{_messages(unsent)} could not be delivered. Send it again later.") if unsent else None
+            return [*self.core.leave(self._reason), End(error)]
         return super().tick(now)
 
     def _msg(self, rest: str, now: Now) -> list[Action]:
@@ -361,7 +359,7 @@ class Chat(Quiet):
                 return []
 
     def _leave_if_done(self) -> list[Action]:
-        if self._leaving and not self.core.waiting:
+        if self._leaving and self.core.settled:
             return [*self.core.leave(self._reason), End()]
         return []
 

@@ -99,9 +99,9 @@ def join(
 def _join(link: Link, nick: str, options: Any, timeout: float | None, on_terminal: bool) -> None:
     from .actions import Print
     from .chat import Chat
-    from .connection import print_lines
     from .core import UNREAD
     from .lines import read_lines
+    from .output import print_lines
     from .run import run
 
     chats: list[Chat] = []
@@ -361,8 +361,8 @@ def key_forget(broker: str) -> None:
 @_command("demo")
 def demo() -> None:
     """See a broker and three users have a short conversation in one process."""
-    from .connection import print_lines
     from .demo import converse
+    from .output import print_lines
 
     converse(load(DEMO_BROKER), lambda line: print_lines([line]))
 

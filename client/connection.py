@@ -11,9 +11,7 @@ core decides when to dial.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -25,8 +23,9 @@ from zmq.utils.monitor import parse_monitor_message
 
 from ..common import clock, limits, messages as m, wire
 from ..common.clock import Now
-from ..common.errors import BrokerUnreachable, WireError, ZchatError
+from ..common.errors import WireError
 from ..common.keys import KeyPair, Link, join_place
+from . import pipe
 from .actions import (
     Action,
     Connected,
@@ -42,6 +41,7 @@ from .actions import (
     Unsubscribe,
 )
 from .core import ClientCore
+from .trouble import trouble_of, unreachable
 
 _FAREWELL_MS = 1_000
 """How long a last word may take to leave at the end."""
@@ -78,45 +78,6 @@ class Program(Protocol):
         ...
 
 
-class Pipe:
-    """The input thread's end of the pipe."""
-
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
-        self._socket = socket
-        self.ended = False
-        """The client has ended; nothing is taken any more."""
-        self.quitting = False
-
-    def line(self, text: str) -> bool:
-        """Hand over a line; waits while the client cannot take more. False when it has ended."""
-        return self._send(b"L" + text.encode("utf-8", "surrogatepass"))
-
-    def end(self) -> bool:
-        """There will be no more lines."""
-        return self._send(b"E")
-
-    def cut(self, seconds: float) -> bool:
-        """Drop the connection as a failing network would, for a while (for demonstrations and tests)."""
-        return self._send(b"C%f" % seconds)
-
-    def quit(self) -> None:
-        """Leave now, whatever still waits; never blocks."""
-        self.quitting = True
-        with contextlib.suppress(zmq.ZMQError):
-            self._socket.send(b"Q", zmq.NOBLOCK)
-
-    def _send(self, frame: bytes) -> bool:
-        # A pipe whose other end is closed would block for ever, so look now and then whether there is anybody.
-        while not self.ended:
-            try:
-                self._socket.send(frame, zmq.NOBLOCK)
-            except zmq.Again:
-                self._socket.poll(200, zmq.POLLOUT)
-            else:
-                return True
-        return False
-
-
 class Connection:
     """One client's sockets and loop.
 
@@ -147,7 +108,7 @@ class Connection:
             end.sndhwm = end.rcvhwm = limits.WINDOW
         self._inside.bind("inproc://input")
         self._outside.connect("inproc://input")
-        self.pipe = Pipe(self._outside)
+        self.pipe = pipe.Pipe(self._outside)
         self._dealer: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._sub: zmq.Socket[bytes] | None = None
@@ -172,7 +133,7 @@ class Connection:
                     self._ended = End()
                     self._carry_out(self._core.leave(), now)
                 if not self._reached and time.monotonic() - started > limits.CONNECT_PATIENCE:
-                    raise self._unreachable()
+                    raise unreachable(self._link.place, self.trouble)
             if self._ended.error is not None:
                 raise self._ended.error
         finally:
@@ -250,11 +211,11 @@ class Connection:
             except zmq.Again:
                 return
             match frame[:1]:
-                case b"L":
+                case pipe.LINE:
                     self._carry_out(self._program.line(frame[1:].decode("utf-8", "surrogatepass"), now), now)
-                case b"E":
+                case pipe.END:
                     self._carry_out(self._program.end_of_input(now), now)
-                case b"C":
+                case pipe.CUT:
                     self._carry_out(self._core.lost("the connection was cut", now, float(frame[1:])), now)
                 case _:
                     self._carry_out([*self._core.leave(), End()], now)
@@ -370,7 +331,7 @@ class Connection:
                 event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
                 return
-            reason = _trouble_of(event["event"])
+            reason = trouble_of(event["event"])
             if reason is None:
                 continue
             # The plain end of a connection follows its cause; the cause is what people need.
@@ -380,43 +341,3 @@ class Connection:
             if self._reached:
                 self.trouble = ""
             return
-
-    def _unreachable(self) -> ZchatError:
-        place = self._link.place
-        if self.trouble == _NOT_OURS:
-            return BrokerUnreachable(
-                f"{place} answers, but not as the zchat broker with this key."
-                " Check the port, and ask for the broker's link again."
-            )
-        return BrokerUnreachable(
-            f"No broker answers at {place} ({self.trouble or 'no answer'})."
-            " Check the address, or start one with: zchat broker."
-        )
-
-
-_NOT_OURS = "it is not a zchat broker, or has another key"
-
-
-def _trouble_of(event: int) -> str | None:
-    """What a monitor event means: None nothing, else a reason ("" when it adds none)."""
-    if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-        return "it does not know this key"
-    if event in (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
-        return _NOT_OURS
-    if event == zmq.EVENT_CLOSED:
-        return "connection refused"
-    if event == zmq.EVENT_DISCONNECTED:
-        return ""
-    return None
-
-
-def print_lines(lines: list[Print]) -> None:
-    """Write to standard output and standard error, flushed."""
-    out = "".join(line.text + "\n" for line in lines if not line.aside)
-    aside = "".join(line.text + "\n" for line in lines if line.aside)
-    if aside:
-        sys.stderr.write(aside)
-        sys.stderr.flush()
-    if out:
-        sys.stdout.write(out)
-        sys.stdout.flush()

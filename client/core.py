@@ -40,6 +40,7 @@ from .actions import (
     Subscribe,
     Unsubscribe,
 )
+from .outbox import Outbox
 from .rooms import RoomView, Start
 
 PRIVATE_MARK = "@"
@@ -60,12 +61,6 @@ class Profile:
 UNREAD = Start(after=-1)
 
 
-@dataclass(slots=True)
-class _Pending:
-    say: m.Say
-    sent: float | None
-
-
 class ClientCore:
     """One client of one broker; every method that takes the time returns the actions, in order."""
 
@@ -79,7 +74,7 @@ class ClientCore:
         """Private room → the partner's nick."""
         self.live = False
         self._random = random
-        self._outbox: dict[str, _Pending] = {}
+        self._outbox = Outbox()
         self._questions: dict[int, tuple[m.Command, float]] = {}
         self._ref = 0
         self._hello_ref = 0
@@ -87,6 +82,7 @@ class ClientCore:
         self._dial_at: float | None = None
         self._failures = 0
         self._ping_at = 0.0
+        self._repeat_at = 0.0
         self._ping_soon: list[float] = []
         self._unanswered: float | None = None
         """When the oldest ping without an answer was sent."""
@@ -107,6 +103,7 @@ class ClientCore:
         was_live, self.live = self.live, False
         self._hello_at = self._unanswered = None
         self._ping_soon.clear()
+        self._outbox.lost()
         for view in self.rooms.values():
             view.asked = 0
         ceiling = min(limits.BACKOFF_CAP, limits.BACKOFF_FIRST * 2 ** min(self._failures, 10))
@@ -176,7 +173,7 @@ class ClientCore:
         """Put a message in the outbox, and send it if the broker is there."""
         id = id or message_id(now.wall, self._random(10))
         say = m.Say(id=id, text=text, room=room, to=to, kind=kind)
-        self._outbox[id] = _Pending(say, now.mono if self.live else None)
+        self._outbox.add(say, now.mono if self.live else None)
         return [Send(say)] if self.live else []
 
     def ask(self, question: m.Who | m.Rooms | m.Replay | m.Ping, now: Now) -> list[Action]:
@@ -187,13 +184,19 @@ class ClientCore:
         return [Send(question)] if self.live else []
 
     def leave(self, reason: str = "") -> list[Action]:
-        """Say goodbye."""
+        """Say goodbye, with as much of the reason as can be sent."""
+        reason = reason.encode("utf-8", "replace").decode()[: limits.REASON_CHARACTERS]
         return [Send(m.Goodbye(reason=reason))] if self.live else []
 
     @property
     def waiting(self) -> int:
         """How many messages have no ack yet."""
         return len(self._outbox)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was said is acked, and shown where we follow the room."""
+        return not self._outbox and all(view.cursor is None or view.cursor >= view.echo for view in self.rooms.values())
 
     # --- events -----------------------------------------------------------------------------------------------
     def receive(self, event: m.Event | m.Unknown, now: Now) -> list[Action]:
@@ -259,9 +262,7 @@ class ClientCore:
                 self.rooms[room] = RoomView(room, room, self._private_start(private))
         actions += self._listen(welcome, now)
         actions += [self._enter(view, now) for view in self.rooms.values()]
-        for pending in self._outbox.values():
-            pending.sent = now.mono
-            actions.append(Send(pending.say))
+        actions += [Send(say) for say in self._outbox.unsent(now.mono)]
         for ref, (question, _) in self._questions.items():
             self._questions[ref] = (question, now.mono)
             actions.append(Send(question))
@@ -283,8 +284,8 @@ class ClientCore:
             # The broker forgot us: it restarted, or we were silent for too long.
             return self._say_hello(now) if self.live else []
         if refused.id is not None:
-            pending = self._outbox.pop(refused.id, None)
-            return [Show(Refusal(pending.say, refused))] if pending else []
+            say = self._outbox.remove(refused.id)
+            return [Show(Refusal(say, refused))] if say else []
         if refused.ref and refused.ref == self._hello_ref and not self.live:
             self._hello_at = None
             hello = m.Hello(nick=self.profile.nick, instance=self.profile.instance)
@@ -389,9 +390,12 @@ class ClientCore:
     def _acked(self, acked: m.Acked) -> list[Action]:
         actions: list[Action] = []
         for ack in acked.acks:
-            pending = self._outbox.pop(ack.id, None)
-            if pending is not None:
-                actions.append(Show(Stored(pending.say, ack)))
+            say = self._outbox.remove(ack.id)
+            view = self.rooms.get(_id(ack.room))
+            if view is not None:
+                view.echo = max(view.echo, ack.seq)
+            if say is not None:
+                actions.append(Show(Stored(say, ack)))
         return actions
 
     def _answered(self, ref: int, event: m.Event) -> list[Action]:
@@ -403,9 +407,9 @@ class ClientCore:
         self._ping_at = now.mono + limits.PING_INTERVAL
         if self._unanswered is None:
             self._unanswered = now.mono
-        seen = {}
+        seen: dict[str, int] = {}
         for view in self.rooms.values():
-            if view.cursor is not None and view.cursor != view.told:
+            if len(seen) < limits.PING_ROOMS and view.cursor is not None and view.cursor != view.told:
                 seen[view.id] = view.told = view.cursor
         return Send(m.Ping(seen=seen))
 
@@ -424,6 +428,9 @@ class ClientCore:
 
     def _repeat(self, now: Now) -> list[Action]:
         """Send again what should have been answered by now; everything in it is safe to repeat."""
+        if now.mono < self._repeat_at:
+            return []
+        self._repeat_at = now.mono + 0.5
         actions: list[Action] = []
         for view in self.rooms.values():
             if view.asked and now.mono - view.asked_at > limits.REQUEST_AFTER:
@@ -432,11 +439,7 @@ class ClientCore:
             if now.mono - at > limits.REQUEST_AFTER:
                 self._questions[ref] = (question, now.mono)
                 actions.append(Send(question))
-        for pending in self._outbox.values():
-            if pending.sent is not None and now.mono - pending.sent > limits.RESEND_AFTER:
-                pending.sent = now.mono
-                actions.append(Send(pending.say))
-        return actions
+        return actions + [Send(say) for say in self._outbox.unsent(now.mono)]
 
     def _next_ref(self) -> int:
         self._ref += 1

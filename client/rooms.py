@@ -39,6 +39,8 @@ class RoomView:
     """The last sequence shown; None until the broker has told where we begin."""
     head: int = 0
     """The highest sequence known to exist."""
+    echo: int = 0
+    """The highest sequence of our own that was acked: it is still to be shown while the cursor is below."""
     goal: int | None = None
     """Caught up when the cursor reaches this; None when that has been told."""
     entered: bool = False
@@ -65,7 +67,7 @@ class RoomView:
         """Forget everything shown: the history is another one."""
         self.cursor = None
         self.start = Start(after=0)
-        self.head, self.told, self.entered, self.goal = 0, -1, False, None
+        self.head, self.echo, self.told, self.entered, self.goal = 0, 0, -1, False, None
         self.stash.clear()
 
     def take(self, entries: list[Entry], *, contiguous: bool) -> Iterator[Entry]:

@@ -15,8 +15,9 @@ from ..common.errors import Code, RefusedError
 from ..common.keys import Link
 from . import account
 from .actions import Print
-from .connection import Connection, Program, print_lines
+from .connection import Connection, Program
 from .core import ClientCore, Profile
+from .output import print_lines
 from .rooms import Start
 
 

@@ -47,6 +47,10 @@ def load(path: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
+class ReaderGone(Exception):
+    """Whoever read our output reads no more."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when it is used (click documentation, "Lazily loading subcommands")."""
 
@@ -63,6 +67,13 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click would make an ordinary failure of a reader who has gone."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGone from error
+
 
 def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted:
@@ -73,27 +84,36 @@ def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
 
 
 @click.group(
-    cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=LazyGroup,
+    invoke_without_command=True,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Show the version.")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Chat for people and programs on a network you own.
 
     Start a broker with `zchat broker`, join it with `zchat join --nick alice`, see who is there with `zchat who`.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with the right code."""
     _open_standard_streams()
+    _heed_signals()
     try:
         code = _run()
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGone):
         _die_of_broken_pipe()
     except OSError as error:
-        code = _fail(ZchatError(f"The output cannot be written ({error.strerror}). Check where it goes."))
-        _drop_output()
+        if error.filename is None:
+            # What else has no name is a pipe or a terminal. Nothing more can be said there, not even with --json.
+            _drop_output()
+        code = _fail(_system_error(error))
     sys.exit(code)
 
 
@@ -111,10 +131,18 @@ def _run() -> int:
         return ExitCode.INTERRUPTED
 
 
+def _system_error(error: OSError) -> ZchatError:
+    if error.filename is None:
+        return ZchatError(f"The output cannot be written ({error.strerror}). Check where it goes.")
+    path = os.fsdecode(error.filename)
+    return ZchatError(f"The file {path} cannot be used ({error.strerror}). Check its folder, or name another place.")
+
+
 def _usage_error(error: click.UsageError) -> ZchatError:
     command = error.ctx.command_path if error.ctx else "zchat"
     message = " ".join(error.format_message().split()).rstrip(".")
-    usage = ZchatError(f"{message}. See: {command} --help.")
+    message = message.replace("a valid integer range", "a whole number").replace("a valid float range", "a number")
+    usage = ZchatError(f"{message}{'' if message.endswith('?') else '.'} See: {command} --help.")
     usage.exit_code, usage.code = ExitCode.USAGE, "usage"
     return usage
 
@@ -122,7 +150,9 @@ def _usage_error(error: click.UsageError) -> ZchatError:
 def _fail(error: ZchatError) -> int:
     """One line on standard error; with ``--json`` the same as an object on standard output."""
     text = " ".join(str(error).split("\n"))
-    click.echo(f"zchat: {text}", err=True)
+    # An error that nobody can read is still told by the exit code.
+    with contextlib.suppress(OSError):
+        click.echo(f"zchat: {text}", err=True)
     arguments = sys.argv[1:]
     if "--json" in arguments[: arguments.index("--")] if "--" in arguments else "--json" in arguments:
         click.echo(json.dumps({"error": error.code, "detail": text}))
@@ -144,6 +174,14 @@ def _open_standard_streams() -> None:
         # A terminal that cannot show a character gets a sign for it, not a traceback.
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def _heed_signals() -> None:
+    """Let those that end a process end it in order: the broker is told, and the terminal left as it was."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
 
 
 def _drop_output() -> None:

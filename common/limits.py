@@ -44,6 +44,8 @@ STASH = 2_000
 """Entries a client holds while a gap before them is fetched; past it they are dropped and fetched too."""
 PAGE_ENTRIES = 500
 """Entries in one page of a replay, fewer when FRAME_BYTES is reached first."""
+PING_ROOMS = 1_000
+"""Rooms in one ping; who has seen more in more rooms tells the rest with the next."""
 USER_ROOMS = 256
 """Rooms one session may follow: bounds what one client can make the broker hold."""
 

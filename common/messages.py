@@ -130,7 +130,7 @@ class Goodbye(Message, frozen=True):
 class Ping(Message, frozen=True):
     """I am here, and this is what I have seen since my last ping."""
 
-    seen: Annotated[dict[RoomId, Seq], Meta(max_length=1_000)] = {}
+    seen: Annotated[dict[RoomId, Seq], Meta(max_length=limits.PING_ROOMS)] = {}
     ref: Ref = 0
 
 

@@ -34,6 +34,7 @@ PURE = (
     "client/chat.py",
     "client/commands.py",
     "client/core.py",
+    "client/outbox.py",
     "client/programs.py",
     "client/render.py",
     "client/rooms.py",

@@ -48,6 +48,29 @@ def test_quitting_is_announced_once_with_its_reason(talk: Conversation) -> None:
     assert count(alice, "bob left lobby (good night)") == count(alice, "bob left") == 1
 
 
+def test_leaving_waits_for_what_was_just_said(talk: Conversation) -> None:
+    """A line typed right before /quit is stored and shown before the farewell, to its author too."""
+    alice, bob = talk.join("alice"), talk.join("bob")
+    talk.broadcasts.delay = 0.5
+    bob.type("last words", "/quit")
+    talk.advance(3)
+
+    assert bob.ended == a.End()
+    assert bob.texts() == alice.texts() == ["last words"]
+    assert count(alice, "bob left lobby") == 1
+
+
+def test_quitting_without_a_broker_does_not_wait(talk: Conversation) -> None:
+    """Who quits while the broker is dead is told at once what was not delivered."""
+    alice = talk.join("alice")
+    talk.crash()
+    alice.type("never sent", "/quit")
+    talk.advance(0.1)
+
+    assert isinstance(alice.error, NotAcked)
+    assert "1 message could not be delivered" in str(alice.error)
+
+
 def test_a_client_that_vanished_is_announced_after_the_grace_time(talk: Conversation) -> None:
     """A killed client leaves when its session expires, not before."""
     alice, bob = talk.join("alice"), talk.join("bob")

@@ -1,0 +1,37 @@
+"""Why a broker cannot be reached: what the socket's monitor tells, in words that help.
+
+Owns the wording. Pure; any thread. What libzmq reports in which case is in its zmq_socket_monitor(3), and was tried.
+"""
+
+from __future__ import annotations
+
+import zmq
+
+from ..common.errors import BrokerUnreachable, ZchatError
+
+NOT_OURS = "it is not a zchat broker, or has another key"
+
+
+def trouble_of(event: int) -> str | None:
+    """What a monitor event means: None nothing, else a reason ("" when it adds none)."""
+    if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+        return "it does not know this key"
+    if event in (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
+        return NOT_OURS
+    if event == zmq.EVENT_CLOSED:
+        return "connection refused"
+    if event == zmq.EVENT_DISCONNECTED:
+        return ""
+    return None
+
+
+def unreachable(place: str, trouble: str) -> ZchatError:
+    """The error for a broker that was never reached, from what is known of the reason."""
+    if trouble == NOT_OURS:
+        return BrokerUnreachable(
+            f"{place} answers, but not as the zchat broker with this key."
+            " Check the port, and ask for the broker's link again."
+        )
+    return BrokerUnreachable(
+        f"No broker answers at {place} ({trouble or 'no answer'}). Check the address, or start one with: zchat broker."
+    )

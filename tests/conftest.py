@@ -1,0 +1,55 @@
+"""Fixtures for tests that run the `zchat` command; what they give is in `processes`."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from . import processes
+from .processes import Broker, LineMode, Terminal
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The folder of a fresh account: `ZCHAT_HOME` of every process that the other fixtures start."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def broker(home: Path) -> Iterator[Broker]:
+    """A running broker, which clients of the same home find by themselves."""
+    with Broker(home) as broker:
+        yield broker
+
+
+@pytest.fixture
+def zchat(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`zchat(*arguments, stdin=None, nick=None, timeout=…)` runs a command to its end."""
+    return functools.partial(processes.run, home)
+
+
+@pytest.fixture
+def spawn_join(home: Path) -> Iterator[Callable[..., LineMode]]:
+    """`spawn_join(nick, *options, wait=True)`: somebody in the chat through pipes, until the test ends."""
+    with ExitStack() as stack:
+
+        def spawn(nick: str | None, *options: object, wait: bool = True) -> LineMode:
+            return stack.enter_context(LineMode(home, nick, *options, wait=wait))
+
+        yield spawn
+
+
+@pytest.fixture
+def terminal(home: Path) -> Iterator[Callable[..., Terminal]]:
+    """`terminal(nick, *options, columns=80)`: somebody in the chat at a terminal, until the test ends."""
+    with ExitStack() as stack:
+
+        def spawn(nick: str | None, *options: object, columns: int = 80) -> Terminal:
+            return stack.enter_context(Terminal(home, "join", *options, nick=nick, columns=columns))
+
+        yield spawn

@@ -1,0 +1,346 @@
+"""zchat as people and programs meet it: the installed command in processes of its own, on pipes and on a terminal.
+
+Each class starts one process and ends it when its `with` block ends. Waiting is for what a process shows, never for
+time to pass: `wait_for` returns as soon as it is there, and fails with all that was shown when it is not in time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import pexpect
+import pyte
+
+ZCHAT = Path(sys.executable).with_name("zchat")
+LOGIN = "login"
+"""The login name of whoever runs `zchat` in a test."""
+PATIENCE = 10.0
+"""Seconds until something that should happen is missed."""
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """What a child of a test sees: its own files, UTF-8, and nothing of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZCHAT_", "LC_", "PYTHON"))}
+    for unwanted in ("NO_COLOR", "COLUMNS", "LINES"):
+        kept.pop(unwanted, None)
+    return {**kept, "LANG": "C.UTF-8", "LOGNAME": LOGIN, "TERM": "dumb", "ZCHAT_HOME": str(home), **more}
+
+
+def run(
+    home: Path, *arguments: object, stdin: str | bytes | None = None, nick: str | None = None, timeout: float = PATIENCE
+) -> subprocess.CompletedProcess[str]:
+    """Run `zchat` to its end; `stdin` is what it reads, None is no input at all."""
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run(
+        [ZCHAT, *map(str, arguments)],
+        env=environment(home, **_nick(nick)),
+        **({"stdin": subprocess.DEVNULL} if data is None else {"input": data}),
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def _nick(nick: str | None) -> dict[str, str]:
+    return {} if nick is None else {"ZCHAT_NICK": nick}
+
+
+def holds(line: str, words: Sequence[str]) -> bool:
+    """Whether a line has all the words in it."""
+    return all(word in line for word in words)
+
+
+class Process:
+    """`zchat` on pipes; threads collect what it writes."""
+
+    def __init__(self, home: Path, *arguments: object, nick: str | None = None) -> None:
+        self._popen = subprocess.Popen(
+            [ZCHAT, *map(str, arguments)],
+            env=environment(home, **_nick(nick)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._changed = threading.Condition()
+        self._written: dict[str, bytearray] = {"out": bytearray(), "err": bytearray()}
+        self._open = {"out", "err"}
+        self._pipes = {"out": self._popen.stdout, "err": self._popen.stderr}
+        self._readers = [threading.Thread(target=self._collect, args=(name,), daemon=True) for name in self._pipes]
+        for reader in self._readers:
+            reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it however it is, and leave nothing behind."""
+        self._popen.kill()
+        self._popen.wait()
+        for reader in self._readers:
+            reader.join()
+        self.end_input()
+        for pipe in self._pipes.values():
+            pipe.close()
+
+    def _collect(self, name: str) -> None:
+        while chunk := os.read(self._pipes[name].fileno(), 65_536):
+            with self._changed:
+                self._written[name] += chunk
+                self._changed.notify_all()
+        with self._changed:
+            self._open.discard(name)
+            self._changed.notify_all()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._popen.pid
+
+    @property
+    def out(self) -> str:
+        """Standard output so far."""
+        return self._written["out"].decode(errors="replace")
+
+    @property
+    def err(self) -> str:
+        """Standard error so far."""
+        return self._written["err"].decode(errors="replace")
+
+    @property
+    def lines(self) -> list[str]:
+        """The whole lines of standard output, then those of standard error."""
+        return [line for text in (self.out, self.err) for line in text.split("\n")[:-1]]
+
+    def wait_for(self, *words: str, times: int = 1) -> str:
+        """The line, of standard output or error, that holds all the words (the n-th such line)."""
+        found: list[str] = []
+
+        def there() -> bool:
+            found[:] = [line for line in self.lines if holds(line, words)]
+            return len(found) >= times
+
+        self.wait_until(there, f"{' '.join(words)!r}" + (f" {times} times" if times > 1 else ""))
+        return found[times - 1]
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        """Until something is true of what it has written."""
+        with self._changed:
+            self._changed.wait_for(lambda: condition() or not self._open, PATIENCE)
+            if not condition():
+                ended = "" if self._open else " (it ended)"
+                raise AssertionError(f"{what} was not shown{ended}. Output:\n{self.out}\nErrors:\n{self.err}")
+
+    def type(self, *lines: str) -> None:
+        """Write lines to its standard input."""
+        self.feed("".join(f"{line}\n" for line in lines).encode())
+
+    def feed(self, data: bytes) -> None:
+        """Write bytes to its standard input."""
+        self._popen.stdin.write(data)
+        self._popen.stdin.flush()
+
+    def end_input(self) -> None:
+        """Close its standard input."""
+        with contextlib.suppress(BrokenPipeError):
+            self._popen.stdin.close()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._popen.send_signal(number)
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended and all that it wrote is there."""
+        code = self._popen.wait(PATIENCE)
+        for reader in self._readers:
+            reader.join(PATIENCE)
+        return code
+
+
+@contextlib.contextmanager
+def _ended_if_it_fails(process: Process) -> Iterator[None]:
+    """What is not yet in a `with` block of its own is ended here."""
+    try:
+        yield
+    except BaseException:
+        process.__exit__()
+        raise
+
+
+class LineMode(Process):
+    """`zchat join` with lines in and lines out; in the room when the constructor returns, unless told not to wait."""
+
+    def __init__(self, home: Path, nick: str | None, *options: object, wait: bool = True) -> None:
+        super().__init__(home, "join", *options, nick=nick)
+        if wait:
+            with _ended_if_it_fails(self):
+                self.wait_for("-- You joined")
+
+    def quit(self, reason: str = "") -> int:
+        """Leave with /quit; its exit code."""
+        self.type(f"/quit {reason}".rstrip())
+        return self.wait()
+
+
+class Broker:
+    """`zchat broker` on a free pair of ports; it can be stopped or killed and started again on the same ones."""
+
+    def __init__(self, home: Path, *options: object, data: Path | None = None) -> None:
+        self._home = home
+        self._options = options
+        self._process: Process | None = None
+        self._log = ""
+        self.data = data or home / "broker"
+        self.port = 0
+        """ROUTER's port; PUB has the next one."""
+        self.link = ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.__exit__()
+
+    @property
+    def process(self) -> Process:
+        """The process that runs now, or ran last."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def log(self) -> str:
+        """All that it wrote to standard error, before restarts too."""
+        return self._log + self.process.err
+
+    def start(self) -> None:
+        """Start it; returns when it can be joined."""
+        self.__exit__()
+        if self._process is not None:
+            self._log = self.log
+        options = ("--port", self.port, "--data", self.data, *self._options)
+        self._process = Process(self._home, "broker", *options)
+        with _ended_if_it_fails(self._process):
+            self.link = self._process.wait_for("zchat broker is ready: ").rpartition(" ")[2]
+        self.port = int(self.link.split("/")[2].rpartition(":")[2])
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Stop it as an operator would; its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait()
+
+    def kill(self) -> None:
+        """Kill it with -9."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class Screen(pyte.Screen):
+    """A screen that answers when it is asked where the cursor is, as terminals do."""
+
+    def __init__(self, columns: int, rows: int, answer: Callable[[bytes], object]) -> None:
+        super().__init__(columns, rows)
+        self._answer = answer
+
+    def write_process_input(self, data: str) -> None:
+        """What the terminal itself says to the program."""
+        self._answer(data.encode())
+
+
+class Terminal:
+    """`zchat` on a terminal of its own: what is typed goes in, what the screen shows can be read."""
+
+    def __init__(
+        self, home: Path, *arguments: object, nick: str | None = None, columns: int = 80, rows: int = 40
+    ) -> None:
+        self._child = pexpect.spawn(
+            str(ZCHAT),
+            [str(argument) for argument in arguments],
+            env=environment(home, TERM="xterm-256color", **_nick(nick)),
+            dimensions=(rows, columns),
+            echo=True,
+        )
+        self._child.delaybeforesend = None  # pexpect waits a little here ...
+        self._child.ptyproc.delayafterclose = 0  # ... and here, for programs that are not ours
+        self._ended = False
+        self._screen = Screen(columns, rows, self._child.send)
+        self._stream = pyte.ByteStream(self._screen)
+        self.bytes = b""
+        """All that was written to the terminal."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it however it is, and leave nothing behind."""
+        if self._child.isalive():
+            self._child.kill(signal.SIGKILL)
+            self._child.wait()
+        self._child.close()
+
+    @property
+    def lines(self) -> list[str]:
+        """What the screen shows, without the empty lines at its end."""
+        rows = [row.rstrip() for row in self._screen.display]
+        kept = itertools.dropwhile(lambda row: not row, reversed(rows))
+        return list(kept)[::-1]
+
+    def wait_for(self, *words: str) -> str:
+        """The line of the screen that holds all the words."""
+        self.wait_until(lambda lines: any(holds(line, words) for line in lines), repr(" ".join(words)))
+        return next(line for line in self.lines if holds(line, words))
+
+    def wait_until(self, condition: Callable[[list[str]], bool], what: str = "what was waited for") -> list[str]:
+        """The screen's lines, as soon as something is true of them."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition(self.lines):
+            left = deadline - time.monotonic()
+            if self._ended or left < 0:
+                ended = " (it ended)" if self._ended else ""
+                raise AssertionError(f"{what} was not on the screen{ended}:\n" + "\n".join(self.lines))
+            self._read(left)
+        return self.lines
+
+    def _read(self, seconds: float) -> None:
+        """Let the screen show what comes within a time."""
+        try:
+            data = self._child.read_nonblocking(65_536, seconds)
+        except pexpect.TIMEOUT:
+            return
+        except pexpect.EOF:
+            self._ended = True
+            return
+        self.bytes += data
+        self._stream.feed(data)
+
+    def type(self, text: str) -> None:
+        """Press keys; Enter is a carriage return."""
+        self._child.send(text.encode())
+
+    def enter(self, text: str = "") -> None:
+        """Type a line and press Enter."""
+        self.type(f"{text}\r")
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        self._child.kill(number)
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended and the screen shows all of it."""
+        deadline = time.monotonic() + PATIENCE
+        while not self._ended and (left := deadline - time.monotonic()) > 0:
+            self._read(left)
+        assert self._ended, "it did not end:\n" + "\n".join(self.lines)
+        self._child.wait()
+        return -self._child.signalstatus if self._child.exitstatus is None else self._child.exitstatus
