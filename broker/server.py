@@ -66,6 +66,8 @@ class Broker:
         self._resources = contextlib.ExitStack()
         self._wake, self._woken = socket.socketpair()
         self._stopping = False
+        self._unread = 0
+        """Replies dropped since the last tick."""
         try:
             self._open(settings)
         except BaseException:
@@ -126,6 +128,7 @@ class Broker:
             if now.mono >= tick_due:
                 tick_due = now.mono + TICK
                 actions += self._core.tick(now)
+                self._tell_unread()
             self._carry_out(actions, now)
         self._carry_out(self._core.close(), clock.read())
 
@@ -146,6 +149,9 @@ class Broker:
             return self._core.handle(identity, user, wire.decode_command(body), now)
         except WireError as error:
             return self._core.refuse_frame(identity, error)
+        except Exception:  # a fault of ours that one client found must not end the others' chat
+            log.exception("a command failed")
+            return self._core.refuse_frame(identity, WireError("the broker failed on this command"))
 
     def _carry_out(self, actions: list[Action], now: Now) -> None:
         """Send what can be sent at once; store and read the rest, and go on with what the core makes of that."""
@@ -177,11 +183,16 @@ class Broker:
         try:
             self._router.send_multipart([identity, body], zmq.NOBLOCK)
         except zmq.Again:
-            log.warning("a client reads too slowly; it will catch up by replay")
+            self._unread += 1
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
             self._core.disconnect(identity)
+
+    def _tell_unread(self) -> None:
+        if self._unread:
+            log.warning("%d replies were dropped: somebody reads too slowly, and will catch up by replay", self._unread)
+            self._unread = 0
 
     def _log_messages(self, event: m.Event) -> None:
         if isinstance(event, m.Entries) and message_log.isEnabledFor(logging.INFO):

@@ -87,6 +87,11 @@ class Chat(Quiet):
         return [action for room in self._options.rooms for action in self.core.join(room, self._options.start, now)]
 
     @property
+    def persistent(self) -> bool:
+        """A chat goes on."""
+        return True
+
+    @property
     def wants_input(self) -> bool:
         """Lines are taken once we are in the first room, so that none is said into nowhere."""
         return not self._leaving and (self._room is not None or self._partner is not None or self._turn_to is None)

@@ -30,6 +30,7 @@ from .actions import (
     Action,
     Connected,
     Dial,
+    Disconnected,
     End,
     HangUp,
     Listen,
@@ -77,6 +78,11 @@ class Program(Protocol):
         """Whether it can take another line now; while not, the input thread waits."""
         ...
 
+    @property
+    def persistent(self) -> bool:
+        """Whether it rides through a broker's death, however long that lasts."""
+        ...
+
 
 class Connection:
     """One client's sockets and loop.
@@ -116,6 +122,8 @@ class Connection:
         """Bodies that DEALER could not take yet."""
         self._ended: End | None = None
         self._reached = False
+        self._away_since: float | None = None
+        """When the broker was lost, or the first try began; None while it is there."""
         self.trouble = ""
         """Why the broker cannot be reached, as far as known."""
         self._garbled = 0
@@ -124,7 +132,7 @@ class Connection:
     def run(self) -> None:
         """Serve until the program ends; raises the `ZchatError` it ended with."""
         now = clock.read()
-        started = now.mono
+        self._away_since = now.mono
         try:
             self._carry_out([*self._program.start(now), *self._core.start(now)], now)
             while self._ended is None:
@@ -132,8 +140,7 @@ class Connection:
                 if self.pipe.quitting:
                     self._ended = End()
                     self._carry_out(self._core.leave(), now)
-                if not self._reached and time.monotonic() - started > limits.CONNECT_PATIENCE:
-                    raise unreachable(self._link.place, self.trouble)
+                self._check_patience()
             if self._ended.error is not None:
                 raise self._ended.error
         finally:
@@ -147,12 +154,18 @@ class Connection:
         self._inside.close(linger=0)
         self._context.term()
 
+    def _check_patience(self) -> None:
+        if self._away_since is None or (self._reached and self._program.persistent):
+            return
+        if time.monotonic() - self._away_since > limits.CONNECT_PATIENCE:
+            raise unreachable(self._link.place, self.trouble)
+
     def _turn(self) -> None:
         """Wait for something, and do it."""
         now = clock.read()
         poller = zmq.Poller()
-        if self._program.wants_input:
-            poller.register(self._inside, zmq.POLLIN)
+        # A poller without sockets would return at once, and the loop would run hot; POLLERR never comes.
+        poller.register(self._inside, zmq.POLLIN if self._program.wants_input else zmq.POLLERR)
         if self._dealer is not None:
             poller.register(self._dealer, zmq.POLLIN | (zmq.POLLOUT if self._unsent else 0))
         for socket in (self._monitor, self._sub):
@@ -229,9 +242,7 @@ class Connection:
             action = queue.popleft()
             match action:
                 case Show(notice):
-                    if isinstance(notice, Connected) and not self._reached:
-                        self._reached, self.trouble = True, ""
-                        self._met(notice.welcome)
+                    self._watch(notice, now)
                     queue.extendleft(reversed(self._program.notice(notice, now)))
                 case Print():
                     lines.append(action)
@@ -254,6 +265,15 @@ class Connection:
         if lines:
             self._write(lines)
         self._flush()
+
+    def _watch(self, notice: Notice, now: Now) -> None:
+        if isinstance(notice, Disconnected):
+            self._away_since = now.mono
+        elif isinstance(notice, Connected):
+            self._away_since, self.trouble = None, ""
+            if not self._reached:
+                self._reached = True
+                self._met(notice.welcome)
 
     def _flush(self) -> None:
         while self._unsent and self._dealer is not None:

@@ -41,6 +41,11 @@ class Quiet:
         """Whether it can take another line now."""
         return False
 
+    @property
+    def persistent(self) -> bool:
+        """Whether it rides through a broker's death, however long that lasts."""
+        return False
+
     def line(self, text: str, now: Now) -> list[Action]:
         """A line from the input thread."""
         return []
@@ -145,6 +150,11 @@ class Sender(Quiet):
         return self.core.say(self._text, now, room=self._room, to=self._to, id=self._id)
 
     @property
+    def persistent(self) -> bool:
+        """A pipe goes on; a single message has its own patience."""
+        return True
+
+    @property
     def wants_input(self) -> bool:
         """While not too many messages wait for their acks."""
         return not self._input_ended and self.core.waiting < limits.WINDOW
@@ -214,6 +224,11 @@ class Tailer(Quiet):
         self._rooms, self._start, self._follow, self._json = rooms, start, follow, json
         self._behind: set[str] | None = None
         """Rooms whose history is not all printed yet; None before the first welcome."""
+
+    @property
+    def persistent(self) -> bool:
+        """Who follows, goes on."""
+        return self._follow
 
     def begin(self, now: Now) -> list[Action]:
         """Follow the rooms; the core sends it once connected."""
