@@ -81,6 +81,7 @@ class Paging:
 
     identity: bytes
     replay: Replay
+    room: str
 
 
 @dataclass(frozen=True, slots=True)

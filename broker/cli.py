@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ..common.cli import EPILOG
+from ..common.errors import InputError
 
 
 @click.command(
@@ -50,9 +51,15 @@ def broker(
     import signal
 
     from ..common import paths
+    from ..common.limits import NAME_CHARACTERS
+    from ..common.text import clean
     from .logs import open_log
     from .server import Broker, Settings, default_name
 
+    if advertise:
+        _check_host(advertise)
+    if name and (len(name) > NAME_CHARACTERS or clean(name) != name):
+        raise InputError(f"A broker's name is one line of at most {NAME_CHARACTERS} characters. Choose another --name.")
     open_log(log, messages=log_messages)
     settings = Settings(
         data=data or paths.data() / "broker",
@@ -69,3 +76,15 @@ def broker(
         server.run()
     finally:
         server.close()
+
+
+def _check_host(host: str) -> None:
+    """A link that nobody can read would be found out only by those who try to join with it."""
+    from ..common.keys import Link
+
+    try:
+        Link.parse(str(Link(host, 1, bytes(32))))
+        if host.count(":") == 1:
+            raise InputError("a port stands behind it")
+    except InputError:
+        raise InputError("--advertise takes a host's name or address, without a port. Check it.") from None

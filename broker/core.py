@@ -32,11 +32,12 @@ class Core:
     def __init__(self, history: History, *, name: str, pub: int, word: Callable[[], str], now: Now) -> None:
         """Take over what the history holds; it is not used again."""
         self._roster = Roster()
-        self._rooms = Rooms(self._roster, started=now.mono)
+        reads: dict[tuple[str, str], int] = {}
+        self._rooms = Rooms(self._roster, reads, started=now.mono)
         self._talk = Talk(self._roster, self._rooms)
-        self._questions = Questions(self._roster, self._rooms)
+        self._questions = Questions(self._roster, self._rooms, reads)
         greeting = m.Welcome(nick="", key="", session="", broker=name, history=history.id, pub=pub, time=0)
-        self._sessions = Sessions(self._roster, self._rooms, self._questions.reads, word, greeting)
+        self._sessions = Sessions(self._roster, self._rooms, reads, word, greeting)
         self._beacon_due = now.mono
         self._sessions.load(history.table(NICKS))
         self._rooms.load(history.table(ROOMS), history.heads(), history.topics())
@@ -77,7 +78,7 @@ class Core:
     def refuse_frame(self, identity: bytes, error: WireError) -> list[Action]:
         """Bytes that are no command."""
         return [
-            Reply((identity,), m.Refused(code=error.code, detail=f"{error}.")),
+            Reply((identity,), m.Refused(code=error.code, detail=f"{error}.", ref=error.ref, id=error.id)),
             Log(f"a frame was refused: {error}", warning=True),
         ]
 

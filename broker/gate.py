@@ -40,11 +40,19 @@ class Gate:
             while True:
                 try:
                     request = self._socket.recv_multipart()
-                    self._socket.send_multipart(judge(request))
+                    self._socket.send_multipart(_answer(request))
                 except zmq.ContextTerminated:
                     return
-                except Exception:  # the gate must outlive any single question
-                    _log.exception("a question to the gate failed")
+
+
+def _answer(request: list[bytes]) -> list[bytes]:
+    """What `judge` says; a refusal when it fails, since the gate must outlive any single question."""
+    try:
+        return judge(request)
+    except Exception:
+        _log.exception("a question to the gate failed")
+        # REP takes no other question before this one is answered.
+        return [b"1.0", request[1] if len(request) > 1 else b"", b"500", b"the gate failed", b"", b""]
 
 
 def judge(request: list[bytes]) -> list[bytes]:

@@ -36,10 +36,13 @@ class Home:
     def _take_lock(self) -> sqlite3.Connection:
         # An open exclusive transaction on a file of its own: a lock that every platform has, and that the system
         # releases however the process ends.
+        lock: sqlite3.Connection | None = None
         try:
             lock = sqlite3.connect(self.folder / "lock", timeout=0, isolation_level=None, check_same_thread=False)
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
+            if lock is not None:
+                lock.close()
             if "locked" in str(error):
                 raise FolderBusy(
                     f"Another broker uses the folder {self.folder}. Stop it, or name another folder with --data."

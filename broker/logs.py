@@ -16,6 +16,7 @@ from ..common.errors import InputError
 from ..common.text import clean
 
 SYSLOG_PLACES = ("/dev/log", "/var/run/syslog")
+WARNINGS_A_SECOND = 20
 MESSAGES = "zchat.messages"
 """The logger of what is said."""
 
@@ -29,6 +30,32 @@ class CleanFormatter(logging.Formatter):
         return super().formatMessage(record)
 
 
+class Throttle(logging.Filter):
+    """Lets so many warnings a second through, and counts the rest: nobody can fill the disk by sending nonsense."""
+
+    def __init__(self, most: int = WARNINGS_A_SECOND) -> None:
+        super().__init__()
+        self._most = most
+        self._second = 0
+        self._passed = 0
+        self._dropped = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written; the first one after a flood tells how many were not."""
+        if record.levelno != logging.WARNING:
+            return True
+        if int(record.created) != self._second:
+            self._second, self._passed = int(record.created), 0
+        self._passed += 1
+        if self._passed > self._most:
+            self._dropped += 1
+            return False
+        if self._dropped:
+            record.msg = f"{record.msg} (and {self._dropped} more warnings that were not written)"
+            self._dropped = 0
+        return True
+
+
 def open_log(where: str, *, messages: bool, syslog_places: tuple[str, ...] = SYSLOG_PLACES) -> logging.Handler:
     """Send the log to ``-`` (standard error), ``syslog`` or a file; raises `InputError` when that cannot be had."""
     handler = _handler(where, syslog_places)
@@ -36,6 +63,7 @@ def open_log(where: str, *, messages: bool, syslog_places: tuple[str, ...] = SYS
     for old in list(root.handlers):
         root.removeHandler(old)
         old.close()
+    handler.addFilter(Throttle())
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     root.propagate = False
@@ -66,9 +94,12 @@ def _handler(where: str, syslog_places: tuple[str, ...]) -> logging.Handler:
 
 def _syslog(places: tuple[str, ...]) -> logging.Handler:
     for place in places:
+        handler = logging.handlers.SysLogHandler(address=place, facility="daemon")
         try:
-            handler = logging.handlers.SysLogHandler(address=place, facility="daemon")
+            # The handler itself does not mind when nobody listens; its types do not tell that it has a socket.
+            handler.socket.getpeername()  # type: ignore[attr-defined]
         except OSError:
+            handler.close()
             continue
         handler.setFormatter(CleanFormatter("zchat[%(process)d]: %(message)s"))
         return handler

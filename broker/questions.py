@@ -5,97 +5,150 @@ Owns the answers that change nothing (but for what a user has read). Pure; used 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from ..common import limits, messages as m, names
 from ..common.clock import Now
-from ..common.errors import Code
 from .actions import Action, Ask, Note, Paging, Reply, Store
 from .history import Found, Outcome, Put, Read
-from .refusals import no_room, refuse, why_not
+from .refusals import Refusal, no_room, no_user, refuse, why_not
 from .rooms import Rooms
-from .roster import Room, Roster, Session, User
+from .roster import Room, Roster, Session, User, private_room
 
 READS = "read"
 """Table of the small state: ``KEY ROOM`` → the last sequence that this user has seen of these private messages."""
 
 
+T = TypeVar("T")
+
+
 class Questions:
     """What clients ask."""
 
-    def __init__(self, roster: Roster, rooms: Rooms) -> None:
+    def __init__(self, roster: Roster, rooms: Rooms, reads: dict[tuple[str, str], int]) -> None:
         self._roster = roster
         self._rooms = rooms
-        self.reads: dict[str, int] = {}
+        self._reads = reads
+        """(key, private room) → the last sequence that this user has seen."""
 
     def load(self, table: Mapping[str, tuple[bytes, int]]) -> None:
         """Take over what was read."""
         for name, (value, _) in table.items():
-            self.reads[name] = msgspec.msgpack.decode(value, type=int)
+            key, _, room = name.partition(" ")
+            self._reads[key, room] = msgspec.msgpack.decode(value, type=int)
 
     def ping(self, session: Session, ping: m.Ping) -> list[Action]:
         """`Ping`: note what was seen, answer with the rooms in which there is more."""
         actions: list[Action] = []
-        rooms = session.rooms
-        if session.private:
-            # Also those that began after the Welcome: their first message may have been lost.
-            rooms = rooms | {id_: self._roster.rooms[id_] for id_ in session.user.private}
-        for room, seq in ping.seen.items():
-            known = rooms.get(room)
-            if known is None or seq > known.head:
+        for id_, seq in ping.seen.items():
+            room = self._followed(session, id_)
+            if room is None or seq > room.head:
                 continue
-            session.seen[room] = seq
-            name = f"{session.user.key} {room}"
-            if known.is_private and session.present and seq > self.reads.get(name, 0):
-                self.reads[name] = seq
-                actions.append(Store(Put(READS, name, msgspec.msgpack.encode(seq)), Note()))
-        heads = {id_: room.head for id_, room in rooms.items() if room.head > session.seen.get(id_, 0)}
+            session.seen[id_] = seq
+            if room.is_private and session.present:
+                actions += self._note_read(session.user, room, seq)
+        heads = dict(itertools.islice(self._behind(session), limits.PING_ROOMS))
         return [*actions, Reply((session.identity,), m.Pong(heads=heads, ref=ping.ref))]
+
+    def _followed(self, session: Session, id_: str) -> Room | None:
+        """A room whose entries this session gets: entered, or private messages if it wants them."""
+        if session.private and id_ in session.user.private:
+            return self._roster.rooms[id_]
+        return session.rooms.get(id_)
+
+    def _note_read(self, user: User, room: Room, seq: int) -> list[Action]:
+        if seq <= self._reads.get((user.key, room.id), 0):
+            return []
+        self._reads[user.key, room.id] = seq
+        return [Store(Put(READS, f"{user.key} {room.id}", msgspec.msgpack.encode(seq)), Note())]
+
+    def _behind(self, session: Session) -> Iterator[tuple[str, int]]:
+        """The rooms that hold more than this session has seen, with their heads."""
+        for id_, room in session.rooms.items():
+            if room.head > session.seen.get(id_, 0):
+                yield id_, room.head
+        if session.private:
+            # Also those that it has not entered: their first message may have been lost on the way.
+            for id_ in session.user.private:
+                room, read = self._roster.rooms[id_], self._reads.get((session.user.key, id_), 0)
+                if id_ not in session.rooms and room.head > session.seen.get(id_, read):
+                    yield id_, room.head
 
     def replay(self, session: Session, replay: m.Replay) -> list[Action]:
         """`Replay`: have a page read."""
-        room = self._rooms.find(session, replay.room)
-        if not isinstance(room, Room):
-            return [refuse(session.identity, replay, Code.NO_SUCH_ROOM, no_room(replay.room))]
+        room = self._readable(session, replay)
+        if isinstance(room, Refusal):
+            return [refuse(session.identity, replay, *room)]
         limit = min(replay.limit, limits.PAGE_ENTRIES)
-        read = Read(room.id, replay.after, replay.before, limit)
-        return [Ask(read, Paging(session.identity, replay))]
+        return [Ask(Read(room, replay.after, replay.before, limit), Paging(session.identity, replay, room))]
+
+    def _readable(self, session: Session, replay: m.Replay) -> str | Refusal:
+        """The id of the room to read; of private messages there need not be any yet."""
+        if replay.to is not None:
+            other = self._roster.nicks.get(names.fold(replay.to))
+            return private_room(session.user.key, other.key) if other is not None else no_user(replay.to)
+        room = self._rooms.find(session, replay.room)
+        return room.id if isinstance(room, Room) else room
 
     def page(self, paging: Paging, outcome: Outcome) -> list[Action]:
         """The page was read."""
-        replay, identity = paging.replay, paging.identity
         if not isinstance(outcome, Found):
-            return [refuse(identity, replay, *why_not(outcome))]
-        session = self._roster.by_identity.get(identity)
-        room = self._rooms.find(session, replay.room) if session else None
-        if not isinstance(room, Room):
-            return []
-        page = m.Page(room=room.name, entries=outcome.entries, head=room.head, more=outcome.more, ref=replay.ref)
-        return [Reply((identity,), page)]
+            return [refuse(paging.identity, paging.replay, *why_not(outcome))]
+        room = self._roster.rooms.get(paging.room)
+        page = m.Page(
+            room=paging.room,
+            entries=outcome.entries,
+            head=room.head if room is not None else 0,
+            more=outcome.more,
+            ref=paging.replay.ref,
+        )
+        return [Reply((paging.identity,), page)]
 
     def who(self, session: Session, who: m.Who, now: Now) -> list[Action]:
         """`Who`: the present users, by nick."""
-        users = list({session.user for session in self._roster.sessions.values() if session.present})
+        users = {other.user for other in self._roster.sessions.values() if other.present}
         if who.room is not None:
             room = self._rooms.find(session, who.room)
-            if not isinstance(room, Room) or room.is_private:
-                return [refuse(session.identity, who, Code.NO_SUCH_ROOM, no_room(who.room))]
-            users = list(room.present)
+            if isinstance(room, Refusal) or room.is_private:
+                no = room if isinstance(room, Refusal) else no_room(who.room)
+                return [refuse(session.identity, who, *no)]
+            users = set(room.present)
         infos = [_user_info(user, now) for user in sorted(users, key=lambda user: names.fold(user.nick))]
-        return [Reply((session.identity,), m.Roster(users=infos, ref=who.ref))]
+        return [
+            Reply((session.identity,), m.Roster(users=part, start=start, more=more, ref=who.ref))
+            for part, start, more in _parts(infos)
+        ]
 
     def rooms(self, session: Session, command: m.Rooms) -> list[Action]:
         """`Rooms`: the public rooms, by name."""
-        public = sorted((room for room in self._roster.rooms.values() if not room.is_private), key=lambda r: r.id)
+        public = sorted((room for room in self._roster.rooms.values() if not room.is_private), key=lambda room: room.id)
         infos = [
             m.RoomInfo(
                 room=room.name, online=len(room.present), topic=room.topic, seq=room.head, members=len(room.present)
             )
             for room in public
         ]
-        return [Reply((session.identity,), m.RoomList(rooms=infos, ref=command.ref))]
+        return [
+            Reply((session.identity,), m.RoomList(rooms=part, start=start, more=more, ref=command.ref))
+            for part, start, more in _parts(infos)
+        ]
+
+
+def _parts(infos: Sequence[T]) -> Iterator[tuple[list[T], int, bool]]:
+    """A list in parts that fit frames, each with where it starts and whether another follows; at least one."""
+    start, part, size = 0, list[T](), 0
+    for info in infos:
+        bytes_ = len(msgspec.msgpack.encode(info))
+        if part and size + bytes_ > limits.FRAME_BYTES:
+            yield part, start, True
+            start, part, size = start + len(part), [], 0
+        part.append(info)
+        size += bytes_
+    yield part, start, False
 
 
 def _user_info(user: User, now: Now) -> m.UserInfo:
@@ -104,7 +157,7 @@ def _user_info(user: User, now: Now) -> m.UserInfo:
     return m.UserInfo(
         nick=user.nick,
         key=user.key,
-        rooms=sorted(rooms),
+        rooms=sorted(rooms)[: limits.USER_ROOMS],
         idle=max(0.0, now.mono - max(session.active for session in present)),
         since=min(session.since for session in present),
         sessions=len(present),

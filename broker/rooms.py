@@ -15,7 +15,7 @@ from ..common.clock import Now
 from ..common.errors import Code, InputError
 from .actions import Action, Announce, Ask, Await, Create, Publish, Reply, Start, Store
 from .history import Locate, Located, NotStored, Outcome, Put
-from .refusals import no_room, refuse, why_not
+from .refusals import Refusal, no_room, refuse, why_not
 from .roster import PRIVATE_MARK, Room, Roster, Session, User, partners
 
 ROOMS = "room"
@@ -31,8 +31,10 @@ class RoomState(msgspec.Struct):
 class Rooms:
     """The rooms and who follows them."""
 
-    def __init__(self, roster: Roster, started: float) -> None:
+    def __init__(self, roster: Roster, reads: Mapping[tuple[str, str], int], started: float) -> None:
         self._roster = roster
+        self._reads = reads
+        """(key, private room) → the last sequence that this user has seen."""
         self._started = started
 
     def load(self, table: Mapping[str, tuple[bytes, int]], heads: Mapping[str, int], topics: Mapping[str, str]) -> None:
@@ -48,20 +50,21 @@ class Rooms:
         """`Join`: find or make the room, find where to begin, then `enter`."""
         identity = session.identity
         room = self.find(session, join.room)
-        if isinstance(room, InputError):
-            return [refuse(identity, join, Code.ROOM_INVALID, str(room))]
-        if room is None:
-            if not join.create or join.room.startswith(PRIVATE_MARK):
-                return [refuse(identity, join, Code.NO_SUCH_ROOM, no_room(join.room))]
-            return [self.create(join.room, identity, join)]
+        if isinstance(room, Refusal):
+            if room.code == Code.NO_SUCH_ROOM and join.create and not join.room.startswith(PRIVATE_MARK):
+                return [self.create(join.room, identity, join)]
+            return [refuse(identity, join, *room)]
         public = sum(not followed.is_private for followed in session.rooms.values())
         if public >= limits.USER_ROOMS and room.id not in session.rooms and not room.is_private:
             detail = f"You follow {limits.USER_ROOMS} rooms already. Leave one first."
-            return [refuse(identity, join, Code.TOO_FAST, detail)]
+            return [refuse(identity, join, Code.TOO_MANY, detail)]
         if join.last is not None or join.since is not None or join.since_id is not None:
             where = Locate(room.id, join.last, join.since, join.since_id)
             return [Ask(where, Start(identity, room.id, join))]
-        return self.enter(session, room, join, room.head if join.after is None else join.after, now)
+        return self.enter(session, room, join, self._begin(session, room) if join.after is None else join.after, now)
+
+    def _begin(self, session: Session, room: Room) -> int:
+        return self._reads.get((session.user.key, room.id), 0) if room.is_private else room.head
 
     def create(self, name: str, identity: bytes, join: m.Join | None) -> Store:
         """Make a public room; raises `InputError` for an illegal name."""
@@ -88,8 +91,8 @@ class Rooms:
         if not isinstance(outcome, Located):
             return [refuse(start.identity, start.join, *why_not(outcome))]
         if outcome.after is None:
-            detail = f"The room has no message with the id {start.join.since_id}. Check it."
-            return [refuse(start.identity, start.join, Code.NO_SUCH_ROOM, detail)]
+            detail = f"No message there has the id {start.join.since_id}. Take another, a number, or a time as 10m."
+            return [refuse(start.identity, start.join, Code.NO_SUCH_MESSAGE, detail)]
         return self.enter(session, self._roster.rooms[start.room], start.join, outcome.after, now)
 
     def enter(self, session: Session, room: Room, join: m.Join, after: int, now: Now) -> list[Action]:
@@ -103,7 +106,9 @@ class Rooms:
             if not back:
                 actions.append(_notice(room, session.user, "joined", now))
         online = [user.nick for user in list(room.present)[:100]]
-        entered = m.Entered(room=room.name, head=room.head, after=after, topic=room.topic, online=online, ref=join.ref)
+        entered = m.Entered(
+            room=room.id, name=room.name, head=room.head, after=after, topic=room.topic, online=online, ref=join.ref
+        )
         return [Reply((session.identity,), entered), *actions]
 
     def part(self, session: Session, part: m.Part, now: Now) -> list[Action]:
@@ -111,7 +116,7 @@ class Rooms:
         room = self.find(session, part.room)
         if not isinstance(room, Room) or room.id not in session.rooms:
             return [refuse(session.identity, part, Code.NO_SUCH_ROOM, f"You are not in the room {part.room}.")]
-        reply = Reply((session.identity,), m.Parted(room=room.name, ref=part.ref))
+        reply = Reply((session.identity,), m.Parted(room=room.id, ref=part.ref))
         return [reply, *self.leave(session, room, now)]
 
     def leave(self, session: Session, room: Room, now: Now, reason: str = "") -> list[Action]:
@@ -120,17 +125,20 @@ class Rooms:
             return []
         return [_notice(room, session.user, "left", now, reason)]
 
-    def find(self, session: Session, name: str) -> Room | InputError | None:
-        """The room that this session may read under this name, if there is one."""
+    def find(self, session: Session, name: str) -> Room | Refusal:
+        """The room that this session may read under this name or id."""
         if name.startswith(PRIVATE_MARK):
-            return self._roster.rooms.get(name) if session.user.key in partners(name) else None
+            room = self._roster.rooms.get(name) if session.user.key in partners(name) else None
+            return room or no_room(name)
+        if name in self._roster.rooms:
+            return self._roster.rooms[name]  # not every id is a legal name: folding takes some letters apart
         try:
-            return self._roster.rooms.get(names.fold(names.parse_room(name)))
+            return self._roster.rooms.get(names.fold(names.parse_room(name))) or no_room(name)
         except InputError as error:
-            return error
+            return Refusal(Code.ROOM_INVALID, str(error))
 
 
 def _notice(room: Room, user: User, change: str, now: Now, reason: str = "") -> Await:
     reason = reason[: limits.REASON_CHARACTERS]
-    notice = m.Presence(room=room.name, nick=user.nick, key=user.key, change=change, time=now.wall, reason=reason)
+    notice = m.Presence(room=room.id, nick=user.nick, key=user.key, change=change, time=now.wall, reason=reason)
     return Await(Announce(room.id, Publish(wire.topic(room.id), notice)))

@@ -7,6 +7,7 @@ Owns the sockets and the order of things: drain, commit once, then send. Does no
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import logging
 import os
@@ -25,6 +26,7 @@ from ..common import clock, limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import WireError, ZchatError
 from ..common.keys import KeyPair, Link
+from ..common.text import shown
 from . import home
 from .actions import Action, Log, Publish, Reply
 from .core import Core
@@ -229,12 +231,15 @@ def _bind_pair(router: zmq.Socket[bytes], pub: zmq.Socket[bytes], host: str, por
                 router.unbind(endpoint)
                 raise
         except zmq.ZMQError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
+            number = error.errno or errno.EINVAL
             continue
         return bound
+    if number == errno.EADDRNOTAVAIL:
+        raise PortBusy(f"This machine has no address {host}. Name one of its own with --bind.")
+    ports = f"ports {port} and {port + 1}" if port else "any pair of ports"
+    question = " Is one running there already?" if number == errno.EADDRINUSE else ""
     raise PortBusy(
-        f"The broker cannot listen on {host}, ports {port} and {port + 1} ({reason})."
-        " Is one running there already? Name other ports with --port."
+        f"The broker cannot listen on {host}, {ports} ({os.strerror(number)}).{question} Name other ports with --port."
     )
 
 
@@ -244,8 +249,9 @@ def _address(host: str) -> str:
         return "*"
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise PortBusy(f"There is no address {host} here ({error.strerror}). Check --bind.") from None
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no host's name"
+        raise PortBusy(f"There is no address {shown(host)} ({reason}). Check --bind.") from None
     address = str(found[0][4][0])
     return f"[{address}]" if ":" in address else address
 

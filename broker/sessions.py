@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from ..common import messages as m, names
+from ..common import limits, messages as m, names
 from ..common.clock import Now
 from ..common.errors import Code, InputError
 from .actions import Action, Claim, Log, Reply, Store
@@ -35,7 +35,12 @@ class Sessions:
     """The door: who comes in, comes back, and goes."""
 
     def __init__(
-        self, roster: Roster, rooms: Rooms, reads: Mapping[str, int], word: Callable[[], str], greeting: m.Welcome
+        self,
+        roster: Roster,
+        rooms: Rooms,
+        reads: Mapping[tuple[str, str], int],
+        word: Callable[[], str],
+        greeting: m.Welcome,
     ) -> None:
         self._roster = roster
         self._rooms = rooms
@@ -43,6 +48,8 @@ class Sessions:
         self._word = word
         self._greeting = greeting
         """What every welcome has in common."""
+        self._claims: dict[str, str] = {}
+        """Key → the folded nick whose claim is on its way to the disk."""
 
     def load(self, table: Mapping[str, tuple[bytes, int]]) -> None:
         """Take over the nicks that the history holds."""
@@ -63,8 +70,9 @@ class Sessions:
                 return self._taken(identity, hello)
             return self._welcome(identity, owner, hello, now)
         known = self._roster.users.get(user)
-        if known is not None:
-            detail = f"This key already belongs to the nick {known.nick}. Join as {known.nick}, or with another key."
+        own = known.nick if known is not None else self._claims.setdefault(user, folded)
+        if known is not None or own != folded:
+            detail = f"This key already belongs to the nick {own}. Join as {own}, or with another key."
             return [refuse(identity, hello, Code.NICK_TAKEN, detail)]
         value = msgspec.msgpack.encode(NickState(nick, user, now.wall))
         return [Store(Put(NICKS, folded, value, expect=0), Claim(identity, user, hello))]
@@ -78,6 +86,7 @@ class Sessions:
 
     def claimed(self, claim: Claim, outcome: Outcome, now: Now) -> list[Action]:
         """The claim of a nick is stored, or somebody else was faster."""
+        self._claims.pop(claim.user, None)
         match outcome:
             case Conflict(value):
                 state = msgspec.msgpack.decode(value, type=NickState)
@@ -104,22 +113,28 @@ class Sessions:
             actions.append(Log(f"{user.nick} connected ({hello.agent})"))
         session.heard = now.mono
         self._roster.connect(session, identity)
-        heads = {room: self._private_head(user, room, other) for room, other in user.private.items()}
         welcome = replace(
             self._greeting,
             nick=user.nick,
             key=user.key,
             session=session.number,
             time=now.wall,
-            private=heads if hello.private else {},
+            private=self._private_heads(user) if hello.private else {},
             resumed=resumed,
             ref=hello.ref,
         )
         return [*actions, Reply((identity,), welcome)]
 
-    def _private_head(self, user: User, room: str, other: User) -> m.PrivateHead:
-        head = self._roster.rooms[room].head
-        return m.PrivateHead(nick=other.nick, head=head, read=self._reads.get(f"{user.key} {room}", 0))
+    def _private_heads(self, user: User) -> dict[str, m.PrivateHead]:
+        """Where the private rooms stand; those with unread messages first, since not all may fit."""
+        heads = {
+            room: m.PrivateHead(
+                nick=other.nick, head=self._roster.rooms[room].head, read=self._reads.get((user.key, room), 0)
+            )
+            for room, other in user.private.items()
+        }
+        unread_first = sorted(heads, key=lambda room: heads[room].read >= heads[room].head)
+        return {room: heads[room] for room in unread_first[: limits.PRIVATE_ROOMS]}
 
     def remove(self, session: Session, now: Now, reason: str = "") -> list[Action]:
         """The session ends: it leaves its rooms, with a reason that the others read."""

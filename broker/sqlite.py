@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..common import limits
+from ..common import limits, wire
 from ..common.messages import Entry
 from .history import (
     Append,
@@ -60,8 +60,6 @@ _ENTRY = (
     "SELECT e.seq, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee"
     " FROM entry e JOIN author a ON a.number = e.author WHERE e.room = ?"
 )
-_ENTRY_OVERHEAD = 160
-"""Bytes of an encoded entry besides its text, for cutting pages to FRAME_BYTES."""
 
 
 class SqliteHistory:
@@ -163,12 +161,11 @@ class SqliteHistory:
         entries: list[Entry] = []
         size = 0
         for seq, id_, time, nick, key, text, kind, to in rows:
-            size += len(text.encode()) + _ENTRY_OVERHEAD
+            entry = Entry(seq=seq, prev=seq - 1, id=id_, time=time, nick=nick, key=key, text=text, kind=kind, to=to)
+            size += wire.entry_size(entry)
             if entries and size > limits.FRAME_BYTES:
                 break
-            entries.append(
-                Entry(seq=seq, prev=seq - 1, id=id_, time=time, nick=nick, key=key, text=text, kind=kind, to=to)
-            )
+            entries.append(entry)
         rows.close()
         if backwards:
             entries.reverse()

@@ -6,14 +6,25 @@ alone.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..common import limits, messages as m, names, rules, wire
 from ..common.clock import Now
-from ..common.errors import Code, InputError
+from ..common.errors import Code
 from .actions import Action, Publish, Reply, Said, Store
 from .history import Append, Appended
-from .refusals import refuse_say
+from .refusals import Refusal, no_user, refuse_say
 from .rooms import Rooms
-from .roster import Room, Roster, Session, partners, private_room
+from .roster import PRIVATE_MARK, Room, Roster, Session, partners, private_room
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a message goes: the room's id, the addressee's nick, and the room's making if it is new."""
+
+    room: str
+    to: str | None = None
+    create: Store | None = None
 
 
 class Talk:
@@ -25,38 +36,36 @@ class Talk:
 
     def say(self, session: Session, say: m.Say, now: Now) -> list[Action]:
         """`Say`: check it, and have it stored."""
+        identity, user = session.identity, session.user
         refusal = rules.refuse_text(say.text, say.kind)
         if refusal is not None:
-            return [refuse_say(session.identity, say, *refusal)]
-        if say.to is not None and say.kind == "topic":
-            return [refuse_say(session.identity, say, Code.ROOM_INVALID, "Private messages have no topic.")]
+            return [refuse_say(identity, say, *refusal)]
+        place = self._place(session, say)
+        if isinstance(place, Refusal):
+            return [refuse_say(identity, say, *place)]
         session.active = now.mono
-        actions: list[Action] = []
-        to = None
+        append = Append(place.room, user.key, say.id, user.nick, say.text, now.wall, say.kind, place.to)
+        said = Store(append, Said(identity, user.key, user.nick, place.room, say, now.wall))
+        return [said] if place.create is None else [place.create, said]
+
+    def _place(self, session: Session, say: m.Say) -> _Place | Refusal:
+        """Where a message goes."""
         if say.to is not None:
+            if say.kind == "topic" or say.room is not None:
+                return Refusal(Code.ROOM_INVALID, "A private message has neither a room nor a topic. Send one of them.")
             other = self._roster.nicks.get(names.fold(say.to))
-            if other is None or say.room is not None:
-                detail = f"There is no user {say.to}. See who is here with who."
-                return [refuse_say(session.identity, say, Code.NO_SUCH_USER, detail)]
-            room = private_room(session.user.key, other.key)
-            to = other.nick
-        else:
-            found = self._rooms.find(session, say.room or "")
-            if isinstance(found, InputError):
-                return [refuse_say(session.identity, say, Code.ROOM_INVALID, str(found))]
-            if found is not None and found.is_private:
-                detail = "Private messages are addressed to a nick, not to a room."
-                return [refuse_say(session.identity, say, Code.ROOM_INVALID, detail)]
-            if found is None:
-                try:
-                    actions.append(self._rooms.create(say.room or "", session.identity, None))
-                except InputError as error:
-                    return [refuse_say(session.identity, say, Code.ROOM_INVALID, str(error))]
-            room = names.fold(say.room or "")
-        nick = session.user.nick
-        append = Append(room, session.user.key, say.id, nick, say.text, now.wall, say.kind, to)
-        actions.append(Store(append, Said(session.identity, session.user.key, nick, room, say, now.wall)))
-        return actions
+            if other is None:
+                return no_user(say.to)
+            return _Place(private_room(session.user.key, other.key), to=other.nick)
+        name = say.room or ""
+        room = self._rooms.find(session, name)
+        if isinstance(room, Refusal):
+            if room.code == Code.NO_SUCH_ROOM and not name.startswith(PRIVATE_MARK):
+                return _Place(names.fold(name), create=self._rooms.create(name, session.identity, None))
+            return room
+        if room.is_private:
+            return Refusal(Code.ROOM_INVALID, "Private messages are addressed to a nick, not to a room.")
+        return _Place(room.id)
 
     def stored(self, said: Said, outcome: Appended, entries: dict[str, list[m.Entry]]) -> m.Ack:
         """The ack of what is now on the disk; the entry is added to those that are to be broadcast."""
@@ -87,7 +96,7 @@ class Talk:
             entries.setdefault(room.id, []).append(entry)
         return m.Ack(
             id=said.say.id,
-            room=room.name,
+            room=room.id,
             seq=outcome.seq,
             time=outcome.time,
             delivered=delivered,
@@ -96,7 +105,7 @@ class Talk:
 
     def broadcast(self, room: Room, entries: list[m.Entry]) -> list[Action]:
         """New entries of one room, packed in as few frames as fit, to all who may read it."""
-        frames = [m.Entries(room=room.name, entries=pack) for pack in _packs(entries) if pack]
+        frames = [m.Entries(room=room.id, entries=pack) for pack in _packs(entries) if pack]
         if not room.is_private:
             return [Publish(wire.topic(room.id), frame) for frame in frames]
         users = {self._roster.users[key] for key in partners(room.id)}
@@ -105,13 +114,13 @@ class Talk:
 
 
 def _packs(entries: list[m.Entry]) -> list[list[m.Entry]]:
-    """The entries in order, cut so that each pack encodes to about `limits.FRAME_BYTES` at most."""
+    """The entries in order, cut so that each pack encodes to `limits.FRAME_BYTES` at most."""
     packs: list[list[m.Entry]] = [[]]
     size = 0
     for entry in entries:
-        size += len(entry.text.encode()) + 200
+        size += wire.entry_size(entry)
         if packs[-1] and size > limits.FRAME_BYTES:
             packs.append([])
-            size = len(entry.text.encode()) + 200
+            size = wire.entry_size(entry)
         packs[-1].append(entry)
     return packs

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,16 @@ import msgspec
 
 from ..common import names, paths
 from ..common.errors import BrokerUnreachable, Code, InputError, RefusedError
-from ..common.keys import KeyPair, Link, fingerprint, from_base32, join_place, split_place, to_base32
+from ..common.keys import (
+    FINGERPRINT_CHARACTERS,
+    KeyPair,
+    Link,
+    fingerprint,
+    from_base32,
+    join_place,
+    split_place,
+    to_base32,
+)
 
 
 class KnownBroker(msgspec.Struct):
@@ -38,6 +48,11 @@ class KnownBroker(msgspec.Struct):
     def fingerprint(self) -> str:
         """The fingerprint of its key."""
         return fingerprint(from_base32(self.key))
+
+    @property
+    def links(self) -> list[Link]:
+        """Its links, the one last used at the end."""
+        return [Link.parse(f"zchat://{place}/{self.key}") for place in self.places]
 
 
 class _Note(msgspec.Struct):
@@ -60,21 +75,32 @@ def find_broker(named: str | None) -> Link:
         link = Link.parse(named)
         _check_pin(link)
         return link
-    for note in _notes():
+    place = _place(named)
+    for note in reversed(_notes()):
         link = Link.parse(note.link)
-        if named in (note.name, link.place) or (named == link.host and link.port == split_place(named)[1]):
+        if named == note.name or place == link.place:
             return link
-    for broker in known_brokers():
+    # Places before names: a broker calls itself what it likes, another one's address for example.
+    known = known_brokers()
+    for link in (link for broker in known for link in broker.links):
+        if place == link.place:
+            return link
+    for broker in known:
         if named == broker.name:
-            return Link(*split_place(broker.places[-1]), from_base32(broker.key))
+            return broker.links[-1]
     place = join_place(*split_place(named))
-    for broker in known_brokers():
-        if place in broker.places:
-            return Link(*split_place(place), from_base32(broker.key))
     raise RefusedError(
         Code.NOT_ALLOWED,
         f"The key of the broker at {place} is not known here. Ask there for its link (zchat link) and use that once.",
     )
+
+
+def _place(named: str) -> str | None:
+    """The place that a link or ``HOST[:PORT]`` names; None when it is neither."""
+    try:
+        return Link.parse(named).place if named.startswith("zchat:") else join_place(*split_place(named))
+    except InputError:
+        return None
 
 
 def _own_broker() -> Link:
@@ -83,8 +109,7 @@ def _own_broker() -> Link:
         raise BrokerUnreachable(
             "No broker of this account runs here. Start one with: zchat broker, or name one with --broker LINK."
         )
-    running = [note for note in notes if _runs(note.pid)]
-    return Link.parse((running or notes)[-1].link)
+    return Link.parse(notes[-1].link)
 
 
 def own_links() -> list[str]:
@@ -93,12 +118,14 @@ def own_links() -> list[str]:
 
 
 def _notes() -> list[_Note]:
-    """The notes of this account's brokers, the newest last."""
-    notes: list[tuple[float, _Note]] = []
+    """The notes of this account's brokers: those of running ones last, and of these the newest."""
+    notes: list[tuple[bool, float, _Note]] = []
     for path in (paths.state() / "brokers").glob("*.json"):
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            notes.append((path.stat().st_mtime, msgspec.json.decode(path.read_bytes(), type=_Note)))
-    return [note for _, note in sorted(notes, key=lambda pair: pair[0])]
+        with contextlib.suppress(OSError, msgspec.MsgspecError, InputError):
+            note = msgspec.json.decode(path.read_bytes(), type=_Note)
+            Link.parse(note.link)
+            notes.append((_runs(note.pid), path.stat().st_mtime, note))
+    return [note for _, _, note in sorted(notes, key=lambda entry: entry[:2])]
 
 
 def _runs(pid: int) -> bool:
@@ -106,7 +133,7 @@ def _runs(pid: int) -> bool:
         return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True
@@ -117,8 +144,10 @@ def known_brokers() -> list[KnownBroker]:
     """The brokers this account has met."""
     brokers = []
     for path in sorted((paths.data() / "brokers").glob("*.json")):
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            brokers.append(msgspec.json.decode(path.read_bytes(), type=KnownBroker))
+        with contextlib.suppress(OSError, msgspec.MsgspecError, InputError):
+            broker = msgspec.json.decode(path.read_bytes(), type=KnownBroker)
+            if broker.links:
+                brokers.append(broker)
     return brokers
 
 
@@ -134,38 +163,48 @@ def _check_pin(link: Link) -> None:
 
 
 def remember_broker(link: Link, name: str) -> None:
-    """Pin the key of a broker that has welcomed us."""
+    """Pin the key of a broker that has welcomed us; its place is nobody else's any more."""
     own = fingerprint(link.key)
-    path = paths.data() / "brokers" / f"{own}.json"
-    known = next((broker for broker in known_brokers() if broker.fingerprint == own), None)
+    known: KnownBroker | None = None
+    for other in known_brokers():
+        if other.fingerprint == own:
+            known = other
+        elif link.place in other.places:
+            # Only a broker of this account's own takes over a place without being asked about (`_check_pin`).
+            _forget_place(other, link.place)
     places = [place for place in (known.places if known else []) if place != link.place]
     broker = KnownBroker(to_base32(link.key), name, [*places, link.place])
     if broker != known:
-        _write(path, msgspec.json.encode(broker))
+        _write(_pin_path(broker), msgspec.json.encode(broker))
 
 
 def forget_broker(named: str) -> list[str]:
     """Un-pin the brokers of this name, place, link or fingerprint; returns their fingerprints."""
-    place = ""
-    with contextlib.suppress(InputError):
-        place = Link.parse(named).place if named.startswith("zchat:") else join_place(*split_place(named))
+    place = _place(named)
     gone = []
     for broker in known_brokers():
         if named in (broker.name, broker.fingerprint):
-            (paths.data() / "brokers" / f"{broker.fingerprint}.json").unlink(missing_ok=True)
-        elif place in broker.places:
-            left = [other for other in broker.places if other != place]
-            path = paths.data() / "brokers" / f"{broker.fingerprint}.json"
-            if left:
-                _write(path, msgspec.json.encode(KnownBroker(broker.key, broker.name, left)))
-            else:
-                path.unlink(missing_ok=True)
+            _pin_path(broker).unlink(missing_ok=True)
+        elif place is not None and place in broker.places:
+            _forget_place(broker, place)
         else:
             continue
         gone.append(broker.fingerprint)
     if not gone:
         raise InputError(f"No broker {named} is known here. See them with: zchat key list.")
     return gone
+
+
+def _forget_place(broker: KnownBroker, place: str) -> None:
+    left = [other for other in broker.places if other != place]
+    if left:
+        _write(_pin_path(broker), msgspec.json.encode(KnownBroker(broker.key, broker.name, left)))
+    else:
+        _pin_path(broker).unlink(missing_ok=True)
+
+
+def _pin_path(broker: KnownBroker) -> Path:
+    return paths.data() / "brokers" / f"{broker.fingerprint}.json"
 
 
 # --- nicks and keys -------------------------------------------------------------------------------------------
@@ -176,11 +215,8 @@ def key_for(link: Link, nick: str) -> tuple[KeyPair, bool]:
     """
     index = _nick_path(link, nick)
     while True:
-        try:
-            name = index.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            pass
-        else:
+        name = _read_index(index)
+        if name is not None:
             return KeyPair.load(_key_path(name)), False
         pair = KeyPair.generate()
         pair.save(_key_path(pair.fingerprint))
@@ -233,6 +269,19 @@ def own_nicks() -> Iterator[tuple[str, str, str]]:
 def load_key(name: str) -> KeyPair:
     """The key pair of a fingerprint."""
     return KeyPair.load(_key_path(name))
+
+
+def _read_index(path: Path) -> str | None:
+    """The fingerprint in an index file; None when there is no file."""
+    try:
+        name = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except UnicodeError:
+        name = ""
+    if not re.fullmatch(f"[a-z2-7]{{{FINGERPRINT_CHARACTERS}}}", name):
+        raise InputError(f"The file {path} names no key. Restore it from a copy.")
+    return name
 
 
 def _key_path(name: str) -> Path:

@@ -39,6 +39,8 @@ from .rooms import Start
 SMART_SECONDS = 600.0
 """With ``--notices smart``, comings and goings are shown of people who spoke within this time."""
 HISTORY_LINES = 20
+END_OF_TIME = 2**62
+"""Beyond every sequence."""
 QUIT_PATIENCE = 2.0
 """Seconds that /quit waits for the acks of what was just said."""
 
@@ -134,7 +136,7 @@ class Chat(Quiet):
             case Refusal(command, refusal):
                 return self._refused(command, refusal, notice)
             case Answer(question, event):
-                return self._answer(question, event)
+                return [*self._answer(question, event), *self._leave_if_done()]
             case Restarted(room):
                 return [self._tell(f"The history of {clean(room)} was replaced; it is shown from its beginning.")]
             case _:
@@ -236,7 +238,8 @@ class Chat(Quiet):
         if known is not None:
             self._room = known.name
             return [self._tell(f"You are in {clean(known.name)} now.")]
-        self._turn_to = names.fold(room)
+        # At once: what is typed next is meant for that room, which is there when the broker gets it.
+        self._room, self._turn_to = room, names.fold(room)
         return self.core.join(room, self._options.start, now)
 
     def _part(self, rest: str, now: Now) -> list[Action]:
@@ -266,15 +269,11 @@ class Chat(Quiet):
     def _history(self, rest: str, now: Now) -> list[Action]:
         if rest and not (rest.isascii() and rest.isdigit() and 1 <= int(rest[:9]) <= 500):
             raise InputError("/history takes a number from 1 to 500.")
+        limit = int(rest or HISTORY_LINES)
         if self._partner is not None:
-            partner = names.fold(self._partner)
-            id_ = next((room for room, nick in self.core.partners.items() if names.fold(nick) == partner), None)
-            if id_ is None:
-                return [self._tell(f"There are no messages with {self._partner} yet.")]
-        else:
-            id_ = names.fold(self._current_room())
-        view = self.core.rooms[id_]
-        return self.core.ask(m.Replay(room=view.name, before=view.head + 1, limit=int(rest or HISTORY_LINES)), now)
+            return self.core.ask(m.Replay(to=self._partner, before=END_OF_TIME, limit=limit), now)
+        room = names.fold(self._current_room())
+        return self.core.ask(m.Replay(room=room, before=END_OF_TIME, limit=limit), now)
 
     # --- what is told -----------------------------------------------------------------------------------------
     @property
@@ -287,39 +286,36 @@ class Chat(Quiet):
     def _heard(self, room: str, entry: m.Entry, replay: bool, now: Now) -> list[Action]:
         if not replay:
             self._spoke[entry.key] = now.mono
-        if entry.to is not None and names.fold(entry.nick) != names.fold(self._me):
+        if entry.to is not None and self.core.welcome is not None and entry.key != self.core.welcome.key:
             self._last_partner = entry.nick
-            self.core.partners[room] = entry.nick
-        elif entry.to is not None:
-            self.core.partners[room] = entry.to
         return self._lines(room, entry, replay)
 
     def _lines(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
-        view = self.core.rooms.get(room)
-        name = view.name if view else room
+        name = self.core.name_of(room)
         if self._options.json:
             return [Print(render.entry_json(entry, name, replay=replay))]
         elsewhere = len(self._my_rooms()) > 1
         return [Print(line) for line in render.entry_lines(entry, name, name_room=elsewhere)]
 
     def _came_or_went(self, presence: m.Presence, now: Now) -> list[Action]:
+        room = self.core.name_of(presence.room)
         if self.core.welcome is not None and presence.key == self.core.welcome.key:
             # Our own coming was told by the room itself.
-            return [Print(render.presence_json(presence))] if self._options.json else []
+            return [Print(render.presence_json(presence, room))] if self._options.json else []
         quiet = now.mono - self._spoke.get(presence.key, -SMART_SECONDS) >= SMART_SECONDS
         if self._options.notices == "none" or (self._options.notices == "smart" and quiet):
             return []
         if self._options.json:
-            return [Print(render.presence_json(presence))]
-        return [Print(render.presence_line(presence))]
+            return [Print(render.presence_json(presence, room))]
+        return [Print(render.presence_line(presence, room))]
 
     def _in_room(self, entered: m.Entered) -> list[Action]:
-        if self._turn_to is not None and names.fold(entered.room) == self._turn_to:
-            self._room, self._turn_to = entered.room, None
+        if self._turn_to is not None and entered.room == self._turn_to:
+            self._room, self._turn_to = entered.name, None
         others = [clean(nick) for nick in entered.online if names.fold(nick) != names.fold(self._me)]
         people = f"with {_some(others)}" if others else "alone so far"
         topic = f" Topic: {clean(entered.topic)}" if entered.topic else ""
-        return [self._tell(f"You joined {clean(entered.room)}, {people}.{topic}")]
+        return [self._tell(f"You joined {clean(entered.name)}, {people}.{topic}")]
 
     def _stored(self, say: m.Say, ack: m.Ack, now: Now) -> list[Action]:
         if ack.delivered:
@@ -343,6 +339,8 @@ class Chat(Quiet):
             return [End(refused(notice))]
         if isinstance(command, m.Join) and self._turn_to is not None and self._room is None:
             return [End(refused(notice))]
+        if isinstance(command, m.Join) and command.room == self._room:
+            self._room, self._turn_to = next(iter(self._my_rooms()), None), None
         if refusal.code == Code.NO_SUCH_USER and isinstance(command, m.Say) and command.to == self._partner:
             self._partner = None
         return [self._tell(clean(refusal.detail)), *self._leave_if_done()]
@@ -358,13 +356,14 @@ class Chat(Quiet):
                 lines = map(render.room_json, rooms) if self._options.json else render.room_lines(rooms)
                 return [Print(line) for line in lines]
             case m.Page(room, entries):
-                id_ = room if room.startswith(render.PRIVATE_MARK) else names.fold(room)
-                return [action for entry in entries for action in self._lines(id_, entry, True)]
+                if not entries:
+                    return [self._tell("There is nothing yet.")]
+                return [action for entry in entries for action in self._lines(room, entry, True)]
             case _:
                 return []
 
     def _leave_if_done(self) -> list[Action]:
-        if self._leaving and self.core.settled:
+        if self._leaving and self.core.settled and not self.core.asking:
             return [*self.core.leave(self._reason), End()]
         return []
 

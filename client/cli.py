@@ -97,11 +97,9 @@ def join(
 
 
 def _join(link: Link, nick: str, options: Any, timeout: float | None, on_terminal: bool) -> None:
-    from .actions import Print
     from .chat import Chat
     from .core import UNREAD
     from .lines import read_lines
-    from .output import print_lines
     from .run import run
 
     chats: list[Chat] = []
@@ -116,14 +114,10 @@ def _join(link: Link, nick: str, options: Any, timeout: float | None, on_termina
 
     terminal = Terminal(lambda: chats[0].where if chats else "")
 
-    def write(lines: list[Print]) -> None:
-        print_lines(lines)
-        terminal.refresh()
-
     def lines(_ended: socket.socket) -> Iterable[str]:
         return terminal.lines()
 
-    run(link, nick, program, present=True, private=UNREAD, lines=lines, write=write, on_end=terminal.end)
+    run(link, nick, program, present=True, private=UNREAD, lines=lines, write=terminal.show, on_end=terminal.end)
 
 
 @_command("who")
@@ -179,7 +173,7 @@ def send(
     Without TEXT, all of standard input is one message.
     """
     from ..common import limits
-    from ..common.names import parse_nick, parse_room
+    from ..common.names import parse_room
     from ..common.rules import refuse_text
     from .lines import read_all, read_lines
     from .programs import Sender
@@ -192,7 +186,7 @@ def send(
     if message_id is not None and not _legal_id(message_id):
         raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another --id.")
     room = None if to is not None else parse_room(room if room is not None else LOBBY)
-    to = parse_nick(to) if to is not None else None
+    to = _legal_nick(to) if to is not None else None
     link = _find(broker)
     words: str | None = None
     if not each_line:
@@ -390,14 +384,10 @@ def _find(broker: str | None) -> Link:
 
 def _nick(link: Link, given: str | None) -> str:
     """The nick to use at a broker: given, last used, asked for, or the login name made legal."""
-    from ..common.names import parse_nick
     from . import account
 
     if given is not None:
-        try:
-            return parse_nick(given)
-        except InputError as error:
-            raise RefusedError(Code.NICK_INVALID, str(error)) from None
+        return _legal_nick(given)
     last = account.last_nick(link)
     if last is not None:
         return last
@@ -405,6 +395,15 @@ def _nick(link: Link, given: str | None) -> str:
     if sys.stdin.isatty():
         return _prompt_nick(login)
     return login or account.made_up_nick()
+
+
+def _legal_nick(text: str) -> str:
+    from ..common.names import parse_nick
+
+    try:
+        return parse_nick(text)
+    except InputError as error:
+        raise RefusedError(Code.NICK_INVALID, str(error)) from None
 
 
 def _prompt_nick(offer: str | None) -> str:

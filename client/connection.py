@@ -23,7 +23,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from ..common import clock, limits, messages as m, wire
 from ..common.clock import Now
-from ..common.errors import WireError
+from ..common.errors import Code, RefusedError, WireError
 from ..common.keys import KeyPair, Link, join_place
 from . import pipe
 from .actions import (
@@ -42,10 +42,12 @@ from .actions import (
     Unsubscribe,
 )
 from .core import ClientCore
-from .trouble import trouble_of, unreachable
+from .trouble import NOT_OURS, trouble_of, unreachable
 
 _FAREWELL_MS = 1_000
 """How long a last word may take to leave at the end."""
+_REFUSED_WITHIN = 2.0
+"""Seconds; a connection that comes to nothing later was not refused, but nobody was there to refuse it."""
 _BATCH = 1_000
 """Frames or lines taken at once from one socket before the others are looked at."""
 
@@ -127,6 +129,7 @@ class Connection:
         self.trouble = ""
         """Why the broker cannot be reached, as far as known."""
         self._garbled = 0
+        self._dialled = 0.0
 
     # --- the loop ---------------------------------------------------------------------------------------------
     def run(self) -> None:
@@ -143,9 +146,13 @@ class Connection:
                 self._check_patience()
             if self._ended.error is not None:
                 raise self._ended.error
+        except BaseException:
+            # However it ends, the others see us go now and not when the session expires.
+            self._carry_out(self._core.leave(), now)
+            raise
         finally:
             self.pipe.ended = True
-            self._hang_up(_FAREWELL_MS)
+            self._hang_up(_FAREWELL_MS if self._core.live else 0)
             self._inside.close(linger=0)
 
     def close(self) -> None:
@@ -209,9 +216,14 @@ class Connection:
         try:
             event = wire.decode_event(body)
         except WireError as error:
+            if error.code == Code.BAD_VERSION and not self._reached:
+                why = f"The broker cannot be understood: {error}. Install the same version on both sides."
+                self._carry_out([End(RefusedError(error.code, why))], now)
+                return
             self._garbled += 1
             if self._garbled == 1:
-                self._carry_out([Print(f"zchat: The broker sent what is no event: {error}.", aside=True)], now)
+                why = f"zchat: The broker sent what cannot be understood: {error}. Are both sides of the same version?"
+                self._carry_out([Print(why, aside=True)], now)
             return
         self._carry_out(self._core.receive(event, now), now)
 
@@ -285,6 +297,7 @@ class Connection:
 
     def _dial(self, now: Now) -> list[Action]:
         self._hang_up(0)
+        self._dialled = now.mono
         dealer = self._client_socket(zmq.DEALER)
         # A fresh random name for each connection: it is a return address, nothing else.
         dealer.routing_id = b"z" + secrets.token_bytes(15)
@@ -322,7 +335,8 @@ class Connection:
         socket.curve_serverkey = z85.encode(self._link.key)
         socket.curve_publickey = z85.encode(self._key.public)
         socket.curve_secretkey = z85.encode(self._key.secret)
-        socket.reconnect_ivl = -1
+        # Never: the core dials. Not -1, since libzmq then drops what has come but is not yet read when the peer closes.
+        socket.reconnect_ivl = 3_600_000
         socket.connect_timeout = 3_000
         socket.handshake_ivl = int(limits.HANDSHAKE * 1_000)
         socket.maxmsgsize = limits.CLIENT_FRAME_BYTES
@@ -351,12 +365,17 @@ class Connection:
                 event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
                 return
-            reason = trouble_of(event["event"])
+            reason = trouble_of(event["event"], event["value"])
             if reason is None:
                 continue
+            if event["event"] == zmq.EVENT_CLOSED and now.mono - self._dialled > _REFUSED_WITHIN:
+                reason = "no answer"
+            self._receive_dealer(now)
+            if self._monitor is None:
+                return  # among what came before the end was its reason
             # The plain end of a connection follows its cause; the cause is what people need.
             if reason or not self.trouble:
-                self.trouble = reason or "the connection broke"
+                self.trouble = reason or ("the connection broke" if self._reached else NOT_OURS)
             self._carry_out(self._core.lost(self.trouble, now), now)
             if self._reached:
                 self.trouble = ""

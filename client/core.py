@@ -41,6 +41,7 @@ from .actions import (
     Unsubscribe,
 )
 from .outbox import Outbox
+from .questions import Question, Questions, Reply
 from .rooms import RoomView, Start
 
 PRIVATE_MARK = "@"
@@ -55,10 +56,11 @@ class Profile:
     agent: str
     present: bool = False
     private: Start | None = None
-    """Where to begin in private messages; None: not wanted. `UNREAD` begins after what was read on any screen."""
+    """Where to begin in private messages; None: not wanted."""
 
 
-UNREAD = Start(after=-1)
+UNREAD = Start()
+"""In private messages: after what was read on any screen."""
 
 
 class ClientCore:
@@ -70,12 +72,10 @@ class ClientCore:
         """Folded name → view."""
         self.welcome: m.Welcome | None = None
         """The last welcome; kept while the broker is away."""
-        self.partners: dict[str, str] = {}
-        """Private room → the partner's nick."""
         self.live = False
         self._random = random
         self._outbox = Outbox()
-        self._questions: dict[int, tuple[m.Command, float]] = {}
+        self._questions = Questions()
         self._ref = 0
         self._hello_ref = 0
         self._hello_at: float | None = None
@@ -136,10 +136,10 @@ class ClientCore:
 
     def due(self, now: Now) -> float:
         """When `tick` has something to do at the latest, in monotonic seconds."""
-        if self._dial_at is not None:
-            return self._dial_at
         if not self.live:
-            return now.mono + 0.5
+            # The shell has more to look after than the next try, such as how long it may still try.
+            soon = now.mono + 0.5
+            return soon if self._dial_at is None else min(self._dial_at, soon)
         return min([self._ping_at, *self._ping_soon, now.mono + 1.0])
 
     # --- what the program wants -------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ class ClientCore:
         view = self.rooms.pop(names.fold(room), None)
         if view is None or not self.live:
             return []
-        return [Unsubscribe(wire.topic(view.id)), Send(m.Part(room=view.name))]
+        return [Unsubscribe(wire.topic(view.id)), Send(m.Part(room=view.id))]
 
     def say(
         self,
@@ -176,22 +176,39 @@ class ClientCore:
         self._outbox.add(say, now.mono if self.live else None)
         return [Send(say)] if self.live else []
 
-    def ask(self, question: m.Who | m.Rooms | m.Replay | m.Ping, now: Now) -> list[Action]:
-        """Put a question; its `Answer` or `Refusal` names it by this very object with a ref."""
-        ref = self._next_ref()
-        question = _with_ref(question, ref)
-        self._questions[ref] = (question, now.mono)
+    def ask(self, question: Question, now: Now) -> list[Action]:
+        """Put a question; its `Answer` or `Refusal` holds it."""
+        question = replace(question, ref=self._next_ref())
+        self._questions.add(question, now.mono)
         return [Send(question)] if self.live else []
 
     def leave(self, reason: str = "") -> list[Action]:
-        """Say goodbye, with as much of the reason as can be sent."""
+        """Say goodbye, with as much of the reason as can be sent; and what was seen, so that it is not shown again."""
         reason = reason.encode("utf-8", "replace").decode()[: limits.REASON_CHARACTERS]
-        return [Send(m.Goodbye(reason=reason))] if self.live else []
+        if not self.live:
+            return []
+        seen = self._seen()
+        return [*([Send(m.Ping(seen=seen))] if seen else []), Send(m.Goodbye(reason=reason))]
+
+    def name_of(self, room: str) -> str:
+        """The name of a room by its id."""
+        view = self.rooms.get(room)
+        return view.name if view is not None else room
 
     @property
     def waiting(self) -> int:
         """How many messages have no ack yet."""
         return len(self._outbox)
+
+    @property
+    def unacked(self) -> tuple[str, ...]:
+        """The ids of these messages."""
+        return self._outbox.ids
+
+    @property
+    def asking(self) -> int:
+        """How many questions have no answer yet."""
+        return len(self._questions)
 
     @property
     def settled(self) -> bool:
@@ -224,12 +241,15 @@ class ClientCore:
             case m.Closing():
                 return self.lost(event.reason, now)
             case m.Roster() | m.RoomList():
-                return self._answered(event.ref, event)
+                return self._answered(event)
             case m.Parted() | m.Unknown():
                 return []
 
     def _say_hello(self, now: Now) -> list[Action]:
         self.live = False
+        # To a broker that does not know us nothing was sent, and it owes us no answer.
+        self._unanswered = None
+        self._outbox.lost()
         self._hello_ref = self._next_ref()
         self._hello_at = now.mono
         profile = self.profile
@@ -247,7 +267,7 @@ class ClientCore:
         ]
 
     def _welcomed(self, welcome: m.Welcome, now: Now) -> list[Action]:
-        if welcome.ref != self._hello_ref or self.live:
+        if self._hello_at is None or welcome.ref != self._hello_ref:
             return []
         before, self.welcome = self.welcome, welcome
         self.live, self._hello_at, self._failures = True, None, 0
@@ -257,21 +277,18 @@ class ClientCore:
                 view.restart()
                 actions.append(Show(Restarted(view.name)))
         for room, private in welcome.private.items():
-            self.partners[room] = private.nick
-            if room not in self.rooms and self.profile.private is not None:
-                self.rooms[room] = RoomView(room, room, self._private_start(private))
+            if room not in self.rooms and self.profile.private is not None and self._wants(private):
+                self.rooms[room] = RoomView(room, room, self.profile.private)
         actions += self._listen(welcome, now)
         actions += [self._enter(view, now) for view in self.rooms.values()]
         actions += [Send(say) for say in self._outbox.unsent(now.mono)]
-        for ref, (question, _) in self._questions.items():
-            self._questions[ref] = (question, now.mono)
-            actions.append(Send(question))
+        actions += [Send(question) for question in self._questions.due(now.mono, again=True)]
         self._ping_at = now.mono + limits.PING_INTERVAL
         return [Show(Connected(welcome, before is not None)), *actions]
 
-    def _private_start(self, private: m.PrivateHead) -> Start:
-        assert self.profile.private is not None
-        return Start(after=private.read) if self.profile.private is UNREAD else self.profile.private
+    def _wants(self, private: m.PrivateHead) -> bool:
+        """Whether there is something to show of these private messages; what comes later opens the room by itself."""
+        return self.profile.private != UNREAD or private.read < private.head
 
     def _listen(self, welcome: m.Welcome, now: Now) -> list[Action]:
         self._beacon_at = now.mono
@@ -280,6 +297,8 @@ class ClientCore:
         return [Listen(welcome.pub, (*public, wire.BEACON_TOPIC))]
 
     def _refused(self, refused: m.Refused, now: Now) -> list[Action]:
+        if refused.code == Code.BAD_VERSION and not self.live:
+            refused = replace(refused, ref=self._hello_ref)
         if refused.code == Code.HELLO_FIRST:
             # The broker forgot us: it restarted, or we were silent for too long.
             return self._say_hello(now) if self.live else []
@@ -290,8 +309,8 @@ class ClientCore:
             self._hello_at = None
             hello = m.Hello(nick=self.profile.nick, instance=self.profile.instance)
             return [Show(Refusal(hello, refused))]
-        if refused.ref in self._questions:
-            question, _ = self._questions.pop(refused.ref)
+        question = self._questions.remove(refused.ref)
+        if question is not None:
             return [Show(Refusal(question, refused))]
         for view in self.rooms.values():
             if refused.ref and view.asked == refused.ref:
@@ -321,7 +340,7 @@ class ClientCore:
         )
 
     def _entered(self, entered: m.Entered, now: Now) -> list[Action]:
-        view = self.rooms.get(_id(entered.room))
+        view = self.rooms.get(entered.room)
         if view is None or view.asked != entered.ref:
             return []
         view.asked, view.joining = 0, False
@@ -329,48 +348,50 @@ class ClientCore:
             # The cursor we named lies beyond the head: the history lost entries that we have seen.
             view.restart()
             return [Show(Restarted(view.name)), self._enter(view, now)]
-        first = not view.entered
-        view.name, view.topic = entered.room, entered.topic
-        view.enter(entered.after, entered.head)
+        first, after = not view.entered, entered.after
+        if view.id.startswith(PRIVATE_MARK):
+            # What came before the answer is for this screen too, though another one may have read it meanwhile.
+            after = min([after, *view.stash])
+        view.name, view.topic = entered.name, entered.topic
+        view.enter(after, entered.head)
         actions: list[Action] = []
         if first and not view.id.startswith(PRIVATE_MARK):
             actions.append(Show(InRoom(entered)))
-        return [*actions, *self._progress(view, [], True, now)]
+        return [*actions, *self._take(view, [], now)]
 
     def _entries(self, event: m.Entries, now: Now) -> list[Action]:
-        id_ = _id(event.room)
-        view = self.rooms.get(id_)
         actions: list[Action] = []
+        view = self.rooms.get(event.room)
         if view is None:
-            if not id_.startswith(PRIVATE_MARK) or self.profile.private is None:
+            if not event.room.startswith(PRIVATE_MARK) or self.profile.private is None:
                 return []
-            # The first private message between two users: their room begins here.
-            view = self._add_private(id_)
-            actions.append(self._enter(view, now))
-        taken = [Show(Heard(view.id, entry, False)) for entry in view.take(event.entries, contiguous=False)]
-        self._note_topic(view, event.entries)
-        return [*actions, *self._progress(view, taken, False, now)]
+            view, enter = self._open_private(event.room, now)
+            actions.append(enter)
+        return [*actions, *self._take(view, event.entries, now)]
 
-    def _add_private(self, id_: str) -> RoomView:
-        view = self.rooms[id_] = RoomView(id_, id_, Start(after=0), cursor=0)
-        return view
+    def _open_private(self, room: str, now: Now) -> tuple[RoomView, Send]:
+        """Private messages of which the welcome did not tell: they begin after what was read."""
+        view = self.rooms[room] = RoomView(room, room, UNREAD)
+        return view, self._enter(view, now)
 
     def _page(self, page: m.Page, now: Now) -> list[Action]:
-        view = self.rooms.get(_id(page.room))
+        view = self.rooms.get(page.room)
         if view is None or not page.ref or view.asked != page.ref:
-            return self._answered(page.ref, page)
+            return self._answered(page)
         view.asked = 0
         view.head = max(view.head, page.head)
         if not page.entries and view.cursor is not None and view.cursor < page.head:
             # Nothing is kept between the cursor and the head.
             view.cursor = page.head
-        taken = [Show(Heard(view.id, entry, True)) for entry in view.take(page.entries, contiguous=True)]
-        self._note_topic(view, page.entries)
-        return self._progress(view, taken, True, now)
+        return self._take(view, page.entries, now, replay=True)
 
-    def _progress(self, view: RoomView, taken: list[Show], replay: bool, now: Now) -> list[Action]:
-        """After something was shown or learnt: ask for what is missing, and tell when nothing is."""
-        actions: list[Action] = list(taken)
+    def _take(self, view: RoomView, entries: list[m.Entry], now: Now, *, replay: bool = False) -> list[Action]:
+        """Show what follows of these entries, ask for what is missing, and tell when nothing is."""
+        actions: list[Action] = []
+        for entry in view.take(entries, contiguous=replay):
+            actions.append(Show(Heard(view.id, entry, replay)))
+            if entry.kind == "topic":
+                view.topic = entry.text
         if view.reached_goal():
             actions.append(Show(CaughtUp(view.id)))
         if view.behind and not view.asked and self.live:
@@ -379,52 +400,50 @@ class ClientCore:
 
     def _ask_replay(self, view: RoomView, now: Now) -> Send:
         view.asked, view.asked_at = self._next_ref(), now.mono
-        return Send(m.Replay(room=view.name, ref=view.asked, after=view.cursor))
-
-    def _note_topic(self, view: RoomView, entries: list[m.Entry]) -> None:
-        for entry in entries:
-            if entry.kind == "topic":
-                view.topic = entry.text
+        return Send(m.Replay(room=view.id, ref=view.asked, after=view.cursor))
 
     # --- acks, answers, pings ---------------------------------------------------------------------------------
     def _acked(self, acked: m.Acked) -> list[Action]:
         actions: list[Action] = []
         for ack in acked.acks:
             say = self._outbox.remove(ack.id)
-            view = self.rooms.get(_id(ack.room))
+            view = self.rooms.get(ack.room)
             if view is not None:
                 view.echo = max(view.echo, ack.seq)
             if say is not None:
                 actions.append(Show(Stored(say, ack)))
         return actions
 
-    def _answered(self, ref: int, event: m.Event) -> list[Action]:
-        question, _ = self._questions.pop(ref, (None, 0.0))
-        return [Show(Answer(question, event))] if question is not None else []
+    def _answered(self, reply: Reply) -> list[Action]:
+        answer = self._questions.answer(reply)
+        return [Show(Answer(*answer))] if answer is not None else []
 
     def _ping(self, now: Now) -> Send:
         self._ping_soon = [at for at in self._ping_soon if at > now.mono]
         self._ping_at = now.mono + limits.PING_INTERVAL
         if self._unanswered is None:
             self._unanswered = now.mono
+        return Send(m.Ping(seen=self._seen()))
+
+    def _seen(self) -> dict[str, int]:
+        """How far rooms were shown, as far as the broker has not been told."""
         seen: dict[str, int] = {}
         for view in self.rooms.values():
             if len(seen) < limits.PING_ROOMS and view.cursor is not None and view.cursor != view.told:
                 seen[view.id] = view.told = view.cursor
-        return Send(m.Ping(seen=seen))
+        return seen
 
     def _pong(self, pong: m.Pong, now: Now) -> list[Action]:
         self._unanswered = None
         actions: list[Action] = []
         for id_, head in pong.heads.items():
             view = self.rooms.get(id_)
-            if view is None:
-                if id_.startswith(PRIVATE_MARK) and self.profile.private is not None:
-                    actions.append(self._enter(self._add_private(id_), now))
-                continue
-            view.head = max(view.head, head)
-            actions += self._progress(view, [], True, now)
-        return actions + (self._answered(pong.ref, pong) if pong.ref else [])
+            if view is not None:
+                view.head = max(view.head, head)
+                actions += self._take(view, [], now)
+            elif id_.startswith(PRIVATE_MARK) and self.profile.private is not None:
+                actions.append(self._open_private(id_, now)[1])
+        return actions + (self._answered(pong) if pong.ref else [])
 
     def _repeat(self, now: Now) -> list[Action]:
         """Send again what should have been answered by now; everything in it is safe to repeat."""
@@ -435,21 +454,9 @@ class ClientCore:
         for view in self.rooms.values():
             if view.asked and now.mono - view.asked_at > limits.REQUEST_AFTER:
                 actions.append(self._enter(view, now) if view.joining else self._ask_replay(view, now))
-        for ref, (question, at) in self._questions.items():
-            if now.mono - at > limits.REQUEST_AFTER:
-                self._questions[ref] = (question, now.mono)
-                actions.append(Send(question))
+        actions += [Send(question) for question in self._questions.due(now.mono)]
         return actions + [Send(say) for say in self._outbox.unsent(now.mono)]
 
     def _next_ref(self) -> int:
         self._ref += 1
         return self._ref
-
-
-def _id(room: str) -> str:
-    """The key of a room named by the broker."""
-    return room if room.startswith(PRIVATE_MARK) else names.fold(room)
-
-
-def _with_ref(question: m.Who | m.Rooms | m.Replay | m.Ping, ref: int) -> m.Who | m.Rooms | m.Replay | m.Ping:
-    return replace(question, ref=ref)

@@ -45,9 +45,10 @@ def read_lines(ended: socket.socket | None = None, descriptor: int = 0) -> Itera
 def read_all(limit: int, descriptor: int = 0) -> str:
     """All of a file descriptor as one text without its last newline; of a longer one a little more than `limit`."""
     data = b""
-    while len(data) <= limit + 1 and (chunk := os.read(descriptor, _CHUNK)):
+    longest = limit + len(b"\r\n")
+    while len(data) <= longest and (chunk := os.read(descriptor, _CHUNK)):
         data += chunk
-    if len(data) > limit + 1:
+    if len(data) > longest:
         # Too long to be sent whatever it is; a cut character at the end must not be the complaint.
         return data.decode("utf-8", "replace")
     return _decode(data.removesuffix(b"\n").removesuffix(b"\r"), 0)

@@ -28,6 +28,11 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._pending)
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the messages."""
+        return tuple(self._pending)
+
     def add(self, say: Say, sent: float | None) -> None:
         """Keep a message."""
         self._pending[say.id] = _Pending(say, sent)

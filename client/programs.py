@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ..common import limits, messages as m
 from ..common.clock import Now
-from ..common.errors import NotAcked, RefusedError, TimedOut, ZchatError
+from ..common.errors import BrokerUnreachable, NotAcked, RefusedError, TimedOut, ZchatError
 from ..common.rules import refuse_text
 from . import render
 from .actions import Action, Answer, CameOrWent, CaughtUp, Connected, End, Heard, Notice, Print, Refusal, Stored
@@ -25,9 +25,12 @@ class Quiet:
         self.core = core
         self._timeout = timeout
         self._deadline: float | None = None
+        self._quiet_since = 0.0
+        """When the broker last told something that was asked for, or was first asked."""
 
     def start(self, now: Now) -> list[Action]:
         """Before the first connection."""
+        self._quiet_since = now.mono
         if self._timeout is not None:
             self._deadline = now.mono + self._timeout
         return self.begin(now)
@@ -66,6 +69,9 @@ class Quiet:
             return [
                 End(TimedOut(f"The time of {self._timeout:g} s ran out. Try again, or give it a longer --timeout."))
             ]
+        quiet = now.mono - self._quiet_since
+        if self._deadline is None and not self.persistent and quiet >= limits.ANSWER_PATIENCE:
+            return [End(BrokerUnreachable("The broker is there but does not answer. Try again, or restart it."))]
         return []
 
 
@@ -139,6 +145,7 @@ class Sender(Quiet):
         super().__init__(core, timeout=timeout)
         self._room, self._to, self._text, self._id, self._json = room, to, text, id, json
         self._input_ended = text is not None
+        self._lines = 0
         self._failed: ZchatError | None = None
         self._ack_by: float | None = None
 
@@ -161,11 +168,13 @@ class Sender(Quiet):
 
     def line(self, text: str, now: Now) -> list[Action]:
         """One message a line; blank lines are passed over."""
+        self._lines += 1
         if not text.strip():
             return []
         refusal = refuse_text(text)
         if refusal is not None:
-            return self._fail(RefusedError(*refusal))
+            code, detail = refusal
+            return self._fail(RefusedError(code, f"Line {self._lines} was not sent. {detail}"))
         return self.core.say(text, now, room=self._room, to=self._to)
 
     def end_of_input(self, now: Now) -> list[Action]:
@@ -199,9 +208,10 @@ class Sender(Quiet):
     def tick(self, now: Now) -> list[Action]:
         """A single message has `limits.ACK_PATIENCE` to be acked."""
         if self._ack_by is not None and now.mono >= self._ack_by and self._timeout is None:
+            again = "".join(f" --id {id_}" for id_ in self.core.unacked)
             detail = (
-                "The message was sent but not confirmed in time. It may be stored:"
-                " send it again with the same --id to be sure."
+                "The message was sent but not confirmed in time. It may be stored or not:"
+                f" send it again with{again}, and it will be there once."
             )
             return [End(NotAcked(detail))]
         return super().tick(now)
@@ -240,10 +250,11 @@ class Tailer(Quiet):
         """Print what is heard."""
         match notice:
             case Heard(room, entry, replay):
+                self._quiet_since = now.mono
                 return self._entry(room, entry, replay)
             case CameOrWent(presence) if self._follow:
-                line = render.presence_json(presence) if self._json else render.presence_line(presence)
-                return [Print(line)]
+                room = self.core.name_of(presence.room)
+                return [Print((render.presence_json if self._json else render.presence_line)(presence, room))]
             case Connected() if self._behind is None:
                 self._behind = set(self.core.rooms)
                 return self._end_if_done()
@@ -254,8 +265,7 @@ class Tailer(Quiet):
         return super().notice(notice, now)
 
     def _entry(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
-        view = self.core.rooms.get(room)
-        name = view.name if view else room
+        name = self.core.name_of(room)
         if self._json:
             return [Print(render.entry_json(entry, name, replay=replay))]
         return [Print(line) for line in render.entry_lines(entry, name, name_room=len(self._rooms) > 1)]

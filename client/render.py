@@ -43,13 +43,10 @@ def entry_lines(entry: Entry, room: str, *, name_room: bool) -> list[str]:
     return [prefix + line for line in clean_lines(entry.text)]
 
 
-def presence_line(presence: Presence) -> str:
+def presence_line(presence: Presence, room: str) -> str:
     """Somebody came or went."""
     reason = f" ({clean(presence.reason)})" if presence.reason else ""
-    return (
-        f"{local_minute(presence.time)} -- {clean(presence.nick)} {clean(presence.change)}"
-        f" {clean(presence.room)}{reason}"
-    )
+    return f"{local_minute(presence.time)} -- {clean(presence.nick)} {clean(presence.change)} {clean(room)}{reason}"
 
 
 def _json(value: object) -> str:
@@ -64,14 +61,14 @@ def entry_json(entry: Entry, room: str, *, replay: bool) -> str:
 
 def ack_json(say: Say, ack: Ack, nick: str) -> str:
     """An acked message of ours as the message object, with ``delivered``."""
-    message = _message(say.kind, ack.id, ack.room, say.to, nick, ack.seq, ack.time, say.text, False)
+    message = _message(say.kind, ack.id, say.room or ack.room, say.to, nick, ack.seq, ack.time, say.text, False)
     return _json({**message, "delivered": ack.delivered})
 
 
-def presence_json(presence: Presence) -> str:
+def presence_json(presence: Presence, room: str) -> str:
     """Somebody came or went, as the message object."""
     p = presence
-    return _json(_message(p.change, None, p.room, None, p.nick, None, p.time, p.reason, False))
+    return _json(_message(p.change, None, room, None, p.nick, None, p.time, p.reason, False))
 
 
 def _message(

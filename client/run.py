@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 
-from ..common.errors import Code, RefusedError
+from ..common.errors import Code, InputError, RefusedError
 from ..common.keys import Link
 from . import account
 from .actions import Print
@@ -50,7 +50,7 @@ def run(
         if lines is None:
             connection.run()
         else:
-            _run_threads(connection, lines, on_end)
+            _run_threads(connection, lines, on_end, write)
     except RefusedError as error:
         if fresh and error.code in (Code.NICK_TAKEN, Code.NICK_INVALID):
             account.drop_key(link, nick, key)
@@ -68,6 +68,7 @@ def _run_threads(
     connection: Connection,
     lines: Callable[[socket.socket], Iterable[str]],
     on_end: Callable[[], None] | None,
+    write: Callable[[list[Print]], None],
 ) -> None:
     """This thread reads lines; another one receives, and owns the sockets."""
     failure: list[BaseException] = []
@@ -85,10 +86,14 @@ def _run_threads(
 
     thread = threading.Thread(target=receive, name="zchat-receive", daemon=True)
     thread.start()
+    unusable: InputError | None = None
     try:
-        for line in lines(ended):
-            if not connection.pipe.line(line):
-                break
+        try:
+            for line in lines(ended):
+                if not connection.pipe.line(line):
+                    break
+        except InputError as error:
+            unusable = error  # what came before it is sent all the same
         connection.pipe.end()
         _join(thread)
     except BaseException:
@@ -97,8 +102,12 @@ def _run_threads(
         raise
     finally:
         ended.close()
+    if unusable is not None and failure:
+        write([Print(f"zchat: {unusable}", aside=True)])
     if failure:
         raise failure[0]
+    if unusable is not None:
+        raise unusable
 
 
 def _join(thread: threading.Thread) -> None:

@@ -6,11 +6,17 @@ and writing to the patched standard output are safe from the receive thread.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import create_input
 from prompt_toolkit.patch_stdout import patch_stdout
+
+from ..common.text import wrap
+from .actions import Print
+from .output import print_lines
 
 
 class Terminal:
@@ -20,11 +26,17 @@ class Terminal:
         self._prompt = prompt
         self._over = False
         # The typed line is erased when it is sent: it comes back as everyone sees it, and stands there once.
-        self._session: PromptSession[str] = PromptSession(history=InMemoryHistory(), erase_when_done=True)
+        self._keyboard = create_input()
+        # While lines are written above the prompt, too, keys must neither be echoed nor taken by the system.
+        self._keyboard.cooked_mode = self._keyboard.raw_mode  # type: ignore[method-assign]
+        self._session: PromptSession[str] = PromptSession(
+            history=InMemoryHistory(), erase_when_done=True, input=self._keyboard
+        )
 
     def lines(self) -> Iterator[str]:
         """The lines as they are typed, until Ctrl-D or `end`; raises KeyboardInterrupt."""
-        with patch_stdout():
+        # Raw from beginning to end, so that what is typed between two prompts waits for the next one, unseen.
+        with patch_stdout(), self._keyboard.raw_mode():
             while not self._over:
                 try:
                     yield self._session.prompt(self._message, pre_run=self._stop_if_over)
@@ -41,8 +53,10 @@ class Terminal:
         if loop is not None:
             loop.call_soon_threadsafe(self._stop_if_over)
 
-    def refresh(self) -> None:
-        """Draw the prompt anew, since what it says may have changed; from any thread."""
+    def show(self, lines: list[Print]) -> None:
+        """Write lines above the prompt, which is drawn anew, since what it says may have changed; from any thread."""
+        columns = shutil.get_terminal_size().columns
+        print_lines([Print(part) for line in lines for part in wrap(line.text, columns)])
         self._session.app.invalidate()
 
     def _stop_if_over(self) -> None:

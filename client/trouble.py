@@ -5,17 +5,22 @@ Owns the wording. Pure; any thread. What libzmq reports in which case is in its 
 
 from __future__ import annotations
 
+import errno
+
 import zmq
 
 from ..common.errors import BrokerUnreachable, ZchatError
 
 NOT_OURS = "it is not a zchat broker, or has another key"
+SILENT = "something there takes the connection but says nothing"
 
 
-def trouble_of(event: int) -> str | None:
+def trouble_of(event: int, value: int = 0) -> str | None:
     """What a monitor event means: None nothing, else a reason ("" when it adds none)."""
     if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
         return "it does not know this key"
+    if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL and value == errno.EAGAIN:
+        return SILENT
     if event in (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL):
         return NOT_OURS
     if event == zmq.EVENT_CLOSED:
@@ -27,6 +32,8 @@ def trouble_of(event: int) -> str | None:
 
 def unreachable(place: str, trouble: str) -> ZchatError:
     """The error for a broker that was never reached, from what is known of the reason."""
+    if trouble == SILENT:
+        return BrokerUnreachable(f"No broker answers at {place} ({SILENT}). Check the port, or restart the broker.")
     if trouble == NOT_OURS:
         return BrokerUnreachable(
             f"{place} answers, but not as the zchat broker with this key."

@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -112,7 +112,7 @@ def main() -> NoReturn:
     except OSError as error:
         if error.filename is None:
             # What else has no name is a pipe or a terminal. Nothing more can be said there, not even with --json.
-            _drop_output()
+            _drop(sys.stdout)
         code = _fail(_system_error(error))
     sys.exit(code)
 
@@ -150,9 +150,10 @@ def _usage_error(error: click.UsageError) -> ZchatError:
 def _fail(error: ZchatError) -> int:
     """One line on standard error; with ``--json`` the same as an object on standard output."""
     text = " ".join(str(error).split("\n"))
-    # An error that nobody can read is still told by the exit code.
-    with contextlib.suppress(OSError):
+    try:
         click.echo(f"zchat: {text}", err=True)
+    except OSError:
+        _drop(sys.stderr)  # an error that nobody can read is still told by the exit code
     arguments = sys.argv[1:]
     if "--json" in arguments[: arguments.index("--")] if "--" in arguments else "--json" in arguments:
         click.echo(json.dumps({"error": error.code, "detail": text}))
@@ -184,14 +185,14 @@ def _heed_signals() -> None:
             signal.signal(number, lambda number, _frame: sys.exit(128 + number))
 
 
-def _drop_output() -> None:
+def _drop(stream: TextIO) -> None:
     """What is still buffered cannot be written: do not try again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _die_of_broken_pipe() -> NoReturn:
     """The reader has gone: end quietly, as Unix tools do."""
-    _drop_output()
+    _drop(sys.stdout)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGPIPE)

@@ -27,6 +27,7 @@ class Code(StrEnum):
     ID_REUSED = "id_reused"
     NICK_INVALID = "nick_invalid"
     NICK_TAKEN = "nick_taken"
+    NO_SUCH_MESSAGE = "no_such_message"
     NO_SUCH_ROOM = "no_such_room"
     NO_SUCH_USER = "no_such_user"
     NOT_ALLOWED = "not_allowed"
@@ -34,6 +35,7 @@ class Code(StrEnum):
     ROOM_INVALID = "room_invalid"
     TOO_FAST = "too_fast"
     TOO_LARGE = "too_large"
+    TOO_MANY = "too_many"
 
 
 class ExitCode:
@@ -53,16 +55,19 @@ class ExitCode:
 
 
 EXIT_OF_CODE: dict[str, int] = {
+    Code.BAD_FRAME: ExitCode.USAGE,
     Code.EMPTY: ExitCode.USAGE,
     Code.ROOM_INVALID: ExitCode.USAGE,
     Code.NOT_ALLOWED: ExitCode.NOT_ALLOWED,
     Code.NICK_INVALID: ExitCode.NICK,
     Code.NICK_TAKEN: ExitCode.NICK,
+    Code.NO_SUCH_MESSAGE: ExitCode.NOT_FOUND,
     Code.NO_SUCH_ROOM: ExitCode.NOT_FOUND,
     Code.NO_SUCH_USER: ExitCode.NOT_FOUND,
     Code.NOT_STORED: ExitCode.NOT_ACKED,
     Code.TOO_FAST: ExitCode.LIMIT,
     Code.TOO_LARGE: ExitCode.LIMIT,
+    Code.TOO_MANY: ExitCode.LIMIT,
 }
 """Codes not listed here end a command with ``ExitCode.OTHER``."""
 
@@ -79,9 +84,12 @@ class WireError(ZchatError):
 
     code = str(Code.BAD_FRAME)
 
-    def __init__(self, detail: str, code: Code = Code.BAD_FRAME) -> None:
+    def __init__(self, detail: str, code: Code = Code.BAD_FRAME, *, ref: int = 0, id: str | None = None) -> None:
         super().__init__(detail)
         self.code = str(code)
+        self.ref = ref
+        """The number of the command that the bytes were meant to be, as far as it could be read."""
+        self.id = id
 
 
 class InputError(ZchatError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import os
 import re
@@ -85,10 +86,21 @@ class KeyPair:
             raise InputError(f"The key file {path} cannot be read ({reason}). Restore it from a copy.") from None
         match text.split():
             case ["zchat", "key", "1", "public", public, "secret", secret]:
-                pair = cls(from_base32(public), from_base32(secret))
-                if len(pair.public) == len(pair.secret) == KEY_BYTES:
-                    return pair
-        raise InputError(f"The file {path} is not a zchat key. Restore it from a copy.")
+                with contextlib.suppress(InputError):
+                    pair = cls(from_base32(public), from_base32(secret))
+                    if pair.belongs_together:
+                        return pair
+        raise InputError(f"The file {path} is not a zchat key, or is damaged. Restore it from a copy.")
+
+    @property
+    def belongs_together(self) -> bool:
+        """Whether the public key is that of the secret one; with another, a broker would refuse without a word."""
+        if len(self.secret) != KEY_BYTES:
+            return False
+        import zmq
+        from zmq.utils import z85
+
+        return bool(z85.decode(zmq.curve_public(z85.encode(self.secret))) == self.public)
 
 
 @dataclass(frozen=True, slots=True)

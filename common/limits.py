@@ -16,6 +16,8 @@ REASON_CHARACTERS = 390
 """The words of a farewell; as a topic."""
 NICK_CHARACTERS = 24
 ROOM_CHARACTERS = 64
+NAME_CHARACTERS = 64
+"""A broker's name; it is sent with every welcome."""
 ID_CHARACTERS = 64
 """A message id: 36 for a UUID, more for ids that scripts choose with ``--id``."""
 
@@ -46,6 +48,8 @@ PAGE_ENTRIES = 500
 """Entries in one page of a replay, fewer when FRAME_BYTES is reached first."""
 PING_ROOMS = 1_000
 """Rooms in one ping; who has seen more in more rooms tells the rest with the next."""
+PRIVATE_ROOMS = 1_000
+"""Private rooms that a welcome lists, those with unread messages first; of the others the client hears in time."""
 USER_ROOMS = 256
 """Rooms one session may follow: bounds what one client can make the broker hold."""
 
@@ -64,6 +68,8 @@ SESSION_EXPIRY = 15.0
 """A session unheard of for this long has left; its instance returning sooner makes no notice."""
 CONNECT_PATIENCE = 5.0
 """How long a command tries to reach its broker for the first time."""
+ANSWER_PATIENCE = 10.0
+"""How long a command that puts one question waits for the answer of a broker that is there."""
 ACK_PATIENCE = 10.0
 """How long one-shot ``send`` waits for its ack."""
 RESEND_AFTER = 5.0

@@ -137,7 +137,8 @@ class Ping(Message, frozen=True):
 class Join(Message, frozen=True):
     """Follow a room from a place in its history; present clients are announced.
 
-    At most one of `after`, `last`, `since`, `since_id` is given; none means from now on.
+    At most one of `after`, `last`, `since`, `since_id` is given; none means from now on, and in private messages from
+    what was read on any screen.
     """
 
     room: RoomId
@@ -171,10 +172,12 @@ class Say(Message, frozen=True):
 class Replay(Message, frozen=True):
     """Give me a page of history: entries after a sequence, or the last ones before it."""
 
-    room: RoomId
+    room: RoomId = ""
     ref: Ref = 0
     after: Seq | None = None
     before: Seq | None = None
+    to: Nick | None = None
+    """Instead of a room: the private messages with this user."""
     limit: Annotated[int, Meta(ge=1, le=1_000_000)] = limits.PAGE_ENTRIES
 
 
@@ -219,13 +222,15 @@ class Refused(Message, frozen=True):
     ref: Ref = 0
     id: str | None = None
     """The message that is refused, when it was a `Say`."""
-    nick: str | None = None
 
 
 class Entered(Message, frozen=True):
     """You follow this room now; replay from `after`."""
 
     room: str
+    """The room's id: its folded name, of which the PUB topic is made."""
+    name: str
+    """The room's name as it was first given."""
     head: Seq
     after: Seq
     topic: str = ""
@@ -278,16 +283,24 @@ class Presence(Message, frozen=True):
 
 
 class Roster(Message, frozen=True):
-    """The answer to `Who`."""
+    """The answer to `Who`, in as many parts as fit frames."""
 
     users: list[UserInfo]
+    start: Seq = 0
+    """How many stood in the parts before this one."""
+    more: bool = False
+    """Another part follows."""
     ref: Ref = 0
 
 
 class RoomList(Message, frozen=True):
-    """The answer to `Rooms`."""
+    """The answer to `Rooms`, in as many parts as fit frames."""
 
     rooms: list[RoomInfo]
+    start: Seq = 0
+    """How many stood in the parts before this one."""
+    more: bool = False
+    """Another part follows."""
     ref: Ref = 0
 
 

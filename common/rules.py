@@ -23,7 +23,7 @@ def refuse_text(text: str, kind: str = "message") -> tuple[Code, str] | None:
     if "\0" in text:
         return Code.BAD_FRAME, "A message cannot hold a NUL character. Remove it."
     if size > MESSAGE_BYTES:
-        return Code.TOO_LARGE, f"The message has {size} bytes, at most {MESSAGE_BYTES} are allowed. Split it."
+        return Code.TOO_LARGE, f"The message is longer than {MESSAGE_BYTES} bytes, the most that is allowed. Split it."
     if text.count("\n") >= MESSAGE_LINES:
         return Code.TOO_LARGE, f"The message has more than {MESSAGE_LINES} lines. Split it."
     return None

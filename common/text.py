@@ -83,16 +83,37 @@ def cut(text: str, cells: int) -> str:
         return text
     if cells < 1:
         return ""
+    # A joiner left at the end would join the ellipsis.
+    return text[: _fitting(text, cells - 1)].rstrip(JOINERS) + "…"
+
+
+def _fitting(text: str, cells: int) -> int:
+    """How many characters of a cleaned text fit into so many cells."""
     # No cell of a cleaned text holds more characters than this, and long texts are slow to measure.
-    fits, too_long = 0, min(len(text), 3 * ALL_MARKS * cells)
+    fits, too_long = 0, min(len(text), 3 * ALL_MARKS * (cells + 1)) + 1
     while too_long - fits > 1:
         middle = (fits + too_long) // 2
-        if width(text[:middle]) < cells:
+        if width(text[:middle]) <= cells:
             fits = middle
         else:
             too_long = middle
-    # A joiner left at the end would join the ellipsis.
-    return text[:fits].rstrip(JOINERS) + "…"
+    return fits
+
+
+def wrap(text: str, cells: int, indent: str = "    ") -> list[str]:
+    """A cleaned line as lines that fit into so many cells, all but the first indented.
+
+    A terminal that wraps by itself begins a text's next line where names stand; so a text with enough blanks in it
+    could pretend to be somebody else's line.
+    """
+    lines: list[str] = []
+    rest, lead = text, ""
+    while (fits := _fitting(rest, cells - len(lead))) < len(rest) and cells > len(indent) + 2:
+        blank = rest.rfind(" ", fits // 2, fits + 1)
+        end = blank if blank > 0 else max(1, fits)
+        lines.append((lead + rest[:end]).rstrip())
+        rest, lead = rest[end:].lstrip(), indent
+    return [*lines, lead + rest]
 
 
 def shown(name: str) -> str:

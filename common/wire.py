@@ -15,7 +15,8 @@ from typing import TypeVar
 import msgspec
 
 from .errors import Code, WireError
-from .messages import Command, Event, Message, Unknown
+from .limits import ID_CHARACTERS
+from .messages import Command, Entry, Event, Message, Unknown
 
 VERSION = 1
 """The protocol's version, apart from the program's; it changes only when old and new cannot talk."""
@@ -32,7 +33,11 @@ M = TypeVar("M", bound=Message)
 
 
 class _Head(msgspec.Struct):
-    type: str
+    """What can be told of a body that is no message; nothing in it has been checked."""
+
+    type: object = None
+    ref: object = 0
+    id: object = None
 
 
 _heads = msgspec.msgpack.Decoder(_Head)
@@ -72,24 +77,29 @@ def _decode(body: bytes | memoryview, decoder: msgspec.msgpack.Decoder[M], known
     try:
         return decoder.decode(view[1:])
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
-        kind = _unknown_type(view[1:], known)
-        if kind is None:
-            raise WireError(f"the frame is not a message: {_brief(error)}") from None
-        return Unknown(kind=kind)
+        head = _head(view[1:])
+        if isinstance(head.type, str) and head.type not in known:
+            return Unknown(kind=head.type)
+        ref = head.ref if type(head.ref) is int and 0 <= head.ref < 2**63 else 0
+        id_ = head.id if isinstance(head.id, str) and len(head.id) <= ID_CHARACTERS else None
+        raise WireError(f"the frame is not a message: {_brief(error)}", ref=ref, id=id_) from None
 
 
-def _unknown_type(body: memoryview, known: frozenset[str]) -> str | None:
-    """The type of a well-formed map that this version does not know, else None."""
+def _head(body: memoryview) -> _Head:
     try:
-        head = _heads.decode(body)
+        return _heads.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
-        return None
-    return None if head.type in known else head.type
+        return _Head()
 
 
 def _brief(error: BaseException) -> str:
     # Parts of the peer's bytes may be quoted in the library's text, so it is cut and made plain ASCII.
     return ascii(str(error))[1:-1][:200]
+
+
+def entry_size(entry: Entry) -> int:
+    """About how many bytes an entry takes in a frame; never less."""
+    return len(entry.text.encode()) + len(entry.nick.encode()) + len((entry.to or "").encode()) + len(entry.id) + 160
 
 
 def topic(room: str) -> bytes:

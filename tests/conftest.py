@@ -46,10 +46,10 @@ def spawn_join(home: Path) -> Iterator[Callable[..., LineMode]]:
 
 @pytest.fixture
 def terminal(home: Path) -> Iterator[Callable[..., Terminal]]:
-    """`terminal(nick, *options, columns=80)`: somebody in the chat at a terminal, until the test ends."""
+    """`terminal(nick, *options, columns=80, rows=40)`: somebody joins the chat at a terminal, until the test ends."""
     with ExitStack() as stack:
 
-        def spawn(nick: str | None, *options: object, columns: int = 80) -> Terminal:
-            return stack.enter_context(Terminal(home, "join", *options, nick=nick, columns=columns))
+        def spawn(nick: str | None, *options: object, **screen: int) -> Terminal:
+            return stack.enter_context(Terminal(home, "join", *options, nick=nick, **screen))
 
         yield spawn

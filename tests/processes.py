@@ -269,15 +269,17 @@ class Terminal:
             [str(argument) for argument in arguments],
             env=environment(home, TERM="xterm-256color", **_nick(nick)),
             dimensions=(rows, columns),
-            echo=True,
         )
         self._child.delaybeforesend = None  # pexpect waits a little here ...
         self._child.ptyproc.delayafterclose = 0  # ... and here, for programs that are not ours
-        self._ended = False
+        self._changed = threading.Condition()  # its lock may be taken twice, so `lines` can be read while waiting
         self._screen = Screen(columns, rows, self._child.send)
         self._stream = pyte.ByteStream(self._screen)
         self.bytes = b""
         """All that was written to the terminal."""
+        self._ended = False
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
 
     def __enter__(self) -> Self:
         return self
@@ -287,42 +289,65 @@ class Terminal:
         if self._child.isalive():
             self._child.kill(signal.SIGKILL)
             self._child.wait()
+        self._reader.join()
         self._child.close()
+
+    def _collect(self) -> None:
+        """Show what comes, at once: a program that asks its terminal something waits for the answer."""
+        while data := self._read():
+            with self._changed:
+                self.bytes += data
+                self._stream.feed(data)
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._child.child_fd, 65_536)
+        except OSError:  # how Linux tells that nobody has the terminal open any more
+            return b""
 
     @property
     def lines(self) -> list[str]:
         """What the screen shows, without the empty lines at its end."""
-        rows = [row.rstrip() for row in self._screen.display]
+        with self._changed:
+            rows = [row.rstrip() for row in self._screen.display]
         kept = itertools.dropwhile(lambda row: not row, reversed(rows))
         return list(kept)[::-1]
 
     def wait_for(self, *words: str) -> str:
         """The line of the screen that holds all the words."""
-        self.wait_until(lambda lines: any(holds(line, words) for line in lines), repr(" ".join(words)))
-        return next(line for line in self.lines if holds(line, words))
+        lines = self.wait_until(lambda lines: any(holds(line, words) for line in lines), repr(" ".join(words)))
+        return next(line for line in lines if holds(line, words))
+
+    def wait_for_prompt(self, prompt: str) -> None:
+        """Until the last line is this prompt, with nothing typed yet: nothing more is being written above it."""
+        self.wait_until(lambda lines: bool(lines) and lines[-1] == prompt.rstrip(), f"the prompt {prompt!r}")
 
     def wait_until(self, condition: Callable[[list[str]], bool], what: str = "what was waited for") -> list[str]:
         """The screen's lines, as soon as something is true of them."""
-        deadline = time.monotonic() + PATIENCE
-        while not condition(self.lines):
-            left = deadline - time.monotonic()
-            if self._ended or left < 0:
-                ended = " (it ended)" if self._ended else ""
-                raise AssertionError(f"{what} was not on the screen{ended}:\n" + "\n".join(self.lines))
-            self._read(left)
-        return self.lines
+        with self._changed:
+            self._changed.wait_for(lambda: condition(self.lines) or self._ended, PATIENCE)
+            lines = self.lines
+            if not condition(lines):
+                raise AssertionError(f"{what} was not on the screen:\n" + "\n".join(lines))
+            return lines
 
-    def _read(self, seconds: float) -> None:
-        """Let the screen show what comes within a time."""
-        try:
-            data = self._child.read_nonblocking(65_536, seconds)
-        except pexpect.TIMEOUT:
-            return
-        except pexpect.EOF:
-            self._ended = True
-            return
-        self.bytes += data
-        self._stream.feed(data)
+    @contextlib.contextmanager
+    def unread(self) -> Iterator[None]:
+        """Nothing is read meanwhile, so that a long output gets stuck in the middle."""
+        with self._changed:
+            yield
+
+    def echoes(self, *, within: float) -> bool:
+        """Whether the system itself, not the program, would show what is typed: at any moment of so many seconds."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            if self._child.getecho():
+                return True
+        return False
 
     def type(self, text: str) -> None:
         """Press keys; Enter is a carriage return."""
@@ -338,9 +363,7 @@ class Terminal:
 
     def wait(self) -> int:
         """Its exit code, once it has ended and the screen shows all of it."""
-        deadline = time.monotonic() + PATIENCE
-        while not self._ended and (left := deadline - time.monotonic()) > 0:
-            self._read(left)
-        assert self._ended, "it did not end:\n" + "\n".join(self.lines)
+        self._reader.join(PATIENCE)
+        assert not self._reader.is_alive(), "it did not end:\n" + "\n".join(self.lines)
         self._child.wait()
         return -self._child.signalstatus if self._child.exitstatus is None else self._child.exitstatus

@@ -36,6 +36,7 @@ PURE = (
     "client/core.py",
     "client/outbox.py",
     "client/programs.py",
+    "client/questions.py",
     "client/render.py",
     "client/rooms.py",
 )

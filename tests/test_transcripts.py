@@ -630,6 +630,79 @@ def test_who_and_slash_who_agree(talk: Conversation) -> None:
     assert not alice.saw("asker")
 
 
+def test_a_long_list_of_rooms_comes_in_parts(talk: Conversation) -> None:
+    """However many rooms there are, no frame grows beyond its size, and /rooms shows them all, after a loss too."""
+    alice = talk.join("alice")
+    for number in range(700):
+        alice.carry_out(alice.core.say("x" * limits.TOPIC_CHARACTERS, talk.now, room=f"room-{number}", kind="topic"))
+    talk.settle()
+    sizes: list[int] = []
+    receive = alice.receive
+    alice.receive = lambda body: (sizes.append(len(body)), receive(body))[1]  # type: ignore[method-assign]
+    talk.replies.drop = 0.3
+    alice.type("/rooms")
+    talk.advance(limits.REQUEST_AFTER)
+    talk.replies.drop = 0.0
+    talk.advance(limits.REQUEST_AFTER + 1)
+
+    assert sum(line.startswith("room-") for line in alice.printed) == 700
+    assert max(sizes) <= limits.FRAME_BYTES + 100
+
+
+def test_messages_with_a_partner_the_welcome_did_not_list_begin_where_reading_stopped(talk: Conversation) -> None:
+    """Private messages already read are not shown again when a new one opens their room."""
+    alice, bob = talk.join("alice"), talk.join("bob")
+    alice.type("/msg bob one", "/msg bob two")
+    talk.advance(4)
+    bob.type("/quit")
+    talk.settle()
+    again = talk.join("bob")
+    assert again.core.rooms.keys() == {"lobby"}
+    alice.type("/msg bob three")
+    talk.settle()
+
+    assert [text for room, _, text in again.heard if room != "lobby"] == ["three"]
+
+
+def test_history_of_private_messages(talk: Conversation) -> None:
+    """While one writes to a person, /history shows the messages with them, also after a new start."""
+    alice, bob = talk.join("alice"), talk.join("bob")
+    alice.type("/msg bob one", "for all")
+    talk.advance(4)
+    bob.type("/quit")
+    talk.settle()
+    again = talk.join("bob")
+    again.type("/query alice", "/history", "/query nobody", "/history")
+    talk.settle()
+
+    assert again.saw("alice -> bob: one")
+    assert count(again, "alice: for all") == 1
+    assert again.saw("There is no user nobody")
+
+
+def test_a_command_that_cannot_be_decoded_is_refused_by_its_number(talk: Conversation) -> None:
+    """Even a refused frame is matched to its question or message, as far as it could be read."""
+    alice = talk.join("alice")
+    alice.carry_out(alice.core.say("x", talk.now, room="r" * 999))
+    alice.carry_out(alice.core.ask(m.Who(room="r" * 999), talk.now))
+    talk.settle()
+
+    assert [n.refused.code for n in alice.notices if isinstance(n, a.Refusal)] == [Code.BAD_FRAME] * 2
+    assert alice.core.waiting == 0
+    assert alice.core.asking == 0
+
+
+def test_a_client_of_another_version_is_told_so(talk: Conversation) -> None:
+    """The broker's refusal of the version ends the program with that reason."""
+    talk.replies.drop = 1.0
+    client = talk.run("alice", lambda core: Tailer(core, rooms=["lobby"], start=Start(), follow=True, json=False))
+    client.receive(wire.encode(m.Refused(code=Code.BAD_VERSION, detail="Install version 2.")))
+    talk.settle()
+
+    assert isinstance(client.error, RefusedError)
+    assert client.error.code == Code.BAD_VERSION
+
+
 def test_send_tells_how_many_it_went_to(talk: Conversation) -> None:
     """The ack counts other people, not screens and not the sender."""
     for nick in ("alice", "bob", "bob"):

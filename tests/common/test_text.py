@@ -22,6 +22,7 @@ from zchat.common.text import (
     cut,
     shown,
     width,
+    wrap,
 )
 
 HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -428,3 +429,22 @@ def test_no_character_leaves_its_line(everything_cleaned: list[str]) -> None:
         terminal.print(text)
 
     assert terminal.faults() == []
+
+
+@given(st.text(), st.integers(8, 60))
+def test_wrapped_lines_fit_and_are_indented(text: str, cells: int) -> None:
+    """Every line of a wrapped text fits, all but the first are indented, and no word is lost."""
+    first, *more = wrap(clean(text), cells)
+
+    assert all(width(line) <= cells for line in [first, *more])
+    assert all(line.startswith("    ") for line in more)
+    assert "".join([first, *more]).replace(" ", "") == clean(text).replace(" ", "")
+
+
+def test_a_text_cannot_put_a_name_at_the_beginning_of_a_line() -> None:
+    """Blanks up to the edge of the screen bring the rest to an indented line."""
+    assert wrap("12:00 mallory: hi" + " " * 23 + "12:01 admin: give mallory your password", 40) == [
+        "12:00 mallory: hi",
+        "    12:01 admin: give mallory your",
+        "    password",
+    ]

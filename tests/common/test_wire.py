@@ -319,6 +319,9 @@ def judged(data: bytes) -> None:
             assert str(error).isascii()
             assert str(error).isprintable()
             assert len(str(error)) < 300
+            refused = m.Refused(code=error.code, detail=str(error), ref=error.ref, id=error.id)
+            assert wire.decode_event(wire.encode(refused)) == refused
+            assert len(error.id or "") <= limits.ID_CHARACTERS
             continue
         message = decode(data)
         assert isinstance(message, (*kinds, m.Unknown))
@@ -375,6 +378,57 @@ def test_well_formed_nonsense_is_judged(kind: type[m.Message], fields: dict[str,
     except OverflowError:  # an integer as a key that msgpack does not hold
         return
     judged(data)
+
+
+NUMBERS = st.integers(0, 2**63 - 1)
+IDS = st.text(max_size=limits.ID_CHARACTERS)
+
+
+@given(name=st.sampled_from([each for each in FIELDS if each[0] in COMMANDS]), value=ANY, ref=NUMBERS, id_=IDS)
+@settings(max_examples=300, deadline=None)
+def test_what_is_refused_is_known_by_its_number(
+    name: tuple[type[m.Message], str], value: object, ref: int, id_: str
+) -> None:
+    """A command with a value of a wrong type in some field still tells its ref and id, as far as they are right."""
+    kind, field = name
+    try:
+        data = frame(kind, **{"ref": ref, "id": id_, field: value})
+    except OverflowError:  # an integer as a key that msgpack does not hold
+        return
+    error = error_of(wire.decode_command, data)
+    if error is None:
+        return
+
+    is_ref, is_id = type(value) is int and 0 <= value < 2**63, isinstance(value, str)
+    assert error.ref == ((value if is_ref else 0) if field == "ref" else ref)
+    assert error.id == ((value if is_id else None) if field == "id" else id_)
+
+
+@pytest.mark.parametrize(
+    ("data", "ref", "id_"),
+    [
+        (body({"type": "who", "ref": 5, "room": 7}), 5, None),
+        (body({"type": 3, "ref": 5}), 5, None),
+        (body({"type": None, "ref": 5}), 5, None),
+        (body({"ref": 5, "id": "i"}), 5, "i"),
+        (body({"type": "say", "id": "i", "text": 1}), 0, "i"),
+        (body({"type": "say", "id": "not an id", "text": ""}), 0, "not an id"),
+        (body({"type": "say", "id": "x" * (limits.ID_CHARACTERS + 1), "text": ""}), 0, None),
+        (body({"type": "say", "id": 1, "ref": 5}), 5, None),
+        (body({"type": "who", "ref": True, "room": 7}), 0, None),
+        (body({"type": "who", "ref": 2**63, "room": 7}), 0, None),
+        (body({"type": "who", "ref": -1, "room": 7}), 0, None),
+        (body({"type": "who", "ref": 5.0, "room": 7}), 0, None),
+        (body([5, "i"]), 0, None),
+        (body({"type": "who", "ref": 5, "room": 7})[:-1], 0, None),
+    ],
+)
+def test_what_can_be_read_of_a_refused_frame(data: bytes, ref: int, id_: str | None) -> None:
+    """Ref and id are what was sent, or nothing: never something that the client did not say."""
+    error = error_of(wire.decode_command, data)
+
+    assert error is not None
+    assert (error.ref, type(error.ref), error.id) == (ref, int, id_)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -486,6 +540,49 @@ def test_odd_but_right_frames_are_taken(data: bytes) -> None:
 def test_a_field_given_twice_counts_once() -> None:
     """The last of two equal keys counts."""
     assert wire.decode_event(PREFIX + b"\x83" + PONG + b"\xa3ref\x01\xa3ref\x02") == m.Pong(ref=2)
+
+
+# --- sizes ---
+
+LONG = st.builds("".join, st.lists(st.text(max_size=20) | st.sampled_from(["x" * 255, "é" * 128, "𝓍" * 16_384])))
+SEQS = values(fields_of(m.Entry)["seq"].type)
+
+
+@given(
+    st.builds(
+        m.Entry,
+        seq=SEQS,
+        prev=SEQS,
+        id=values(fields_of(m.Say)["id"].type),
+        time=values(fields_of(m.Entry)["time"].type),
+        nick=st.text(max_size=limits.NICK_CHARACTERS),
+        key=st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=32, max_size=32),
+        text=LONG,
+        kind=values(fields_of(m.Say)["kind"].type),
+        to=st.none() | st.text(max_size=limits.NICK_CHARACTERS),
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_an_entry_takes_no_more_than_is_counted_for_it(entry: m.Entry) -> None:
+    """What frames are packed by is never too low, and not much too high."""
+    assert len(pack(entry)) <= wire.entry_size(entry) <= len(pack(entry)) + 160
+
+
+def test_the_largest_entry_takes_no_more_than_is_counted_for_it() -> None:
+    """The same with everything at its most."""
+    largest = m.Entry(
+        seq=2**63 - 1,
+        prev=2**63 - 1,
+        id="i" * limits.ID_CHARACTERS,
+        time=2**47,
+        nick="𝓍" * limits.NICK_CHARACTERS,
+        key="k" * 32,
+        text="x" * limits.MESSAGE_BYTES,
+        kind="topic",
+        to="𝓍" * limits.NICK_CHARACTERS,
+    )
+
+    assert len(pack(largest)) <= wire.entry_size(largest)
 
 
 # --- topics ---

@@ -1,0 +1,330 @@
+"""The broker's answers, command by command, with a real history and no sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import msgspec
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from zchat.broker.actions import Action, Publish, Reply
+from zchat.broker.core import Core
+from zchat.broker.roster import private_room
+from zchat.broker.sqlite import SqliteHistory
+from zchat.broker.storage import fulfil
+from zchat.common import limits, messages as m, names, wire
+from zchat.common.clock import Now
+from zchat.common.errors import Code, InputError, WireError
+
+NOW = Now(1_000.0, 1_700_000_000_000)
+M = TypeVar("M", bound=m.Message)
+
+
+class House:
+    """A broker's core; what a user sends is answered at once, or with others' in one commit."""
+
+    def __init__(self) -> None:
+        self.history = SqliteHistory(":memory:")
+        self.core = Core(self.history, name="test", pub=1, word=lambda: "s", now=NOW)
+
+    def send(self, *commands: tuple[str, m.Command]) -> list[Reply | Publish]:
+        """Users send commands which reach the broker together; what it sends, in order."""
+        actions: list[Action] = []
+        for user, command in commands:
+            actions += self.core.handle(user.encode(), user, command, NOW)
+        sent: list[Reply | Publish] = []
+        while actions:
+            sent += [action for action in actions if isinstance(action, Reply | Publish)]
+            actions = self.core.complete(fulfil(self.history, actions), NOW)
+        return sent
+
+    def enter(self, *users: str, present: bool = True) -> list[m.Welcome]:
+        """Users say hello, one after the other."""
+        hellos = [m.Hello(nick=user, instance="i", present=present, private=True, ref=1) for user in users]
+        return [only(self.send((user, hello)), m.Welcome, to=user) for user, hello in zip(users, hellos, strict=True)]
+
+    def ask(self, user: str, command: m.Command, kind: type[M]) -> M:
+        """A user sends a command: the one event of this kind that answers it."""
+        return only(self.send((user, command)), kind, to=user)
+
+    def say(self, user: str, *texts: str, room: str | None = None, to: str | None = None) -> list[Reply | Publish]:
+        """A user says something."""
+        return self.send(
+            *((user, m.Say(id=f"{user}-{room or to}-{text}", text=text, room=room, to=to)) for text in texts)
+        )
+
+
+def events(sent: list[Reply | Publish], kind: type[M], *, to: str | None = None) -> list[M]:
+    """The events of a kind, to one user or by PUB."""
+    mine = [
+        action
+        for action in sent
+        if (
+            isinstance(action, Publish)
+            if to is None
+            else isinstance(action, Reply) and to.encode() in action.identities
+        )
+    ]
+    return [action.event for action in mine if isinstance(action.event, kind)]
+
+
+def only(sent: list[Reply | Publish], kind: type[M], *, to: str | None = None) -> M:
+    """The only event of a kind."""
+    (event,) = events(sent, kind, to=to)
+    return event
+
+
+def mirrored(welcome: m.Welcome) -> m.Welcome:
+    """As the client gets it."""
+    event = wire.decode_event(wire.encode(welcome))
+    assert isinstance(event, m.Welcome)
+    return event
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    """A broker with alice, bob and carol, who are in no room."""
+    house = House()
+    house.enter("alice", "bob", "carol")
+    yield house
+    house.history.close()
+
+
+# --- rooms and their ids --------------------------------------------------------------------------------------
+NAMED_BY: list[Callable[[str], m.Command]] = [
+    lambda room: m.Join(room=room, last=5, ref=9),
+    lambda room: m.Replay(room=room, ref=9),
+    lambda room: m.Who(room=room, ref=9),
+    lambda room: m.Part(room=room, ref=9),
+    lambda room: m.Say(id="again", text="again", room=room),
+]
+
+
+@pytest.mark.parametrize("name", ["Tea-Room", "İpek", "Straße", "ㅋㅋ", "น้ำ", "ᏣᎳᎩ"])
+@pytest.mark.parametrize("command", NAMED_BY)
+def test_a_room_is_found_by_name_and_by_id(house: House, name: str, command: Callable[[str], m.Command]) -> None:
+    """Every event names a room by its id, and every command takes that id, also where it is no legal name."""
+    entered = house.ask("alice", m.Join(room=name, ref=1), m.Entered)
+    assert (entered.room, entered.name) == (names.fold(name), names.parse_room(name))
+    house.say("alice", "hello", room=name)
+    for word in (name, entered.room):
+        sent = house.send(("alice", command(word)))
+        assert events(sent, m.Refused, to="alice") == []
+        named = [getattr(action.event, "room", entered.room) for action in sent]
+        assert set(named) == {entered.room}
+        house.send(("alice", m.Join(room=name)))
+
+
+@given(st.text(st.sampled_from("aA1-éßſKİıΣςᾂ漢ㄱᏣꭰเาำ") | st.characters(categories=["Lu", "Ll", "Lo"]), max_size=3))
+@settings(max_examples=200, deadline=None)
+def test_an_id_names_its_own_room_and_no_other(name: str) -> None:
+    """Folding an id changes nothing, so no other room can be made that takes its place."""
+    try:
+        id_ = names.fold(names.parse_room(name))
+    except InputError:
+        return
+
+    assert names.fold(id_) == id_
+
+
+ILLEGAL: list[Callable[[str], m.Command]] = [
+    lambda room: m.Join(room=room, ref=9),
+    lambda room: m.Join(room=room, create=False, ref=9),
+    lambda room: m.Replay(room=room, ref=9),
+    lambda room: m.Who(room=room, ref=9),
+    lambda room: m.Say(id="i", text="hello", room=room),
+]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "#lobby", "x" * 65])
+@pytest.mark.parametrize("command", ILLEGAL)
+def test_an_illegal_name_is_told_as_such(house: House, name: str, command: Callable[[str], m.Command]) -> None:
+    """Whatever one wants of it, a room with that name cannot be."""
+    assert house.ask("alice", command(name), m.Refused).code == Code.ROOM_INVALID
+
+
+@pytest.mark.parametrize("say", [m.Say(id="i", text="x", room="lobby", to="bob"), m.Say(id="i", text="x")])
+def test_a_message_has_one_place(house: House, say: m.Say) -> None:
+    """Room and addressee at once, or neither, is refused, and nothing is stored."""
+    refused = house.ask("alice", say, m.Refused)
+
+    assert (refused.code, refused.id) == (Code.ROOM_INVALID, "i")
+    assert house.history.heads() == {}
+
+
+def test_a_start_at_an_unknown_message_is_refused(house: House) -> None:
+    """The room is there, the message is not: nobody enters."""
+    house.say("alice", "hello", room="lobby")
+    refused = house.ask("bob", m.Join(room="lobby", since_id="nothing", ref=9), m.Refused)
+
+    assert (refused.code, refused.ref) == (Code.NO_SUCH_MESSAGE, 9)
+    assert house.ask("bob", m.Part(room="lobby"), m.Refused).code == Code.NO_SUCH_ROOM
+
+
+def test_a_session_follows_so_many_rooms(house: House) -> None:
+    """One more is refused until one is left; private rooms do not count, and those one is in may be joined again."""
+    for number in range(limits.USER_ROOMS):
+        house.send(("alice", m.Join(room=f"r{number}")))
+    house.say("alice", "hello", to="bob")
+    private = private_room("alice", "bob")
+
+    assert house.ask("alice", m.Join(room="more", ref=9), m.Refused).code == Code.TOO_MANY
+    assert house.ask("alice", m.Join(room=private), m.Entered).room == private
+    assert house.ask("alice", m.Join(room="R0"), m.Entered).room == "r0"
+    house.send(("alice", m.Part(room="r0")))
+    assert house.ask("alice", m.Join(room="more"), m.Entered).room == "more"
+
+
+def test_comings_and_goings_keep_their_place(house: House) -> None:
+    """What one commit brought is told on PUB in the order in which it reached the broker."""
+    house.send(("alice", m.Join(room="lobby")), ("bob", m.Join(room="lobby")))
+    said = iter(range(9))
+
+    def say(user: str) -> tuple[str, m.Say]:
+        number = next(said)
+        return user, m.Say(id=f"i{number}", text=f"{number}", room="lobby")
+
+    sent = house.send(
+        say("alice"),
+        ("carol", m.Join(room="lobby")),
+        say("carol"),
+        say("bob"),
+        ("bob", m.Goodbye()),
+        say("alice"),
+        ("carol", m.Part(room="lobby")),
+    )
+    told = []
+    for action in sent:
+        match action:
+            case Publish(b"lobby\0", m.Entries(room="lobby", entries=entries)):
+                told += [entry.text for entry in entries]
+            case Publish(b"lobby\0", m.Presence(room="lobby", nick=nick, change=change)):
+                told.append(f"{nick} {change}")
+
+    assert told == ["0", "carol joined", "1", "2", "bob left", "3", "carol left"]
+
+
+# --- private rooms --------------------------------------------------------------------------------------------
+def test_private_messages_are_joined_where_reading_stopped(house: House) -> None:
+    """Without a start, a private room begins after what this user has read on any screen."""
+    room = private_room("alice", "bob")
+    house.say("alice", "one", "two", "three", to="bob")
+    house.send(("bob", m.Ping(seen={room: 2})))
+    again = house.enter("bob")[0]
+    other = m.Hello(nick="bob", instance="another", private=True)
+    house.send(("bob", other))
+
+    assert again.private == {room: m.PrivateHead(nick="alice", head=3, read=2)}
+    assert house.ask("bob", m.Join(room=room), m.Entered).after == 2
+    assert house.ask("alice", m.Join(room=room), m.Entered).after == 0
+    assert house.ask("bob", m.Join(room=room, last=3), m.Entered).after == 0
+
+
+def test_a_pong_tells_of_private_rooms_that_were_not_entered(house: House) -> None:
+    """Those in which something is unread, as far as this session has not seen it; nobody else hears of them."""
+    room = private_room("alice", "bob")
+    house.say("alice", "one", "two", to="bob")
+    assert house.ask("bob", m.Ping(), m.Pong).heads == {room: 2}
+    assert house.ask("carol", m.Ping(), m.Pong).heads == {}
+    assert house.ask("bob", m.Ping(seen={room: 2}), m.Pong).heads == {}
+    house.say("alice", "three", to="bob")
+
+    assert house.ask("bob", m.Ping(), m.Pong).heads == {room: 3}
+
+
+def test_a_welcome_lists_what_is_unread_first(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more private rooms than a welcome holds, those with something unread are in it."""
+    monkeypatch.setattr(limits, "PRIVATE_ROOMS", 2)
+    for partner in ("bob", "carol", "alice"):
+        house.say(partner, "hello", to="alice")
+    house.send(("alice", m.Ping(seen={private_room("alice", "bob"): 1})))
+    (welcome,) = house.enter("alice")
+
+    assert {head.nick for head in mirrored(welcome).private.values()} == {"carol", "alice"}
+
+
+def test_a_pong_tells_of_so_many_rooms(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others follow when these have been seen."""
+    monkeypatch.setattr(limits, "PING_ROOMS", 2)
+    for number in range(5):
+        house.send(("alice", m.Join(room=f"r{number}")))
+        house.say("bob", "hello", room=f"r{number}")
+    told: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    for _ in range(3):
+        seen = house.ask("alice", m.Ping(seen=seen), m.Pong).heads
+        assert len(seen) <= 2
+        told |= seen
+
+    assert told == {f"r{number}": 1 for number in range(5)}
+
+
+# --- history --------------------------------------------------------------------------------------------------
+def test_history_with_a_person_is_asked_for_by_nick(house: House) -> None:
+    """`to` instead of `room`; that there is none yet is no error, that there is nobody is one."""
+    house.say("alice", "one", "two", to="bob")
+    page = house.ask("bob", m.Replay(to="ALICE", before=2**63 - 1, ref=9), m.Page)
+    assert (page.room, page.head, page.ref) == (private_room("alice", "bob"), 2, 9)
+    assert [entry.text for entry in page.entries] == ["one", "two"]
+    empty = house.ask("bob", m.Replay(to="carol", ref=9), m.Page)
+    assert (empty.room, empty.head, empty.entries, empty.ref) == (private_room("bob", "carol"), 0, [], 9)
+
+    assert house.ask("bob", m.Replay(to="nobody", ref=9), m.Refused).code == Code.NO_SUCH_USER
+
+
+# --- frames ---------------------------------------------------------------------------------------------------
+def test_what_cannot_be_decoded_is_refused_by_ref_and_id(house: House) -> None:
+    """The answer to a bad frame carries what could be read of it."""
+    (reply, _) = house.core.refuse_frame(b"alice", WireError("it is bad", ref=7, id="i"))
+
+    assert reply == Reply((b"alice",), m.Refused(code=Code.BAD_FRAME, detail="it is bad.", ref=7, id="i"))
+
+
+def test_broadcasts_fit_frames(house: House) -> None:
+    """What one commit brought is packed into few frames, in order, and their entries fill none beyond its size."""
+    texts = [f"{number:03}" + "x" * 5_000 for number in range(60)]
+    sent = house.say("alice", *texts, room="lobby")
+    frames = events(sent, m.Entries)
+    sizes = [len(msgspec.msgpack.encode(frame.entries)) for frame in frames]
+
+    assert [entry.text for frame in frames for entry in frame.entries] == texts
+    assert max(sizes) <= limits.FRAME_BYTES
+    assert min(sizes[:-1]) > limits.FRAME_BYTES - 5_500
+
+
+def test_long_lists_come_in_parts(house: House) -> None:
+    """All rooms are listed in order, in parts that follow each other and fit frames."""
+    count = 500
+    for number in range(count):
+        say = m.Say(id=f"i{number}", text="é" * limits.TOPIC_CHARACTERS, room=f"r{number:04}", kind="topic")
+        house.send(("alice", say))
+    parts = events(house.send(("alice", m.Rooms(ref=9))), m.RoomList, to="alice")
+
+    assert [info.room for part in parts for info in part.rooms] == [f"r{number:04}" for number in range(count)]
+    assert [part.start for part in parts] == [sum(len(before.rooms) for before in parts[:n]) for n in range(len(parts))]
+    assert [part.more for part in parts] == [True] * (len(parts) - 1) + [False]
+    assert {part.ref for part in parts} == {9}
+    assert max(len(msgspec.msgpack.encode(part.rooms)) for part in parts) <= limits.FRAME_BYTES
+    assert len(parts) > 1
+
+
+def test_an_empty_list_is_one_part(house: House) -> None:
+    """Also when there is nothing to tell, a question is answered."""
+    assert house.ask("alice", m.Rooms(ref=9), m.RoomList) == m.RoomList(rooms=[], ref=9)
+
+
+def test_nobody_makes_the_list_of_users_too_long_for_a_frame(house: House) -> None:
+    """Whoever is in very many rooms on very many screens is listed with so many of them."""
+    for screen in range(3):
+        identity = f"{screen}".encode()
+        house.core.handle(identity, "alice", m.Hello(nick="alice", instance=f"i{screen}", present=True), NOW)
+        for number in range(limits.USER_ROOMS):
+            actions = house.core.handle(identity, "alice", m.Join(room=f"{screen}-{number}" + "漢" * 50), NOW)
+            house.core.complete(fulfil(house.history, actions), NOW)
+    parts = events(house.send(("bob", m.Who(ref=9))), m.Roster, to="bob")
+
+    assert [user.nick for part in parts for user in part.users] == ["alice", "bob", "carol"]
+    assert len(parts[0].users[0].rooms) == limits.USER_ROOMS
+    assert max(len(wire.encode(part)) for part in parts) < 2 * limits.FRAME_BYTES

@@ -1,0 +1,511 @@
+"""What an account keeps in its files: keys, nicks and the brokers it has met."""
+
+from __future__ import annotations
+
+import getpass
+import itertools
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from zchat.client import account
+from zchat.common.errors import BrokerUnreachable, Code, InputError, RefusedError
+from zchat.common.keys import KeyPair, Link, fingerprint
+from zchat.common.names import parse_nick
+
+T = TypeVar("T")
+
+LINK = Link("127.0.0.1", 5555, b"k" * 32)
+OTHER = Link("192.0.2.7", 6000, b"o" * 32)
+CHANGED = Link(LINK.host, LINK.port, b"c" * 32)
+
+FIRST_START = """
+import sys
+from zchat.client.account import key_for
+from zchat.common.keys import KeyPair, Link
+link = Link.parse(sys.argv[1])
+KeyPair.generate()  # what takes long to load is loaded
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(int(sys.argv[2])):
+    pair, fresh = key_for(link, f"nick{number}")
+    print(pair.fingerprint, fresh)
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a fresh account."""
+    monkeypatch.setenv("ZCHAT_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def dead() -> int:
+    """The id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def note(link: Link, *, name: str = "box", pid: int | None = None, age: float = 0.0) -> Path:
+    """What a broker of this account leaves, started `age` seconds ago."""
+    path = account.paths.state() / "brokers" / f"{link.port}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"link": str(link), "name": name, "pid": os.getpid() if pid is None else pid}))
+    os.utime(path, (1e9 - age, 1e9 - age))
+    return path
+
+
+def key_files(home: Path) -> set[str]:
+    """The fingerprints in the names of the key files."""
+    return {path.stem for path in (home / "data" / "keys").iterdir()}
+
+
+def at_once(threads: int, work: Callable[[], T]) -> list[T]:
+    """What a call returns in threads that begin it together."""
+    barrier = threading.Barrier(threads)
+
+    def run() -> T:
+        barrier.wait()
+        return work()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [future.result() for future in [pool.submit(run) for _ in range(threads)]]
+
+
+# --- keys -----------------------------------------------------------------------------------------------------
+def test_a_key_is_made_once_and_found_again(home: Path) -> None:
+    """The first use of a nick makes its key, every later one finds it, in whatever case the nick is written."""
+    pair, fresh = account.key_for(LINK, "Alice")
+
+    assert fresh
+    assert account.key_for(LINK, "alice") == account.key_for(LINK, "ALICE") == (pair, False)
+    assert key_files(home) == {pair.fingerprint}
+    assert account.load_key(pair.fingerprint) == pair
+
+
+def test_a_key_file_is_named_by_its_fingerprint_and_its_owners_alone(home: Path) -> None:
+    """The key stands under its own name, readable by nobody else, and so do the folders."""
+    pair, _ = account.key_for(LINK, "alice")
+    path = home / "data" / "keys" / f"{pair.fingerprint}.key"
+
+    assert KeyPair.load(path) == pair
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / "data" / "nicks" / fingerprint(LINK.key)).stat().st_mode) == 0o700
+
+
+def test_every_nick_and_every_broker_has_a_key_of_its_own(home: Path) -> None:
+    """Two nicks, or one nick at two brokers, cannot be linked by their keys."""
+    keys = [account.key_for(link, nick)[0].fingerprint for link in (LINK, OTHER) for nick in ("alice", "bob")]
+
+    assert len(set(keys)) == 4
+    assert key_files(home) == set(keys)
+    assert set(account.own_nicks()) == {
+        (fingerprint(LINK.key), "alice", keys[0]),
+        (fingerprint(LINK.key), "bob", keys[1]),
+        (fingerprint(OTHER.key), "alice", keys[2]),
+        (fingerprint(OTHER.key), "bob", keys[3]),
+    }
+
+
+def test_a_broker_that_moved_is_the_same_broker() -> None:
+    """A nick's key belongs to the broker's key, not to its address."""
+    pair, _ = account.key_for(LINK, "alice")
+
+    assert account.key_for(Link("192.0.2.9", 7000, LINK.key), "alice") == (pair, False)
+
+
+def test_many_threads_that_start_at_once_get_one_key(home: Path) -> None:
+    """First starts at the same moment agree on one key: one of them made it, and no other key stays behind."""
+    results = at_once(16, lambda: account.key_for(LINK, "alice"))
+
+    assert len({pair for pair, _ in results}) == 1
+    assert sum(fresh for _, fresh in results) == 1
+    assert key_files(home) == {results[0][0].fingerprint}
+    assert len(list((home / "data" / "nicks" / fingerprint(LINK.key)).iterdir())) == 1
+
+
+def test_many_processes_that_start_at_once_get_one_key(home: Path) -> None:
+    """As with threads: for each nick the same key in every process, made by exactly one, and nothing left over."""
+    count, nicks = 6, 15
+    starts = [
+        subprocess.Popen(
+            [sys.executable, "-c", FIRST_START, str(LINK), str(nicks)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    for start in starts:
+        assert start.stdout is not None
+        assert start.stdout.readline() == "ready\n"
+    for start in starts:
+        assert start.stdin is not None
+        start.stdin.write("\n")
+        start.stdin.flush()
+    printed = [start.communicate()[0].split("\n")[:nicks] for start in starts]
+    by_nick = [[line.split() for line in lines] for lines in zip(*printed, strict=True)]
+
+    assert [start.returncode for start in starts] == [0] * count
+    for lines in by_nick:
+        assert len({key for key, _ in lines}) == 1
+        assert sorted(fresh for _, fresh in lines) == ["False"] * (count - 1) + ["True"]
+    assert key_files(home) == {lines[0][0] for lines in by_nick}
+    assert len(list((home / "data" / "nicks" / fingerprint(LINK.key)).iterdir())) == nicks
+
+
+def test_a_dropped_key_leaves_nothing(home: Path) -> None:
+    """After `drop_key` of a nick that the broker refused, the nick begins anew and the others are as they were."""
+    kept, _ = account.key_for(LINK, "bob")
+    pair, _ = account.key_for(LINK, "alice")
+    account.drop_key(LINK, "alice", pair)
+    assert key_files(home) == {kept.fingerprint}
+    account.drop_key(LINK, "alice", pair)
+    again, fresh = account.key_for(LINK, "alice")
+
+    assert fresh
+    assert again != pair
+    assert key_files(home) == {kept.fingerprint, again.fingerprint}
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"../../etc/passwd\n", b"\0" * 33, b"A" * 32, b"a" * 33])
+def test_a_damaged_index_is_refused_and_kept(home: Path, content: bytes) -> None:
+    """An index file that names no key is told by its name; no new key silently takes the nick's place."""
+    account.key_for(LINK, "alice")
+    index = home / "data" / "nicks" / fingerprint(LINK.key) / "alice"
+    index.write_bytes(content)
+    before = key_files(home)
+    with pytest.raises(InputError, match=r"names no key\. Restore it") as caught:
+        account.key_for(LINK, "alice")
+
+    assert str(index) in str(caught.value)
+    assert index.read_bytes() == content
+    assert key_files(home) == before
+
+
+def test_a_lost_key_file_is_told_by_its_name(home: Path) -> None:
+    """When the index names a key that is not there, the error says which file to restore."""
+    pair, _ = account.key_for(LINK, "alice")
+    path = home / "data" / "keys" / f"{pair.fingerprint}.key"
+    path.unlink()
+    with pytest.raises(InputError) as caught:
+        account.key_for(LINK, "alice")
+
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# --- nicks ----------------------------------------------------------------------------------------------------
+def test_the_last_nick_is_kept_for_each_broker() -> None:
+    """The nick last used is remembered as it was written, apart for each broker."""
+    assert account.last_nick(LINK) is None
+    account.remember_nick(LINK, "alice")
+    account.remember_nick(OTHER, "Зоя")
+    account.remember_nick(LINK, "Bob")
+
+    assert (account.last_nick(LINK), account.last_nick(OTHER)) == ("Bob", "Зоя")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"no nick", b"\x1b[2J", b"a" * 10_000])
+def test_a_damaged_last_nick_is_no_nick(home: Path, content: bytes) -> None:
+    """What is no legal nick is passed over, and the next use sets it right."""
+    account.remember_nick(LINK, "alice")
+    (home / "state" / "nicks" / fingerprint(LINK.key)).write_bytes(content)
+    assert account.last_nick(LINK) is None
+    account.remember_nick(LINK, "alice")
+
+    assert account.last_nick(LINK) == "alice"
+
+
+@pytest.mark.parametrize(
+    ("login", "nick"),
+    [
+        ("alice", "alice"),
+        ("j.müller", "jmüller"),
+        ("CORP\\alice", "CORPalice"),
+        ("alice@example.org", "aliceexampleorg"),
+        ("_www", "www"),
+        ("2nd", "nd"),
+        ("x" * 40, "x" * 24),
+        ("1000", None),
+    ],
+)
+def test_login_names_become_nicks(monkeypatch: pytest.MonkeyPatch, login: str, nick: str | None) -> None:
+    """What is not legal in a nick is dropped from the login name; nothing left is no nick."""
+    monkeypatch.setenv("LOGNAME", login)
+
+    assert account.login_nick() == nick
+    assert nick is None or parse_nick(nick) == nick
+
+
+@pytest.mark.parametrize("error", [KeyError("uid not found"), OSError("no login")])
+def test_who_has_no_login_name_gets_a_nick_made_up(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """In a container without accounts there is no login name, and `user-XXXX` serves."""
+
+    def fail() -> str:
+        raise error
+
+    monkeypatch.setattr(getpass, "getuser", fail)
+    nicks = {account.made_up_nick() for _ in range(20)}
+
+    assert account.login_nick() is None
+    assert len(nicks) > 1
+    for nick in nicks:
+        assert parse_nick(nick) == nick
+        assert nick.startswith("user-")
+
+
+# --- finding a broker: this account's own ---------------------------------------------------------------------
+def test_without_any_broker_one_is_told_to_start_one() -> None:
+    """Nothing named and nothing running is the error of an unreachable broker, with what to do."""
+    with pytest.raises(BrokerUnreachable, match="Start one with: zchat broker"):
+        account.find_broker(None)
+
+
+@pytest.mark.parametrize("ports", list(itertools.permutations((5001, 5002, 5003))))
+def test_the_newest_of_the_running_brokers_is_the_default(ports: tuple[int, ...]) -> None:
+    """Of several brokers of this account the one started last is meant, also by the name that they share."""
+    links = [Link("127.0.0.1", port, b"k" * 32) for port in ports]
+    for age, link in zip((20, 10, 0), links, strict=True):
+        note(link, age=age)
+
+    assert account.find_broker(None) == account.find_broker("box") == links[-1]
+    assert account.own_links() == list(map(str, links))
+
+
+def test_a_dead_broker_is_passed_over_while_another_lives(dead: int) -> None:
+    """A broker that was killed leaves its note; one that runs is meant before it, though it is older."""
+    note(LINK, age=100)
+    note(OTHER, pid=dead)
+
+    assert account.find_broker(None) == LINK
+    assert account.find_broker("box") == LINK
+    assert account.own_links() == [str(LINK)]
+
+
+def test_a_dead_broker_is_tried_when_no_other_lives(dead: int) -> None:
+    """The last note is followed even when its process is gone: perhaps it runs where its id is not seen."""
+    note(LINK, pid=dead, age=100)
+    note(OTHER, pid=dead)
+
+    assert account.find_broker(None) == OTHER
+    assert account.own_links() == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"{}",
+        b"[]",
+        b'{"link": 7}',
+        b'{"link": "zchat://here"}',
+        b'{"link": "zchat://127.0.0.1:5555/abc"}',
+        b'{"link": "%s", "pid": "1"}' % str(OTHER).encode(),
+    ],
+)
+def test_damaged_notes_are_passed_over(home: Path, content: bytes) -> None:
+    """A note that cannot be read is as if it were not there, however a broker is named."""
+    note(LINK, age=100)
+    (home / "state" / "brokers" / "1.json").write_bytes(content)
+    (home / "state" / "brokers" / "2.json").mkdir()
+
+    assert account.find_broker(None) == account.find_broker("box") == account.find_broker("127.0.0.1") == LINK
+    assert account.own_links() == [str(LINK)]
+
+
+@pytest.mark.parametrize("pid", [2**31, 2**70, -1, 0])
+def test_a_note_with_any_process_id_is_read(pid: int) -> None:
+    """A number that no process has does no harm."""
+    note(LINK, pid=pid)
+
+    assert account.find_broker(None) == LINK
+
+
+@pytest.mark.parametrize("named", ["box", "127.0.0.1:5555", "127.0.0.1", str(LINK)])
+def test_an_own_broker_is_found_by_what_it_is_called(named: str) -> None:
+    """A running broker of this account goes by name, place, host and link, before it was ever joined."""
+    note(Link("192.0.2.1", 6001, b"n" * 32), name="another")
+    note(LINK, age=10)
+
+    assert account.find_broker(named) == LINK
+
+
+def test_an_own_broker_on_ipv6_is_found_by_its_host() -> None:
+    """An address in brackets with the port left out means the default port."""
+    link = Link("::1", 5555, b"k" * 32)
+    note(link)
+
+    assert account.find_broker("[::1]") == account.find_broker("[::1]:5555") == link
+
+
+# --- finding a broker: one that was met -----------------------------------------------------------------------
+def test_a_link_is_enough() -> None:
+    """Who has the link needs nothing else, whatever runs here."""
+    note(OTHER)
+
+    assert account.find_broker(str(LINK)) == LINK
+    assert account.find_broker(f"{LINK}?invite=abc") == LINK
+
+
+@pytest.mark.parametrize("named", ["zchat:", "zchat://127.0.0.1", f"{LINK}"[:-20]])
+def test_half_a_link_is_told(named: str) -> None:
+    """A link that lost its end is refused with what to do."""
+    with pytest.raises(InputError, match=r"link.*Copy"):
+        account.find_broker(named)
+
+
+@pytest.mark.parametrize("named", ["127.0.0.1:5555", "127.0.0.1", "home"])
+def test_a_pinned_broker_is_found_by_place_host_and_name(named: str) -> None:
+    """After one welcome the link is needed no more."""
+    account.remember_broker(OTHER, "work")
+    account.remember_broker(LINK, "home")
+
+    assert account.find_broker(named) == LINK
+
+
+def test_an_unknown_place_is_refused_with_what_to_do() -> None:
+    """Without its key a broker is never talked to: HOST alone works once the key is pinned."""
+    account.remember_broker(LINK, "home")
+    for named in ("192.0.2.1", "127.0.0.1:5556", "somewhere"):
+        with pytest.raises(RefusedError, match="not known here") as caught:
+            account.find_broker(named)
+        assert caught.value.code == Code.NOT_ALLOWED
+        assert "zchat link" in str(caught.value)
+
+
+@pytest.mark.parametrize("named", ["", "my broker", "a:b:c", "::1", "host:0", "host:99999", "http://host"])
+def test_what_names_no_broker_is_an_input_error(named: str) -> None:
+    """What is neither link, place nor known name is told in one sentence."""
+    with pytest.raises(InputError):
+        account.find_broker(named)
+
+
+def test_a_name_finds_the_place_last_used() -> None:
+    """A broker that moved is sought where it was met last, under the name it has now."""
+    moved = Link("192.0.2.9", 7000, LINK.key)
+    account.remember_broker(LINK, "old name")
+    account.remember_broker(moved, "new name")
+    assert account.find_broker("new name") == moved
+    account.remember_broker(LINK, "new name")
+
+    assert account.find_broker("new name") == LINK
+    assert account.find_broker("192.0.2.9:7000") == moved
+    with pytest.raises(InputError):
+        account.find_broker("old name")
+
+
+@pytest.mark.parametrize("name", ["192.0.2.7:6000", "192.0.2.7", str(OTHER)])
+def test_a_broker_cannot_call_itself_another_ones_place(name: str) -> None:
+    """Names are the brokers' own choice, so a place or a link is looked for first."""
+    default = Link("192.0.2.7", 5555, b"d" * 32)
+    account.remember_broker(LINK, name)
+    account.remember_broker(OTHER, "work")
+    account.remember_broker(default, "work too")
+    expected = default if name == "192.0.2.7" else OTHER
+
+    assert account.find_broker(name) == expected
+
+
+@pytest.mark.parametrize("healer", [CHANGED.place, "home", fingerprint(LINK.key), str(CHANGED), str(LINK)])
+def test_a_changed_key_is_refused_loudly_until_it_is_forgotten(healer: str) -> None:
+    """A link with another key for a known place is refused, with both keys and the way out, and the way out works."""
+    account.remember_broker(LINK, "home")
+    with pytest.raises(RefusedError, match="HAS CHANGED") as caught:
+        account.find_broker(str(CHANGED))
+    assert caught.value.code == Code.NOT_ALLOWED
+    for words in (fingerprint(LINK.key), fingerprint(CHANGED.key), f"zchat key forget {LINK.place}"):
+        assert words in str(caught.value)
+    assert account.find_broker(LINK.place) == LINK
+
+    assert account.forget_broker(healer) == [fingerprint(LINK.key)]
+    assert account.find_broker(str(CHANGED)) == CHANGED
+    account.remember_broker(CHANGED, "home")
+    assert account.find_broker("home") == account.find_broker(CHANGED.place) == CHANGED
+
+
+def test_forgetting_one_place_keeps_the_others() -> None:
+    """A broker that is known at two places loses only the one that is forgotten, and by its name both."""
+    moved = Link("192.0.2.9", 7000, LINK.key)
+    account.remember_broker(LINK, "home")
+    account.remember_broker(moved, "home")
+    account.forget_broker(LINK.place)
+    assert account.find_broker("home") == moved
+    with pytest.raises(RefusedError):
+        account.find_broker(LINK.place)
+    account.forget_broker("home")
+
+    assert account.known_brokers() == []
+
+
+def test_forgetting_who_is_not_known_is_told() -> None:
+    """A misspelt name forgets nothing."""
+    account.remember_broker(LINK, "home")
+    for named in ("hmoe", "127.0.0.1:5556", "my broker", ""):
+        with pytest.raises(InputError, match="zchat key list"):
+            account.forget_broker(named)
+
+    assert len(account.known_brokers()) == 1
+
+
+def test_a_place_has_one_key() -> None:
+    """This account's own broker may come back at its place with another key; the place is then its alone."""
+    elsewhere = Link("192.0.2.9", 7000, LINK.key)
+    account.remember_broker(elsewhere, "old")
+    account.remember_broker(LINK, "old")
+    note(CHANGED, name="new")
+    assert account.find_broker(None) == CHANGED
+    account.remember_broker(CHANGED, "new")
+
+    assert account.find_broker(str(CHANGED)) == CHANGED
+    assert account.find_broker(elsewhere.place) == elsewhere
+    assert [broker.places for broker in account.known_brokers() if broker.name == "old"] == [[elsewhere.place]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"{}",
+        b'{"key": "%s", "name": "home", "places": []}' % str(CHANGED).rpartition("/")[2].encode(),
+        b'{"key": "abc", "name": "home", "places": ["127.0.0.1:5555"]}',
+        b'{"key": "?", "name": "home", "places": ["127.0.0.1:5555"]}',
+        b'{"key": "%s", "name": "home", "places": ["?"]}' % str(CHANGED).rpartition("/")[2].encode(),
+    ],
+)
+def test_damaged_pins_are_passed_over(home: Path, content: bytes) -> None:
+    """A pin that cannot be read hides no other one."""
+    account.remember_broker(LINK, "home")
+    (home / "data" / "brokers" / "1.json").write_bytes(content)
+    (home / "data" / "brokers" / "2.json").mkdir()
+
+    assert [broker.name for broker in account.known_brokers()] == ["home"]
+    assert account.find_broker("home") == account.find_broker("127.0.0.1") == account.find_broker(str(LINK)) == LINK
+    assert account.forget_broker("home") == [fingerprint(LINK.key)]
+
+
+def test_meeting_a_broker_again_writes_nothing(home: Path) -> None:
+    """What is known already is left as it stands."""
+    account.remember_broker(LINK, "home")
+    account.remember_nick(LINK, "alice")
+    paths = [next((home / "data" / "brokers").iterdir()), next((home / "state" / "nicks").iterdir())]
+    before = [path.stat().st_ino for path in paths]
+    account.remember_broker(LINK, "home")
+    account.remember_nick(LINK, "alice")
+
+    assert [path.stat().st_ino for path in paths] == before
+    assert not any(path.name.startswith(".") for path in home.rglob("*"))

@@ -1,0 +1,692 @@
+"""The client's core by itself: when it dials, asks, repeats and gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from zchat.client import actions as a
+from zchat.client.core import UNREAD, ClientCore, Profile
+from zchat.client.rooms import Start
+from zchat.common import limits, messages as m, wire
+from zchat.common.clock import Now
+from zchat.common.errors import Code
+
+STEP = 1 / 128
+"""Seconds of one step of the clock; a power of two, so that steps add up exactly."""
+
+
+@dataclass
+class Shell:
+    """A core with a clock, and a broker that says only what the test lets it say."""
+
+    random: Callable[[int], bytes] = lambda size: b"\xff" * size
+    mono: float = 1_000.0
+    core: ClientCore = field(init=False)
+    actions: list[a.Action] = field(default_factory=list)
+    """What the core asked for since `clear`."""
+    hello: m.Hello | None = None
+
+    def __post_init__(self) -> None:
+        self.core = ClientCore(Profile("alice", "instance", "test", True, UNREAD), self.random)
+        self.do(self.core.start(self.now))
+
+    @property
+    def now(self) -> Now:
+        """The time."""
+        return Now(self.mono, round(self.mono * 1_000))
+
+    def do(self, actions: list[a.Action]) -> list[a.Action]:
+        """Note what the core asks for; a dial succeeds at once, as far as anybody can see."""
+        todo = list(actions)
+        while todo:
+            action = todo.pop(0)
+            self.actions.append(action)
+            if isinstance(action, a.Dial):
+                todo = self.core.dialled(self.now) + todo
+            if isinstance(action, a.Send) and isinstance(action.command, m.Hello):
+                self.hello = action.command
+        return actions
+
+    def receive(self, event: m.Event | m.Unknown) -> list[a.Action]:
+        """The broker says something."""
+        return self.do(self.core.receive(event, self.now))
+
+    def welcome(self, *, history: str = "h", pub: int = 5556) -> list[a.Action]:
+        """The broker answers the last hello."""
+        assert self.hello is not None
+        return self.receive(
+            m.Welcome(
+                nick="alice",
+                key="key",
+                session="s",
+                broker="test",
+                history=history,
+                pub=pub,
+                time=0,
+                ref=self.hello.ref,
+            )
+        )
+
+    def answer_pings(self, actions: list[a.Action]) -> None:
+        """A living broker answers, and shows itself on PUB."""
+        self.receive(m.Beacon(time=0))
+        for action in actions:
+            if isinstance(action, a.Send) and isinstance(action.command, m.Ping):
+                self.receive(m.Pong())
+
+    def pass_time(self, seconds: float, *, alive: bool = True) -> None:
+        """Let time go by in small steps; the broker answers pings if it is alive."""
+        for _ in range(round(seconds / STEP)):
+            self.mono += STEP
+            actions = self.do(self.core.tick(self.now))
+            if alive:
+                self.answer_pings(actions)
+
+    def until(self, kind: type[a.Action], *, limit: float = 60.0) -> float:
+        """Let time go by until the core asks for such an action, with a broker that says nothing; how long it took."""
+        began = self.mono
+        while self.mono - began < limit:
+            if any(isinstance(action, kind) for action in self.do(self.core.tick(self.now))):
+                return self.mono - began
+            self.mono += STEP
+        raise AssertionError(f"no {kind.__name__} in {limit} s")
+
+    def clear(self) -> None:
+        """Forget what the core asked for."""
+        self.actions.clear()
+
+    def sent(self, kind: type[m.Message] = m.Message) -> list[m.Message]:
+        """The commands of a kind that were sent since `clear`."""
+        return [
+            action.command for action in self.actions if isinstance(action, a.Send) and isinstance(action.command, kind)
+        ]
+
+    def shown(self, kind: type[a.Notice]) -> list[a.Notice]:
+        """The notices of a kind since `clear`."""
+        return [
+            action.notice for action in self.actions if isinstance(action, a.Show) and isinstance(action.notice, kind)
+        ]
+
+    def lose(self) -> None:
+        """The connection breaks."""
+        self.do(self.core.lost("it broke", self.now))
+
+
+@pytest.fixture
+def shell() -> Shell:
+    """A client that has dialled and said hello."""
+    return Shell()
+
+
+@pytest.fixture
+def live() -> Shell:
+    """A client in the lobby, a while after everything has settled."""
+    live = Shell()
+    live.welcome()
+    live.do(live.core.join("lobby", Start(), live.now))
+    (join,) = live.sent(m.Join)
+    assert isinstance(join, m.Join)
+    live.receive(entered(join))
+    live.pass_time(10)
+    live.clear()
+    return live
+
+
+def entered(join: m.Join, *, head: int = 0) -> m.Entered:
+    """The broker's answer to a join."""
+    return m.Entered(room=join.room, name=join.room, head=head, after=head, ref=join.ref)
+
+
+def say(shell: Shell, text: str) -> str:
+    """Say something in the lobby; its id."""
+    actions = shell.core.say(text, shell.now, room="lobby", id=f"id-{text}")
+    shell.do(actions)
+    return f"id-{text}"
+
+
+def ack(id_: str) -> m.Acked:
+    """The broker has stored a message."""
+    return m.Acked(acks=[m.Ack(id=id_, room="lobby", seq=1, time=0)])
+
+
+# --- dialling -------------------------------------------------------------------------------------------------
+def backoffs(shell: Shell, count: int) -> list[float]:
+    """How long the core waits after each of so many failures in a row."""
+    waits = []
+    for _ in range(count):
+        shell.lose()
+        waits.append(shell.until(a.Dial))
+    return waits
+
+
+def test_a_client_dials_and_says_hello_at_once(shell: Shell) -> None:
+    """The first try waits for nothing."""
+    assert [type(action) for action in shell.actions] == [a.Dial, a.Send]
+    assert shell.hello == m.Hello(
+        nick="alice", instance="instance", agent="test", present=True, private=True, ref=shell.hello.ref
+    )
+
+
+def test_the_pauses_between_tries_double_up_to_a_limit(shell: Shell) -> None:
+    """A broker that is away is tried soon, then ever more rarely, but never less than every few seconds."""
+    expected = [min(limits.BACKOFF_CAP, limits.BACKOFF_FIRST * 2**failures) for failures in range(40)]
+
+    assert backoffs(shell, 40) == pytest.approx(expected, abs=2 * STEP)
+    assert limits.BACKOFF_CAP <= 5
+
+
+@given(st.binary(min_size=1, max_size=1))
+def test_the_pauses_are_spread_by_chance(byte: bytes) -> None:
+    """A thousand clients of a broker that restarts come back at different moments, within half of the pause."""
+    shell = Shell(lambda size: byte * size)
+    factor = 0.5 + byte[0] / 510
+    expected = [factor * pause for pause in (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0)]
+
+    assert backoffs(shell, 7) == pytest.approx(expected, abs=2 * STEP)
+
+
+def test_a_welcome_ends_the_doubling(shell: Shell) -> None:
+    """After a connection that worked the next loss is tried again soon; one that only was dialled does not count."""
+    backoffs(shell, 10)
+    shell.welcome()
+
+    assert backoffs(shell, 3) == pytest.approx([0.1, 0.2, 0.4], abs=2 * STEP)
+
+
+def test_a_loss_can_be_made_to_last(shell: Shell) -> None:
+    """A pause that is asked for comes before the usual one."""
+    shell.welcome()
+    shell.do(shell.core.lost("cut", shell.now, 7.0))
+
+    assert shell.until(a.Dial) == pytest.approx(7.1, abs=2 * STEP)
+
+
+def test_a_loss_is_told_once(live: Shell) -> None:
+    """Who was connected is told that the broker is gone and what waits; failed tries to come back are not news."""
+    say(live, "one")
+    backoffs(live, 5)
+
+    assert live.shown(a.Disconnected) == [a.Disconnected("it broke", 1)]
+    assert live.core.waiting == 1
+
+
+def test_closing_leads_to_another_try(live: Shell) -> None:
+    """A broker that says it is going down is hung up on, told as gone, and dialled again soon."""
+    live.receive(m.Closing(reason="it is being stopped"))
+
+    assert live.actions == [a.HangUp(), a.Show(a.Disconnected("it is being stopped", 0))]
+    assert live.until(a.Dial) < 0.2
+    assert live.sent(m.Hello)
+
+
+def test_nothing_is_sent_while_there_is_no_broker(live: Shell) -> None:
+    """What is said, asked and joined in between waits for the welcome."""
+    live.lose()
+    live.clear()
+    say(live, "one")
+    live.do(live.core.ask(m.Who(), live.now))
+    live.do(live.core.join("dev", Start(), live.now))
+    live.do(live.core.part("lobby", live.now))
+    live.do(live.core.leave("bye"))
+
+    assert live.actions == []
+
+
+# --- hello ----------------------------------------------------------------------------------------------------
+def test_an_unanswered_hello_is_repeated(shell: Shell) -> None:
+    """A hello that was lost is said again on the same connection."""
+    shell.clear()
+    shell.pass_time(limits.REQUEST_AFTER * 2.5, alive=False)
+
+    assert [type(action) for action in shell.actions] == [a.Send, a.Send]
+    assert len(shell.sent(m.Hello)) == 2
+
+
+def test_only_the_last_hello_is_answered(shell: Shell) -> None:
+    """A welcome for a connection that is gone opens nothing, and a second welcome changes nothing."""
+    old = shell.hello
+    shell.lose()
+    shell.welcome()
+    assert not shell.core.live
+    shell.until(a.Dial)
+    new, shell.hello = shell.hello, old
+    shell.welcome()
+    assert not shell.core.live
+    shell.hello = new
+    shell.welcome()
+    assert shell.core.live
+    shell.clear()
+    shell.welcome(history="another")
+
+    assert shell.actions == []
+
+
+def test_a_broker_that_forgot_us_is_greeted_again(live: Shell) -> None:
+    """`hello_first` leads to one hello, not to one for each refused command, and to no lost connection."""
+    say(live, "one")
+    for _ in range(3):
+        live.receive(m.Refused(code=Code.HELLO_FIRST, detail="", id="id-one"))
+    assert len(live.sent(m.Hello)) == 1
+    live.clear()
+    live.welcome()
+
+    assert [type(action) for action in live.actions[:2]] == [a.Show, a.Listen]
+    assert [command.room for command in live.sent(m.Join)] == ["lobby"]
+    assert live.sent(m.Say) == [m.Say(id="id-one", text="one", room="lobby")]
+    assert live.shown(a.Refusal) == []
+
+
+def test_a_ping_from_before_a_new_hello_is_owed_no_answer(live: Shell) -> None:
+    """A broker that forgot us will not answer the ping of before, and is not given up for that."""
+    live.until(a.Send)
+    assert live.sent(m.Ping)
+    live.mono += limits.SILENCE + 1
+    live.receive(m.Refused(code=Code.HELLO_FIRST, detail=""))
+    live.welcome()
+    live.pass_time(1)
+
+    assert not any(isinstance(action, a.HangUp) for action in live.actions)
+
+
+def test_a_refused_hello_is_told_and_not_repeated(shell: Shell) -> None:
+    """The program decides what to do about a nick that is taken."""
+    assert shell.hello is not None
+    refused = m.Refused(code=Code.NICK_TAKEN, detail="taken", ref=shell.hello.ref)
+    shell.clear()
+    shell.receive(refused)
+    shell.pass_time(30, alive=False)
+
+    assert [type(action) for action in shell.actions] == [a.Show]
+    (refusal,) = shell.shown(a.Refusal)
+    assert isinstance(refusal, a.Refusal)
+    assert isinstance(refusal.command, m.Hello)
+    assert refusal.refused.code == Code.NICK_TAKEN
+
+
+# --- pings ----------------------------------------------------------------------------------------------------
+def ping_times(shell: Shell, seconds: float) -> list[float]:
+    """When pings are sent to a broker that answers, counted from now."""
+    began, times = shell.mono, []
+    for _ in range(round(seconds / STEP)):
+        shell.mono += STEP
+        actions = shell.do(shell.core.tick(shell.now))
+        times += [
+            shell.mono - began
+            for action in actions
+            if isinstance(action, a.Send) and isinstance(action.command, m.Ping)
+        ]
+        shell.answer_pings(actions)
+    return times
+
+
+def test_pings_come_soon_after_the_welcome_then_evenly(shell: Shell) -> None:
+    """SUB and DEALER settle apart, so the first pings come early; then one every few seconds."""
+    shell.welcome()
+    last_soon = limits.PING_SOON[-1]
+    expected = [*limits.PING_SOON, *(last_soon + limits.PING_INTERVAL * number for number in (1, 2, 3))]
+
+    assert ping_times(shell, last_soon + 3.5 * limits.PING_INTERVAL) == pytest.approx(expected, abs=6 * STEP)
+    assert limits.PING_INTERVAL < 5
+
+
+def test_entering_a_room_brings_early_pings(live: Shell) -> None:
+    """What is said in a room while its subscription is on its way is found soon."""
+    live.do(live.core.join("dev", Start(), live.now))
+
+    assert ping_times(live, 1) == pytest.approx(limits.PING_SOON, abs=2 * STEP)
+
+
+def test_a_ping_tells_a_cursor_once(live: Shell) -> None:
+    """What was seen is told with the next ping, and again only when it has grown."""
+    told = []
+    for prev in (0, 0, 1):
+        entry = m.Entry(seq=prev + 1, prev=prev, id=f"{prev}", time=0, nick="bob", key="b", text="x")
+        live.receive(m.Entries(room="lobby", entries=[entry]))
+        live.clear()
+        live.pass_time(limits.PING_INTERVAL + 0.1)
+        told += [command.seen for command in live.sent(m.Ping) if isinstance(command, m.Ping)]
+
+    assert told == [{"lobby": 1}, {}, {"lobby": 2}]
+
+
+def test_a_broker_that_answers_no_ping_is_given_up_in_time(live: Shell) -> None:
+    """Silence is counted from the first ping without an answer, and other events do not hide it."""
+    live.until(a.Send)
+    asked = live.mono
+    while not any(isinstance(action, a.HangUp) for action in live.actions):
+        live.receive(m.Beacon(time=0))
+        live.pass_time(STEP, alive=False)
+        assert live.mono - asked < limits.SILENCE + 1
+
+    assert live.mono - asked > limits.SILENCE - 1
+    assert live.shown(a.Disconnected) == [a.Disconnected("it does not answer", 0)]
+
+
+def test_a_late_pong_is_good_enough(live: Shell) -> None:
+    """A slow broker that answers in the end is kept."""
+    for _ in range(5):
+        live.until(a.Send)
+        live.pass_time(limits.SILENCE - 1, alive=False)
+        live.receive(m.Beacon(time=0))
+        live.receive(m.Pong())
+
+    assert not any(isinstance(action, a.HangUp) for action in live.actions)
+
+
+# --- due ------------------------------------------------------------------------------------------------------
+def test_the_shell_wakes_in_time_for_everything(shell: Shell) -> None:
+    """A shell that sleeps exactly until `due` dials, greets and pings as one that looks all the time."""
+    moments: list[tuple[float, str]] = []
+    shell.lose()
+    began = shell.mono
+    welcome_at = 0.0
+    while shell.mono - began < 12:
+        shell.mono = max(shell.core.due(shell.now), shell.mono + 1e-9)
+        actions = shell.do(shell.core.tick(shell.now))
+        moments += [(shell.mono - began, type(action).__name__) for action in actions]
+        shell.answer_pings(actions)
+        if not welcome_at and moments:
+            shell.welcome()
+            welcome_at = shell.mono - began
+        elif len(moments) == 3:
+            shell.mono += 0.3  # something else woke it
+    soon, later = limits.PING_SOON, limits.PING_SOON[-1] + limits.PING_INTERVAL
+    expected = [welcome_at + after for after in (*soon, later, later + limits.PING_INTERVAL)]
+
+    assert moments[0] == (pytest.approx(limits.BACKOFF_FIRST), "Dial")
+    assert [at for at, what in moments if what == "Send"][:4] == pytest.approx(expected)
+
+
+happenings = st.sampled_from(["welcome", "sleep", "wait"] * 4 + ["lose", "cut", "join", "say", "ask", "forget", "pong"])
+"""Things that happen to a client."""
+
+
+@given(st.lists(st.tuples(happenings, st.floats(0, 20)), min_size=5, max_size=30))
+@settings(max_examples=200)
+def test_due_is_never_far_off_nor_too_late(story: list[tuple[str, float]]) -> None:
+    """Whatever happened, the shell looks in at least once a second, and never after the next try is due."""
+    shell = Shell()
+    for what, seconds in story:
+        match what:
+            case "lose":
+                shell.lose()
+            case "cut":
+                shell.do(shell.core.lost("cut", shell.now, seconds))
+            case "welcome":
+                shell.welcome()
+            case "join":
+                shell.do(shell.core.join("lobby", Start(), shell.now))
+            case "say":
+                say(shell, "x")
+            case "ask":
+                shell.do(shell.core.ask(m.Who(), shell.now))
+            case "forget":
+                shell.receive(m.Refused(code=Code.HELLO_FIRST, detail=""))
+            case "pong":
+                shell.receive(m.Pong())
+            case "sleep":
+                shell.mono += seconds
+                shell.do(shell.core.tick(shell.now))
+            case _:
+                shell.mono = shell.core.due(shell.now)
+                shell.do(shell.core.tick(shell.now))
+        due = shell.core.due(shell.now)
+        assert due <= shell.mono + 1.0
+        if due > shell.mono:
+            just_before = Now(shell.mono + 0.999 * (due - shell.mono), 0)
+            actions = shell.core.tick(just_before)
+            assert not any(isinstance(action, a.Dial) for action in actions)
+            assert not any(isinstance(action, a.Send) and isinstance(action.command, m.Ping) for action in actions)
+            shell.do(actions)
+
+
+# --- questions and messages -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "question", [m.Who(), m.Who(room="lobby"), m.Rooms(), m.Ping(), m.Replay(room="lobby", before=5)]
+)
+def test_a_question_is_asked_until_it_is_answered(live: Shell, question: m.Who | m.Rooms | m.Ping | m.Replay) -> None:
+    """An unanswered question is asked again with the same ref, on the same connection and on the next one."""
+    live.do(live.core.ask(question, live.now))
+    live.pass_time(limits.REQUEST_AFTER + 1)
+    live.lose()
+    live.until(a.Dial)
+    live.welcome()
+    asked = [command for command in live.sent(type(question)) if getattr(command, "ref", 0)]
+    assert len(asked) == 3
+    assert len(set(map(repr, asked))) == 1
+    ref = getattr(asked[0], "ref", 0)
+    answer = {
+        m.Who: m.Roster(users=[], ref=ref),
+        m.Rooms: m.RoomList(rooms=[], ref=ref),
+        m.Ping: m.Pong(ref=ref),
+        m.Replay: m.Page(room="lobby", entries=[], head=0, ref=ref),
+    }[type(question)]
+    live.clear()
+    live.receive(answer)
+    assert live.shown(a.Answer) == [a.Answer(asked[0], answer)]
+    live.clear()
+    live.receive(answer)
+    live.pass_time(20)
+    live.lose()
+    live.until(a.Dial)
+    live.welcome()
+
+    assert live.shown(a.Answer) == []
+    assert not [command for command in live.sent(type(question)) if getattr(command, "ref", 0) == ref]
+
+
+def test_a_refused_question_is_told_once(live: Shell) -> None:
+    """The refusal names the question, which is then done."""
+    live.do(live.core.ask(m.Who(room="nowhere"), live.now))
+    (who,) = live.sent(m.Who)
+    assert isinstance(who, m.Who)
+    refused = m.Refused(code=Code.NO_SUCH_ROOM, detail="no", ref=who.ref)
+    live.receive(refused)
+    live.receive(refused)
+    live.pass_time(20)
+
+    assert live.shown(a.Refusal) == [a.Refusal(who, refused)]
+    assert live.sent(m.Who) == [who]
+
+
+def test_what_waits_is_sent_again_in_its_order(live: Shell) -> None:
+    """After a reconnection everything without an ack goes out at once, in the order in which it was said."""
+    for number in range(5):
+        say(live, f"before {number}")
+    live.receive(ack("id-before 1"))
+    live.lose()
+    for number in range(3):
+        say(live, f"between {number}")
+    live.until(a.Dial)
+    live.clear()
+    live.welcome()
+    expected = [f"before {number}" for number in (0, 2, 3, 4)] + [f"between {number}" for number in range(3)]
+
+    assert [command.text for command in live.sent(m.Say) if isinstance(command, m.Say)] == expected
+    assert [command.id for command in live.sent(m.Say) if isinstance(command, m.Say)] == [f"id-{x}" for x in expected]
+
+
+def test_rooms_come_before_messages_after_a_reconnection(live: Shell) -> None:
+    """We listen and are in our rooms again before we speak there, so that our own words reach us."""
+    say(live, "one")
+    live.lose()
+    live.until(a.Dial)
+    live.clear()
+    live.welcome()
+
+    assert [type(action) for action in live.actions] == [a.Show, a.Listen, a.Send, a.Send]
+    assert [type(command) for command in live.sent()] == [m.Join, m.Say]
+
+
+def test_a_message_without_an_ack_is_sent_again(live: Shell) -> None:
+    """Now and then, with the same id, until the ack; then never again, even if the ack comes twice."""
+    id_ = say(live, "one")
+    live.pass_time(limits.RESEND_AFTER * 2.5)
+    assert live.sent(m.Say) == [m.Say(id=id_, text="one", room="lobby")] * 3
+    live.receive(ack(id_))
+    live.receive(ack(id_))
+    live.clear()
+    live.pass_time(limits.RESEND_AFTER * 2.5)
+
+    assert live.sent(m.Say) == []
+    assert live.core.waiting == 0
+
+
+def test_an_ack_is_told_once(live: Shell) -> None:
+    """A second ack for the same message, as after a repeat, and one for an unknown message are no news."""
+    id_ = say(live, "one")
+    for event in (ack("id-of-nobody"), ack(id_), ack(id_)):
+        live.receive(event)
+
+    assert [notice.say.id for notice in live.shown(a.Stored) if isinstance(notice, a.Stored)] == [id_]
+
+
+@pytest.mark.parametrize("live_", [True, False])
+@pytest.mark.parametrize(
+    "event",
+    [
+        m.Refused(code=Code.TOO_LARGE, detail="no", id="id-of-nobody"),
+        m.Refused(code=Code.NO_SUCH_ROOM, detail="no", ref=999_999),
+        m.Refused(code=Code.BAD_FRAME, detail="no"),
+        m.Refused(code="of-tomorrow", detail="no"),
+        m.Unknown(kind="of-tomorrow"),
+        m.Parted(room="nowhere"),
+        m.Roster(users=[], ref=999_999),
+        m.RoomList(rooms=[]),
+        m.Page(room="nowhere", entries=[], head=7, ref=999_999),
+        m.Page(room="lobby", entries=[], head=7),
+        m.Entered(room="nowhere", name="nowhere", head=7, after=0, ref=1),
+        m.Entered(room="lobby", name="lobby", head=7, after=0, ref=999_999),
+        m.Entries(room="nowhere", entries=[]),
+        m.Acked(acks=[]),
+        m.Beacon(time=0),
+        m.Pong(heads={"nowhere": 7}),
+    ],
+    ids=repr,
+)
+def test_what_nobody_asked_for_is_ignored(live: Shell, event: m.Event | m.Unknown, live_: bool) -> None:
+    """Answers and refusals for nothing that is open, rooms that are not ours, and events of tomorrow do nothing."""
+    say(live, "one")
+    live.do(live.core.ask(m.Who(), live.now))
+    if not live_:
+        live.lose()
+    live.clear()
+    live.receive(event)
+
+    assert live.actions == []
+    assert live.core.waiting == 1
+    assert list(live.core.rooms) == ["lobby"]
+
+
+# --- PUB ------------------------------------------------------------------------------------------------------
+def test_a_silent_pub_is_opened_anew(live: Shell) -> None:
+    """No beacon while pings are answered: SUB is opened again with the rooms of now, and then given time again."""
+    live.do(live.core.join("dev", Start(), live.now))
+    live.clear()
+    opened = []
+    for _ in range(round(2.5 * limits.BEACON_SILENCE / STEP)):
+        live.mono += STEP
+        for action in live.do(live.core.tick(live.now)):
+            if isinstance(action, a.Send) and isinstance(action.command, m.Ping):
+                live.receive(m.Pong())
+            if isinstance(action, a.Listen):
+                opened.append(action)
+
+    assert opened == [a.Listen(5556, (wire.topic("lobby"), wire.topic("dev"), wire.BEACON_TOPIC))] * 2
+    assert not any(isinstance(action, a.HangUp) for action in live.actions)
+
+
+def test_a_pub_that_is_heard_is_left_alone(live: Shell) -> None:
+    """A beacon now and then is enough."""
+    live.pass_time(3 * limits.BEACON_SILENCE)
+
+    assert not any(isinstance(action, a.Listen) for action in live.actions)
+
+
+def test_every_welcome_opens_a_new_sub(live: Shell) -> None:
+    """libzmq never retries a SUB that was refused, so each welcome opens one, at the port that it names."""
+    live.lose()
+    live.until(a.Dial)
+    live.welcome(pub=7_777)
+
+    assert [action for action in live.actions if isinstance(action, a.Listen)] == [
+        a.Listen(7_777, (wire.topic("lobby"), wire.BEACON_TOPIC))
+    ]
+
+
+def test_private_rooms_are_never_subscribed_to(live: Shell) -> None:
+    """They come by DEALER: their ids, which tell who talks to whom, are not even named on PUB."""
+    entry = m.Entry(seq=1, prev=0, id="x", time=0, nick="bob", key="b", text="psst", to="alice")
+    live.receive(m.Entries(room="@a.b", entries=[entry]))
+    assert "@a.b" in live.core.rooms
+    live.lose()
+    live.until(a.Dial)
+    live.welcome()
+
+    topics = [topic for action in live.actions if isinstance(action, a.Listen) for topic in action.topics]
+    assert topics == [wire.topic("lobby"), wire.BEACON_TOPIC]
+    assert not any(isinstance(action, a.Subscribe) for action in live.actions)
+
+
+# --- rooms ----------------------------------------------------------------------------------------------------
+def test_an_unanswered_join_is_repeated(live: Shell) -> None:
+    """A join whose answer is lost is sent again; the answer to either lets us in once."""
+    live.do(live.core.join("dev", Start(last=5), live.now))
+    live.pass_time(limits.REQUEST_AFTER + 1)
+    joins = [command for command in live.sent(m.Join) if isinstance(command, m.Join)]
+    assert [(join.room, join.last) for join in joins] == [("dev", 5)] * 2
+    live.receive(entered(joins[-1]))
+    live.receive(entered(joins[-1]))
+
+    assert len(live.shown(a.InRoom)) == 1
+
+
+def test_a_refused_join_ends_it(live: Shell) -> None:
+    """A room that we may not enter is forgotten, also by SUB, and what was asked for can be asked again."""
+    live.do(live.core.join("dev", Start(), live.now, create=False))
+    (join,) = live.sent(m.Join)
+    assert isinstance(join, m.Join)
+    refused = m.Refused(code=Code.NO_SUCH_ROOM, detail="no", ref=join.ref)
+    live.clear()
+    live.receive(refused)
+    live.receive(refused)
+
+    assert a.Unsubscribe(wire.topic("dev")) in live.actions
+    assert len(live.shown(a.Refusal)) == 1
+    assert list(live.core.rooms) == ["lobby"]
+
+
+def test_a_rejoin_begins_at_the_cursor(live: Shell) -> None:
+    """After a reconnection a room goes on where it was, and says that we had been there."""
+    entry = m.Entry(seq=1, prev=0, id="x", time=0, nick="bob", key="b", text="hi")
+    live.receive(m.Entries(room="lobby", entries=[entry]))
+    live.lose()
+    live.until(a.Dial)
+    live.clear()
+    live.welcome()
+    (join,) = live.sent(m.Join)
+    assert isinstance(join, m.Join)
+
+    assert (join.room, join.after, join.resumed) == ("lobby", 1, True)
+    assert (join.last, join.since, join.since_id) == (None, None, None)
+
+
+def test_what_was_parted_from_is_over(live: Shell) -> None:
+    """After leaving a room nothing more of it is shown, asked for or entered again."""
+    live.do(live.core.part("Lobby", live.now))
+    assert [type(action) for action in live.actions] == [a.Unsubscribe, a.Send]
+    live.clear()
+    entry = m.Entry(seq=1, prev=0, id="x", time=0, nick="bob", key="b", text="hi")
+    live.receive(m.Entries(room="lobby", entries=[entry]))
+    live.receive(m.Pong(heads={"lobby": 1}))
+    live.lose()
+    live.until(a.Dial)
+    live.welcome()
+
+    assert live.shown(a.Heard) == []
+    assert live.sent(m.Join) == live.sent(m.Replay) == []
+    assert live.core.part("lobby", live.now) == []

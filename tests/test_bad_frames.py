@@ -1,0 +1,373 @@
+"""Bytes that no client of ours would send, on both ports of a real broker: refused or dropped, and harmless."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import secrets
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import zmq
+from zmq.utils import z85
+from zmq.utils.monitor import parse_monitor_message
+
+from zchat.common import limits, wire
+from zchat.common.errors import Code
+from zchat.common.keys import KeyPair, Link
+from zchat.common.messages import Acked, Command, Entered, Join, Ping, Pong, Refused, Say, Who
+
+from .peer import Peer
+from .processes import PATIENCE, Broker
+
+SEED = 20_260_131
+SOON = 20
+"""Milliseconds between two looks."""
+BYSTANDER = KeyPair.generate()
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors as Linux shows them")
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """One broker for all of this; that it outlives it is the point."""
+    with Broker(tmp_path_factory.mktemp("home")) as broker:
+        yield broker
+        assert broker.stop() == 0
+        assert "Traceback" not in broker.log
+
+
+@pytest.fixture(scope="module")
+def idle(broker: Broker) -> int:
+    """How many descriptors the broker has open while nobody is there."""
+    return descriptors(broker)
+
+
+@pytest.fixture(autouse=True)
+def unharmed(broker: Broker, idle: int) -> Iterator[None]:
+    """After each test others are served as before."""
+    yield
+    serves(broker)
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    """A context that must end at once, which it does not while any of its sockets is open."""
+    context = zmq.Context()
+    yield context
+    ending = threading.Thread(target=context.term, daemon=True)
+    ending.start()
+    ending.join(PATIENCE)
+    assert not ending.is_alive(), "a socket was left open"
+
+
+def serves(broker: Broker) -> None:
+    """Somebody comes, speaks on ROUTER and is heard on PUB."""
+    with Peer(broker.link, key=BYSTANDER) as peer:
+        peer.hello("bystander")
+        peer.send(Join(room="lobby", ref=2))
+        peer.receive(Entered)
+        with subscriber(broker.link) as sub:
+            sub.subscribe(wire.topic("lobby"))
+            until(lambda: said(peer) and sub.poll(SOON), "a message on PUB")
+
+
+def said(peer: Peer) -> bool:
+    """Whether the broker has acked another word."""
+    peer.send(Say(id=secrets.token_hex(8), room="lobby", text="still here"))
+    return bool(peer.receive(Acked).acks)
+
+
+@contextlib.contextmanager
+def subscriber(link: str, kind: int = zmq.SUB) -> Iterator[zmq.Socket[bytes]]:
+    """A socket at the broker's PUB, with a key of its own."""
+    at, key = Link.parse(link), KeyPair.generate()
+    with zmq.Context() as context, context.socket(kind) as sub:
+        sub.linger = 0
+        sub.curve_serverkey = z85.encode(at.key)
+        sub.curve_publickey = z85.encode(key.public)
+        sub.curve_secretkey = z85.encode(key.secret)
+        sub.connect(f"tcp://{at.host}:{at.port + 1}")
+        yield sub
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Until it is true, looking again and again; fails when it is not in time."""
+    deadline = time.monotonic() + PATIENCE
+    nothing = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come"
+        nothing.wait(SOON / 1_000)
+
+
+def descriptors(broker: Broker) -> int:
+    """How many files and connections the broker has open."""
+    return len(os.listdir(f"/proc/{broker.process.pid}/fd"))
+
+
+def resident(broker: Broker) -> int:
+    """The broker's memory in bytes."""
+    pages = Path(f"/proc/{broker.process.pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def body(value: object) -> bytes:
+    """Anything at all behind a right version byte."""
+    return bytes([wire.VERSION]) + msgspec.msgpack.encode(value)
+
+
+def noise(size: int) -> bytes:
+    """Random bytes, the same in each run."""
+    return random.Random(SEED + size).randbytes(size)
+
+
+# --- ROUTER ---------------------------------------------------------------------------------------------------
+HELLO = {"type": "hello", "nick": "mallory", "instance": "1"}
+SAY = {"type": "say", "id": "1", "room": "lobby", "text": "x"}
+GARBAGE: dict[str, list[bytes]] = {
+    "an empty frame": [b""],
+    "the version alone": [bytes([wire.VERSION])],
+    "another version": [bytes([wire.VERSION + 1]) + wire.encode(Ping())[1:]],
+    "random bytes": [noise(1_000)],
+    "random bytes behind the version": [bytes([wire.VERSION]) + noise(1_000)],
+    "zeros": [bytes(100_000)],
+    "text": [b"GET / HTTP/1.1\r\n\r\n"],
+    "a cut command": [wire.encode(Say(id="1", room="lobby", text="hello"))[:-3]],
+    "a command and more": [wire.encode(Ping()) + b"more"],
+    "a command in two frames": [wire.encode(Ping()), wire.encode(Ping())],
+    "an empty frame before a command": [b"", wire.encode(Ping())],
+    "a thousand frames": [b"x"] * 1_000,
+    "no map": [body([1, 2, 3])],
+    "a map without type": [body({"nick": "mallory"})],
+    "a type that is no text": [body({"type": 1})],
+    "a map that says it has four billion keys": [bytes([wire.VERSION]) + b"\xdf\xff\xff\xff\xff"],
+    "a text that says it has four billion bytes": [bytes([wire.VERSION]) + b"\x81\xa4type\xdb\xff\xff\xff\xff"],
+    "lists in lists": [bytes([wire.VERSION]) + b"\x91" * 100_000],
+    "maps in maps": [bytes([wire.VERSION]) + b"\x81\xa1x" * 40_000],
+    "lists in lists inside a field unknown": [bytes([wire.VERSION]) + b"\x82\xa4type\xa4ping\xa1x" + b"\x91" * 100_000],
+    "no nick": [body({"type": "hello", "instance": "1"})],
+    "a nick of 100 kB": [body({**HELLO, "nick": "m" * 100_000})],
+    "a nick that is a number": [body({**HELLO, "nick": 7})],
+    "a text that is bytes": [body({**SAY, "text": b"\xff"})],
+    "a text that is not UTF-8": [bytes([wire.VERSION]) + b"\x82\xa4type\xa3say\xa4text\xa2\xff\xfe"],
+    "a text of 100 kB": [body({**SAY, "text": "x" * 100_000})],
+    "an id with a line break": [body({**SAY, "id": "a\nb"})],
+    "a negative sequence": [body({"type": "replay", "room": "lobby", "after": -1})],
+    "a sequence of 2 to the 64": [body({"type": "replay", "room": "lobby", "after": 2**64 - 1})],
+    "a sequence that is not a number": [body({"type": "replay", "room": "lobby", "after": float("nan")})],
+    "a kind unknown": [body({**SAY, "kind": "shout"})],
+    "a date of the library": [bytes([wire.VERSION]) + b"\x81\xa4type\xd6\xff\x00\x00\x00\x00"],
+}
+
+
+@pytest.mark.parametrize("met", [True, False], ids=["in the chat", "before hello"])
+@pytest.mark.parametrize("frames", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_is_refused_and_costs_only_itself(broker: Broker, frames: list[bytes], met: bool) -> None:
+    """A frame that is no command is answered with what is wrong, and its sender may go on."""
+    with Peer(broker.link) as peer:
+        if met:
+            peer.hello(f"peer-{secrets.token_hex(4)}")
+        peer.send(*frames)
+        refused = peer.receive(Refused)
+
+        assert refused.code in (Code.BAD_FRAME, Code.BAD_VERSION)
+        assert refused.detail.isprintable()
+        assert len(refused.detail) < 300
+        if not met:
+            peer.hello(f"peer-{secrets.token_hex(4)}")
+        peer.send(Ping(ref=9))
+        assert peer.receive(Pong).ref == 9
+
+
+@pytest.mark.parametrize(
+    "command", [Ping(), Who(), Say(id="1", room="lobby", text="x"), Join(room="lobby")], ids=lambda c: type(c).__name__
+)
+def test_commands_before_hello_are_refused(broker: Broker, command: Command) -> None:
+    """Without a hello nothing is done, and the broker says so."""
+    with Peer(broker.link) as peer:
+        peer.send(command)
+
+        assert peer.receive(Refused).code == Code.HELLO_FIRST
+
+
+def test_a_command_of_a_later_version_is_passed_over(broker: Broker) -> None:
+    """A kind and a field that this broker does not know are ignored; what brokers say is no command to it either."""
+    with Peer(broker.link) as peer:
+        peer.hello(f"peer-{secrets.token_hex(4)}")
+        peer.send(body({"type": "dance", "with": "bystander"}))
+        peer.send(body({"type": "welcome", "nick": "root"}))
+        peer.send(body({"type": "ping", "ref": 3, "mood": ["good"]}))
+
+        assert peer.receive(Pong).ref == 3
+        assert not any(isinstance(event, Refused) for event in peer.heard)
+
+
+def test_a_frame_too_large_ends_its_connection_only(broker: Broker, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    """Who sends a megabyte is cut off before the broker holds it; the same key may come again."""
+    key, nick = KeyPair.generate(), f"peer-{secrets.token_hex(4)}"
+    with Peer(broker.link, key=key) as peer:
+        peer.hello(nick)
+        gone = peer.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        peer.send(noise(1_000_000))
+
+        assert gone.poll(int(PATIENCE * 1_000))
+        peer.socket.disable_monitor()
+        gone.close()
+    with Peer(broker.link, key=key) as peer:
+        assert peer.hello(nick).nick == nick
+
+
+def test_a_storm_of_garbage_leaves_no_trace(broker: Broker, idle: int) -> None:
+    """Ten thousand frames of it cost the broker neither memory nor descriptors."""
+    frames = [frame for frames in GARBAGE.values() if len(frames) == 1 for frame in frames if len(frame) < 2_000]
+    memory = resident(broker)
+    with Peer(broker.link) as peer:
+        for number in range(10_000):
+            peer.send(frames[number % len(frames)])
+            while peer.socket.poll(0):
+                peer.socket.recv()
+        peer.hello(f"peer-{secrets.token_hex(4)}")
+
+    until(lambda: descriptors(broker) <= idle, "the end of the connection")
+    assert resident(broker) - memory < 30_000_000
+
+
+# --- PUB ------------------------------------------------------------------------------------------------------
+SUBSCRIPTIONS: dict[str, bytes] = {
+    "an empty frame": b"",
+    "everything": b"\x01",
+    "random bytes": noise(1_000),
+    "what is no subscription": b"\x07" + noise(100),
+    "the end of what never began": b"\x00nothing\0",
+    "a topic that is not UTF-8": b"\x01\xff\xfe\0",
+    # A much longer one would be too deep for the stack of our own libzmq.
+    "a topic of 20 kB": b"\x01" + b"t" * 20_000,
+    "a megabyte": b"\x07" + noise(1_000_000),
+}
+
+
+@pytest.mark.parametrize("frame", SUBSCRIPTIONS.values(), ids=SUBSCRIPTIONS)
+def test_odd_subscriptions_harm_nobody(broker: Broker, frame: bytes) -> None:
+    """Whatever a subscriber sends to PUB, the others hear what is said."""
+    with subscriber(broker.link, zmq.XSUB) as sub:
+        sub.send(frame)
+        sub.send_multipart([b"\x01", frame, b"\x01lobby\0"])
+        serves(broker)
+
+
+def test_a_topic_too_long_ends_its_connection(broker: Broker) -> None:
+    """A subscription longer than any room's name can be is not kept."""
+    with subscriber(broker.link, zmq.XSUB) as sub:
+        gone = sub.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        sub.send(b"\x01" + b"t" * (limits.PUB_FRAME_BYTES + 1))
+
+        assert gone.poll(int(PATIENCE * 1_000))
+        sub.disable_monitor()
+        gone.close()
+
+
+# --- both, without a key --------------------------------------------------------------------------------------
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00"
+"""How ZMTP 3.0 begins (RFC 23); the mechanism's name follows."""
+
+
+def mechanism(name: bytes, *, server: int = 0) -> bytes:
+    """A whole greeting of 64 bytes."""
+    return GREETING + name.ljust(20, b"\0") + bytes([server]) + bytes(31)
+
+
+RAW: dict[str, bytes] = {
+    "nothing": b"",
+    "one byte": b"\xff",
+    "HTTP": b"GET / HTTP/1.1\r\nHost: here\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + noise(500),
+    "SSH": b"SSH-2.0-OpenSSH_9.6\r\n",
+    "random bytes": noise(100_000),
+    "half a greeting": GREETING,
+    "a greeting without security": mechanism(b"NULL") + b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER",
+    "a greeting with a password": mechanism(b"PLAIN") + b"\x04\x0c\x05HELLO\x01a\x01b",
+    "a greeting of nothing known": mechanism(b"\xff" * 20),
+    "a greeting as server": mechanism(b"CURVE", server=1),
+    "CURVE with an empty hello": mechanism(b"CURVE") + b"\x04\x06\x05HELLO",
+    "CURVE with a wrong hello": mechanism(b"CURVE") + b"\x04\xc8\x05HELLO" + noise(194),
+    "CURVE with a frame of exabytes": mechanism(b"CURVE") + b"\x06" + struct.pack(">Q", 2**62),
+    "an old ZMTP": b"\x01\x00" + noise(50),
+}
+
+
+@pytest.mark.parametrize("port", [0, 1], ids=["ROUTER", "PUB"])
+@pytest.mark.parametrize("data", RAW.values(), ids=RAW)
+def test_strangers_are_hung_up_on(broker: Broker, idle: int, data: bytes, port: int) -> None:
+    """Who does not speak CURVE gets a greeting at most, and its connection is not kept."""
+    at = Link.parse(broker.link)
+    with (
+        contextlib.suppress(OSError),  # hung up on while it still spoke
+        socket.create_connection((at.host, at.port + port), PATIENCE) as stranger,
+    ):
+        stranger.sendall(data)
+        stranger.shutdown(socket.SHUT_WR)
+        answer = b""
+        while chunk := stranger.recv(4_096):
+            answer += chunk
+        assert len(answer) <= 400
+
+    until(lambda: descriptors(broker) <= idle, "the end of the connection")
+
+
+def test_silent_connections_are_given_up(broker: Broker, idle: int) -> None:
+    """A hundred connections to each port that say nothing hold up nobody, and the broker closes them by itself."""
+    at = Link.parse(broker.link)
+    with contextlib.ExitStack() as stack:
+        for number in range(200):
+            silent = socket.create_connection((at.host, at.port + number % 2), PATIENCE)
+            stack.enter_context(silent)
+        until(lambda: descriptors(broker) >= idle + 200, "the connections")
+        serves(broker)
+        until(lambda: descriptors(broker) <= idle, "the end of the connections")
+
+
+@pytest.mark.parametrize(("kind", "port"), [(zmq.DEALER, 0), (zmq.SUB, 1)], ids=["ROUTER", "PUB"])
+def test_zeromq_without_a_key_is_refused(
+    broker: Broker, context: zmq.Context[zmq.Socket[bytes]], kind: int, port: int
+) -> None:
+    """A client without encryption gets into neither socket."""
+    at = Link.parse(broker.link)
+    with context.socket(kind) as plain:
+        plain.linger = 0
+        # Which of the failures is told first is a matter of luck.
+        outcome = plain.get_monitor_socket(
+            zmq.EVENT_HANDSHAKE_SUCCEEDED
+            | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+            | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+            | zmq.EVENT_DISCONNECTED
+        )
+        plain.connect(f"tcp://{at.host}:{at.port + port}")
+
+        assert outcome.poll(int(PATIENCE * 1_000))
+        event = parse_monitor_message(outcome.recv_multipart())["event"]
+        plain.disable_monitor()
+        outcome.close()
+    assert event != zmq.EVENT_HANDSHAKE_SUCCEEDED
+
+
+@pytest.mark.parametrize(("kind", "port"), [(zmq.DEALER, 1), (zmq.SUB, 0), (zmq.REQ, 0), (zmq.PUSH, 0)])
+def test_the_wrong_kind_of_socket_harms_nobody(broker: Broker, kind: int, port: int) -> None:
+    """A peer with a key but of another kind than the socket takes gets nothing."""
+    at, key = Link.parse(broker.link), KeyPair.generate()
+    with zmq.Context() as context, context.socket(kind) as odd:
+        odd.linger = 0
+        odd.curve_serverkey = z85.encode(at.key)
+        odd.curve_publickey = z85.encode(key.public)
+        odd.curve_secretkey = z85.encode(key.secret)
+        odd.connect(f"tcp://{at.host}:{at.port + port}")
+        if kind != zmq.SUB:
+            with contextlib.suppress(zmq.Again):
+                odd.send(wire.encode(Ping()), zmq.NOBLOCK)
+        serves(broker)

@@ -1,0 +1,36 @@
+"""`docs/guarantees.md` names tests for what it promises: they must exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGE)))
+
+
+def named_in(path: Path) -> set[str]:
+    """The names of the tests in a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+
+
+@pytest.mark.parametrize(("path", "test"), NAMED)
+def test_named_tests_exist(path: str, test: str) -> None:
+    """A test that was renamed or taken away is not promised any more."""
+    names = named_in(ROOT / path)
+
+    assert names
+    assert not test or test in names
+
+
+def test_every_guarantee_names_a_test() -> None:
+    """No guarantee stands on words alone."""
+    sections = re.split(r"^## \d+\. ", PAGE, flags=re.M)[1:]
+
+    assert len(sections) == 6
+    assert all(re.search(r"`tests/[\w/]+\.py::\w+`", section) for section in sections)
