@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..common import paths
+from ..common import files, paths
 from ..common.errors import ZchatError
 from ..common.keys import KeyPair, Link
 
@@ -82,12 +82,8 @@ def notes_folder() -> Path:
 
 def leave_note(link: Link, name: str) -> Path:
     """Write the note of a broker that can be joined now."""
-    folder = notes_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{link.port}.json"
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.write_bytes(msgspec.json.encode(BrokerNote(str(link), name, os.getpid())))
-    fresh.replace(path)
+    path = notes_folder() / f"{link.port}.json"
+    files.replace(path, msgspec.json.encode(BrokerNote(str(link), name, os.getpid())))
     return path
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..common import names, paths
+from ..common import files, names, paths
 from ..common.errors import BrokerUnreachable, Code, InputError, RefusedError
 from ..common.keys import (
     FINGERPRINT_CHARACTERS,
@@ -175,7 +175,7 @@ def remember_broker(link: Link, name: str) -> None:
     places = [place for place in (known.places if known else []) if place != link.place]
     broker = KnownBroker(to_base32(link.key), name, [*places, link.place])
     if broker != known:
-        _write(_pin_path(broker), msgspec.json.encode(broker))
+        files.replace(_pin_path(broker), msgspec.json.encode(broker))
 
 
 def forget_broker(named: str) -> list[str]:
@@ -198,7 +198,7 @@ def forget_broker(named: str) -> list[str]:
 def _forget_place(broker: KnownBroker, place: str) -> None:
     left = [other for other in broker.places if other != place]
     if left:
-        _write(_pin_path(broker), msgspec.json.encode(KnownBroker(broker.key, broker.name, left)))
+        files.replace(_pin_path(broker), msgspec.json.encode(KnownBroker(broker.key, broker.name, left)))
     else:
         _pin_path(broker).unlink(missing_ok=True)
 
@@ -220,7 +220,7 @@ def key_for(link: Link, nick: str) -> tuple[KeyPair, bool]:
             return KeyPair.load(_key_path(name)), False
         pair = KeyPair.generate()
         pair.save(_key_path(pair.fingerprint))
-        if _create(index, pair.fingerprint + "\n"):
+        if files.create(index, f"{pair.fingerprint}\n".encode()):
             return pair, True
         _key_path(pair.fingerprint).unlink()
 
@@ -235,7 +235,7 @@ def remember_nick(link: Link, nick: str) -> None:
     """This nick is the default at that broker from now on."""
     path = paths.state() / "nicks" / fingerprint(link.key)
     if last_nick(link) != nick:
-        _write(path, nick.encode())
+        files.replace(path, nick.encode())
 
 
 def last_nick(link: Link) -> str | None:
@@ -290,25 +290,3 @@ def _key_path(name: str) -> Path:
 
 def _nick_path(link: Link, nick: str) -> Path:
     return paths.data() / "nicks" / fingerprint(link.key) / names.fold(nick)
-
-
-def _create(path: Path, text: str) -> bool:
-    """Make a file appear with its whole content; False when there is one already."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.parent / f".{secrets.token_hex(8)}"
-    fresh.write_text(text, encoding="ascii")
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return False
-    finally:
-        fresh.unlink()
-    return True
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file so that it is the old or the new one, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.parent / f".{secrets.token_hex(8)}"
-    fresh.write_bytes(data)
-    fresh.replace(path)

@@ -13,11 +13,11 @@ import base64
 import binascii
 import contextlib
 import hashlib
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import files
 from .errors import InputError
 
 KEY_BYTES = 32
@@ -68,13 +68,9 @@ class KeyPair:
 
     def save(self, path: Path) -> None:
         """Write a new file only its owner can read (0600); raises FileExistsError."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         text = f"zchat key 1\npublic {to_base32(self.public)}\nsecret {to_base32(self.secret)}\n"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        if not files.create(path, text.encode()):
+            raise FileExistsError(path)
 
     @classmethod
     def load(cls, path: Path) -> KeyPair:
