@@ -59,6 +59,8 @@ class Throttle(logging.Filter):
 def open_log(where: str, *, messages: bool, syslog_places: tuple[str, ...] = SYSLOG_PLACES) -> logging.Handler:
     """Send the log to ``-`` (standard error), ``syslog`` or a file; raises `InputError` when that cannot be had."""
     handler = _handler(where, syslog_places)
+    # A log that cannot be written any more (disk full, syslog gone) must neither stop the chat nor fill its errors.
+    logging.raiseExceptions = False
     root = logging.getLogger("zchat")
     for old in list(root.handlers):
         root.removeHandler(old)

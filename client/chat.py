@@ -80,6 +80,8 @@ class Chat(Quiet):
         """Where typed text goes: a room, a person, or nowhere; for the prompt."""
         if self._partner is not None:
             return f"-> {self._partner}"
+        if self._room is None and self._turn_to is not None:
+            return self._options.rooms[0]
         return self._room or "no room"
 
     # --- the program ------------------------------------------------------------------------------------------
@@ -130,7 +132,7 @@ class Chat(Quiet):
                 rest = f" {_messages(waiting)} will be sent then." if waiting else ""
                 return [self._tell(f"The broker is gone ({clean(reason)}). Trying to get back.{rest}")]
             case InRoom(entered):
-                return self._in_room(entered)
+                return self._in_room(entered, now)
             case Stored(say, ack):
                 return [*self._stored(say, ack, now), *self._leave_if_done()]
             case Refusal(command, refusal):
@@ -300,8 +302,8 @@ class Chat(Quiet):
     def _came_or_went(self, presence: m.Presence, now: Now) -> list[Action]:
         room = self.core.name_of(presence.room)
         if self.core.welcome is not None and presence.key == self.core.welcome.key:
-            # Our own coming was told by the room itself.
-            return [Print(render.presence_json(presence, room))] if self._options.json else []
+            # Our own coming was told when we entered; whether SUB was quick enough to hear of it is chance.
+            return []
         quiet = now.mono - self._spoke.get(presence.key, -SMART_SECONDS) >= SMART_SECONDS
         if self._options.notices == "none" or (self._options.notices == "smart" and quiet):
             return []
@@ -309,13 +311,19 @@ class Chat(Quiet):
             return [Print(render.presence_json(presence, room))]
         return [Print(render.presence_line(presence, room))]
 
-    def _in_room(self, entered: m.Entered) -> list[Action]:
+    def _in_room(self, entered: m.Entered, now: Now) -> list[Action]:
         if self._turn_to is not None and entered.room == self._turn_to:
             self._room, self._turn_to = entered.name, None
+        told: list[Action] = []
+        if self._options.json and self.core.welcome is not None:
+            own = m.Presence(
+                room=entered.room, nick=self._me, key=self.core.welcome.key, change="joined", time=now.wall
+            )
+            told.append(Print(render.presence_json(own, entered.name)))
         others = [clean(nick) for nick in entered.online if names.fold(nick) != names.fold(self._me)]
         people = f"with {_some(others)}" if others else "alone so far"
         topic = f" Topic: {clean(entered.topic)}" if entered.topic else ""
-        return [self._tell(f"You joined {clean(entered.name)}, {people}.{topic}")]
+        return [*told, self._tell(f"You joined {clean(entered.name)}, {people}.{topic}")]
 
     def _stored(self, say: m.Say, ack: m.Ack, now: Now) -> list[Action]:
         if ack.delivered:

@@ -213,7 +213,7 @@ class ClientCore:
     @property
     def settled(self) -> bool:
         """Whether all that was said is acked, and shown where we follow the room."""
-        return not self._outbox and all(view.cursor is None or view.cursor >= view.echo for view in self.rooms.values())
+        return not self._outbox and all((view.cursor or 0) >= view.echo for view in self.rooms.values())
 
     # --- events -----------------------------------------------------------------------------------------------
     def receive(self, event: m.Event | m.Unknown, now: Now) -> list[Action]:

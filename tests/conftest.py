@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,6 +13,19 @@ import pytest
 
 from . import processes
 from .processes import Broker, LineMode, Terminal
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test does to the log, which is one for the process, ends with it."""
+    logger = logging.getLogger("zchat")
+    before = list(logger.handlers)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    monkeypatch.setattr(logger, "propagate", logger.propagate)
+    yield
+    for handler in set(logger.handlers) - set(before):
+        logger.removeHandler(handler)
+        handler.close()
 
 
 @pytest.fixture

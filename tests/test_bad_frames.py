@@ -57,15 +57,17 @@ def unharmed(broker: Broker, idle: int) -> Iterator[None]:
     serves(broker)
 
 
-@pytest.fixture
-def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+@contextlib.contextmanager
+def timed_context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
     """A context that must end at once, which it does not while any of its sockets is open."""
-    context = zmq.Context()
-    yield context
-    ending = threading.Thread(target=context.term, daemon=True)
-    ending.start()
-    ending.join(PATIENCE)
-    assert not ending.is_alive(), "a socket was left open"
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        yield context
+    finally:
+        ending = threading.Thread(target=context.term, daemon=True)
+        ending.start()
+        ending.join(PATIENCE)
+        assert not ending.is_alive(), "a socket was left open"
 
 
 def serves(broker: Broker) -> None:
@@ -89,7 +91,7 @@ def said(peer: Peer) -> bool:
 def subscriber(link: str, kind: int = zmq.SUB) -> Iterator[zmq.Socket[bytes]]:
     """A socket at the broker's PUB, with a key of its own."""
     at, key = Link.parse(link), KeyPair.generate()
-    with zmq.Context() as context, context.socket(kind) as sub:
+    with timed_context() as context, context.socket(kind) as sub:
         sub.linger = 0
         sub.curve_serverkey = z85.encode(at.key)
         sub.curve_publickey = z85.encode(key.public)
@@ -209,7 +211,7 @@ def test_a_command_of_a_later_version_is_passed_over(broker: Broker) -> None:
         assert not any(isinstance(event, Refused) for event in peer.heard)
 
 
-def test_a_frame_too_large_ends_its_connection_only(broker: Broker, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+def test_a_frame_too_large_ends_its_connection_only(broker: Broker) -> None:
     """Who sends a megabyte is cut off before the broker holds it; the same key may come again."""
     key, nick = KeyPair.generate(), f"peer-{secrets.token_hex(4)}"
     with Peer(broker.link, key=key) as peer:
@@ -334,12 +336,10 @@ def test_silent_connections_are_given_up(broker: Broker, idle: int) -> None:
 
 
 @pytest.mark.parametrize(("kind", "port"), [(zmq.DEALER, 0), (zmq.SUB, 1)], ids=["ROUTER", "PUB"])
-def test_zeromq_without_a_key_is_refused(
-    broker: Broker, context: zmq.Context[zmq.Socket[bytes]], kind: int, port: int
-) -> None:
+def test_zeromq_without_a_key_is_refused(broker: Broker, kind: int, port: int) -> None:
     """A client without encryption gets into neither socket."""
     at = Link.parse(broker.link)
-    with context.socket(kind) as plain:
+    with timed_context() as context, context.socket(kind) as plain:
         plain.linger = 0
         # Which of the failures is told first is a matter of luck.
         outcome = plain.get_monitor_socket(
@@ -361,7 +361,7 @@ def test_zeromq_without_a_key_is_refused(
 def test_the_wrong_kind_of_socket_harms_nobody(broker: Broker, kind: int, port: int) -> None:
     """A peer with a key but of another kind than the socket takes gets nothing."""
     at, key = Link.parse(broker.link), KeyPair.generate()
-    with zmq.Context() as context, context.socket(kind) as odd:
+    with timed_context() as context, context.socket(kind) as odd:
         odd.linger = 0
         odd.curve_serverkey = z85.encode(at.key)
         odd.curve_publickey = z85.encode(key.public)
