@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..common.skeleton import skeletons
+
 PRIVATE_MARK = "@"
 """First character of a private room's id; no public room's name may have it."""
 
@@ -80,6 +82,8 @@ class Roster:
         self.users: dict[str, User] = {}
         self.nicks: dict[str, User] = {}
         """Folded nick → its owner."""
+        self.look_alikes: dict[str, User] = {}
+        """Skeleton → the owner of a nick that looks like that."""
         self.rooms: dict[str, Room] = {}
         self.sessions: dict[tuple[str, str], Session] = {}
         """(key, instance) → session."""
@@ -91,6 +95,7 @@ class Roster:
         if user is None:
             user = self.users[key] = User(key, nick)
         self.nicks[folded] = user
+        self.look_alikes |= dict.fromkeys(skeletons(nick), user)
         return user
 
     def add_room(self, room: str, name: str, topic: str = "") -> Room:

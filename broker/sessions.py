@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from ..common import limits, messages as m, names
 from ..common.clock import Now
 from ..common.errors import Code, InputError
+from ..common.skeleton import skeletons
 from .actions import Action, Claim, Log, Reply, Store
 from .history import Conflict, NotStored, Outcome, Put
 from .refusals import refuse, why_not
@@ -50,6 +51,8 @@ class Sessions:
         """What every welcome has in common."""
         self._claims: dict[str, str] = {}
         """Key → the folded nick whose claim is on its way to the disk."""
+        self._forms: dict[str, tuple[str, str]] = {}
+        """Skeleton → the key and the nick of such a claim."""
 
     def load(self, table: Mapping[str, tuple[bytes, int]]) -> None:
         """Take over the nicks that the history holds."""
@@ -69,24 +72,38 @@ class Sessions:
             if owner.key != user:
                 return self._taken(identity, hello)
             return self._welcome(identity, owner, hello, now)
+        twin = self._twin(nick, user)
+        if twin is not None:
+            return self._taken(identity, hello, f"The nick {nick} looks like {twin}, which is somebody else's.")
         known = self._roster.users.get(user)
         own = known.nick if known is not None else self._claims.setdefault(user, folded)
         if known is not None or own != folded:
             detail = f"This key already belongs to the nick {own}. Join as {own}, or with another key."
             return [refuse(identity, hello, Code.NICK_TAKEN, detail)]
+        self._forms |= dict.fromkeys(skeletons(nick), (user, nick))
         value = msgspec.msgpack.encode(NickState(nick, user, now.wall))
         return [Store(Put(NICKS, folded, value, expect=0), Claim(identity, user, hello))]
 
-    def _taken(self, identity: bytes, hello: m.Hello) -> list[Action]:
-        detail = f"The nick {hello.nick} belongs to somebody else. Choose another nick."
-        return [
-            refuse(identity, hello, Code.NICK_TAKEN, detail),
-            Log(f"the nick {hello.nick} was refused: it is taken", warning=True),
-        ]
+    def _twin(self, nick: str, user: str) -> str | None:
+        """Somebody else's nick, owned or being claimed, that looks like this one."""
+        for form in skeletons(nick):
+            owner = self._roster.look_alikes.get(form)
+            if owner is not None and owner.key != user:
+                return owner.nick
+            claimant, claimed = self._forms.get(form, (user, ""))
+            if claimant != user:
+                return claimed
+        return None
+
+    def _taken(self, identity: bytes, hello: m.Hello, why: str = "") -> list[Action]:
+        why = why or f"The nick {hello.nick} belongs to somebody else."
+        return [refuse(identity, hello, Code.NICK_TAKEN, f"{why} Choose another nick."), Log(why, warning=True)]
 
     def claimed(self, claim: Claim, outcome: Outcome, now: Now) -> list[Action]:
         """The claim of a nick is stored, or somebody else was faster."""
         self._claims.pop(claim.user, None)
+        for form in skeletons(claim.hello.nick):
+            self._forms.pop(form, None)
         match outcome:
             case Conflict(value):
                 state = msgspec.msgpack.decode(value, type=NickState)

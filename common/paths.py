@@ -8,11 +8,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .errors import InputError
+
 
 def _folder(kind: str) -> Path:
     home = os.environ.get("ZCHAT_HOME")
     if home:
-        return Path(home).expanduser() / kind
+        try:
+            return Path(home).expanduser() / kind
+        except RuntimeError:
+            raise InputError(f"ZCHAT_HOME is {home}, but there is no such user here. Name a folder.") from None
     import platformdirs
 
     folders = platformdirs.PlatformDirs("zchat", appauthor=False)

@@ -172,20 +172,42 @@ def test_a_nick_belongs_to_the_first_key(talk: Conversation) -> None:
     assert "ALICE" in str(thief.error)
 
 
-def test_two_keys_that_claim_one_nick_at_once_are_told_apart(talk: Conversation) -> None:
-    """When two new keys claim a nick in the same commit, exactly one gets it."""
-    programs = [
-        Client(talk, "zoe", lambda core: Tailer(core, rooms=["lobby"], start=Start(), follow=True, json=False), True)
-        for _ in range(2)
-    ]
-    for number, client in enumerate(programs):
+@pytest.mark.parametrize("nick", ["a1ice", "aIice", "аlісе", "AL1CE"])
+def test_a_nick_that_looks_like_anothers_is_refused(talk: Conversation, nick: str) -> None:
+    """Neither digits nor letters of another script make a second alice."""
+    talk.join("alice")
+    twin = talk.join(nick)
+
+    assert isinstance(twin.error, RefusedError)
+    assert twin.error.code in (Code.NICK_TAKEN, Code.NICK_INVALID)
+
+
+def test_a_look_alike_is_refused_after_a_restart_too(talk: Conversation) -> None:
+    """Who owned a nick before the broker died is still protected."""
+    talk.join("bob")
+    talk.crash()
+    talk.start_broker()
+    twin = talk.join("b0b")
+
+    assert isinstance(twin.error, RefusedError)
+    assert "looks like bob" in str(twin.error)
+
+
+@pytest.mark.parametrize("nicks", [("zoe", "zoe"), ("zoe", "z0e")])
+def test_two_keys_that_claim_one_nick_at_once_are_told_apart(talk: Conversation, nicks: tuple[str, str]) -> None:
+    """When two new keys claim a nick, or nicks that look alike, in the same commit, exactly one gets it."""
+    clients = []
+    for number, nick in enumerate(nicks):
+        client = Client(
+            talk, nick, lambda core: Tailer(core, rooms=["lobby"], start=Start(), follow=True, json=False), True
+        )
         client.key = f"key-{number}"
-        client.core.profile = m.msgspec.structs.replace(client.core.profile) if False else client.core.profile
+        clients.append(client)
         talk.clients.append(client)
         client.carry_out(client.core.start(talk.now))
     talk.settle()
 
-    assert [client.error is None for client in programs] == [True, False]
+    assert [client.error is None for client in clients] == [True, False]
 
 
 def test_an_illegal_nick_is_refused_with_a_reason(talk: Conversation) -> None:
