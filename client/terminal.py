@@ -6,7 +6,10 @@ and writing to the patched standard output are safe from the receive thread.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import signal
+import sys
 from collections.abc import Callable, Iterator
 
 from prompt_toolkit import PromptSession
@@ -25,6 +28,7 @@ class Terminal:
     def __init__(self, prompt: Callable[[], str]) -> None:
         self._prompt = prompt
         self._over = False
+        self._signal: int | None = None
         # The typed line is erased when it is sent: it comes back as everyone sees it, and stands there once.
         self._keyboard = create_input()
         # While lines are written above the prompt, too, keys must neither be echoed nor taken by the system.
@@ -36,12 +40,33 @@ class Terminal:
     def lines(self) -> Iterator[str]:
         """The lines as they are typed, until Ctrl-D or `end`; raises KeyboardInterrupt."""
         # Raw from beginning to end, so that what is typed between two prompts waits for the next one, unseen.
-        with patch_stdout(), self._keyboard.raw_mode():
+        with self._signals(), patch_stdout(), self._keyboard.raw_mode():
             while not self._over:
                 try:
                     yield self._session.prompt(self._message, pre_run=self._stop_if_over)
                 except EOFError:
-                    return
+                    break
+        if self._signal is not None:
+            sys.exit(128 + self._signal)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Signals that end the process end the prompt first: raised in the midst of its loop, they would get lost."""
+
+        def end(number: int, _frame: object) -> None:
+            self._signal = number
+            self.end()
+
+        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        before = {number: signal.getsignal(number) for number in numbers}
+        caught = {number: handler for number, handler in before.items() if callable(handler)}
+        for number in caught:
+            signal.signal(number, end)
+        try:
+            yield
+        finally:
+            for number, handler in caught.items():
+                signal.signal(number, handler)
 
     def _message(self) -> str:
         return f"{self._prompt()}> "

@@ -111,8 +111,8 @@ def wrap(text: str, cells: int, indent: str = "    ") -> list[str]:
     while (fits := _fitting(rest, cells - len(lead))) < len(rest) and cells > len(indent) + 2:
         blank = rest.rfind(" ", fits // 2, fits + 1)
         end = blank if blank > 0 else max(1, fits)
-        lines.append((lead + rest[:end]).rstrip())
-        rest, lead = rest[end:].lstrip(), indent
+        lines.append((lead + rest[:end]).rstrip(" "))
+        rest, lead = rest[end:].lstrip(" "), indent
     return [*lines, lead + rest]
 
 
