@@ -40,6 +40,7 @@ from .actions import (
     Subscribe,
     Unsubscribe,
 )
+from .heartbeat import Heartbeat
 from .outbox import Outbox
 from .questions import Question, Questions, Reply
 from .rooms import RoomView, Start
@@ -81,12 +82,8 @@ class ClientCore:
         self._hello_at: float | None = None
         self._dial_at: float | None = None
         self._failures = 0
-        self._ping_at = 0.0
         self._repeat_at = 0.0
-        self._ping_soon: list[float] = []
-        self._unanswered: float | None = None
-        """When the oldest ping without an answer was sent."""
-        self._beacon_at = 0.0
+        self._heartbeat = Heartbeat()
 
     # --- the connection ---------------------------------------------------------------------------------------
     def start(self, now: Now) -> list[Action]:
@@ -101,8 +98,7 @@ class ClientCore:
     def lost(self, reason: str, now: Now, pause: float = 0.0) -> list[Action]:
         """The connection failed or broke: try again after a while (exponential, with jitter), and after `pause`."""
         was_live, self.live = self.live, False
-        self._hello_at = self._unanswered = None
-        self._ping_soon.clear()
+        self._hello_at = None
         self._outbox.lost()
         for view in self.rooms.values():
             view.asked = 0
@@ -125,12 +121,12 @@ class ClientCore:
             if self._hello_at is not None and now.mono - self._hello_at > limits.REQUEST_AFTER:
                 return self._say_hello(now)
             return []
-        if self._unanswered is not None and now.mono - self._unanswered > limits.SILENCE:
+        if self._heartbeat.dead(now.mono):
             return self.lost("it does not answer", now)
         actions = self._repeat(now)
-        if now.mono >= self._ping_at or (self._ping_soon and now.mono >= self._ping_soon[0]):
+        if now.mono >= self._heartbeat.due:
             actions.append(self._ping(now))
-        if now.mono - self._beacon_at > limits.BEACON_SILENCE and self.welcome is not None:
+        if self._heartbeat.deaf(now.mono) and self.welcome is not None:
             actions += self._listen(self.welcome, now)
         return actions
 
@@ -140,7 +136,7 @@ class ClientCore:
             # The shell has more to look after than the next try, such as how long it may still try.
             soon = now.mono + 0.5
             return soon if self._dial_at is None else min(self._dial_at, soon)
-        return min([self._ping_at, *self._ping_soon, now.mono + 1.0])
+        return min(self._heartbeat.due, now.mono + 1.0)
 
     # --- what the program wants -------------------------------------------------------------------------------
     def join(self, room: str, start: Start, now: Now, *, create: bool = True) -> list[Action]:
@@ -228,7 +224,7 @@ class ClientCore:
             case m.Presence():
                 return [Show(CameOrWent(event))]
             case m.Beacon():
-                self._beacon_at = now.mono
+                self._heartbeat.beacon(now.mono)
                 return []
             case m.Pong():
                 return self._pong(event, now)
@@ -248,7 +244,7 @@ class ClientCore:
     def _say_hello(self, now: Now) -> list[Action]:
         self.live = False
         # To a broker that does not know us nothing was sent, and it owes us no answer.
-        self._unanswered = None
+        self._heartbeat.begin(now.mono)
         self._outbox.lost()
         self._hello_ref = self._next_ref()
         self._hello_at = now.mono
@@ -283,7 +279,6 @@ class ClientCore:
         actions += [self._enter(view, now) for view in self.rooms.values()]
         actions += [Send(say) for say in self._outbox.unsent(now.mono)]
         actions += [Send(question) for question in self._questions.due(now.mono, again=True)]
-        self._ping_at = now.mono + limits.PING_INTERVAL
         return [Show(Connected(welcome, before is not None)), *actions]
 
     def _wants(self, private: m.PrivateHead) -> bool:
@@ -291,8 +286,7 @@ class ClientCore:
         return self.profile.private != UNREAD or private.read < private.head
 
     def _listen(self, welcome: m.Welcome, now: Now) -> list[Action]:
-        self._beacon_at = now.mono
-        self._ping_soon = [now.mono + delay for delay in limits.PING_SOON]
+        self._heartbeat.listen(now.mono)
         public = [wire.topic(id_) for id_ in self.rooms if not id_.startswith(PRIVATE_MARK)]
         return [Listen(welcome.pub, (*public, wire.BEACON_TOPIC))]
 
@@ -325,7 +319,7 @@ class ClientCore:
     def _enter(self, view: RoomView, now: Now) -> Send:
         view.asked, view.asked_at, view.joining = self._next_ref(), now.mono, True
         start = view.start if view.cursor is None else Start(after=view.cursor)
-        self._ping_soon = sorted(now.mono + delay for delay in limits.PING_SOON)
+        self._heartbeat.ping_soon(now.mono)
         return Send(
             m.Join(
                 room=view.name,
@@ -419,10 +413,7 @@ class ClientCore:
         return [Show(Answer(*answer))] if answer is not None else []
 
     def _ping(self, now: Now) -> Send:
-        self._ping_soon = [at for at in self._ping_soon if at > now.mono]
-        self._ping_at = now.mono + limits.PING_INTERVAL
-        if self._unanswered is None:
-            self._unanswered = now.mono
+        self._heartbeat.pinged(now.mono)
         return Send(m.Ping(seen=self._seen()))
 
     def _seen(self) -> dict[str, int]:
@@ -434,7 +425,7 @@ class ClientCore:
         return seen
 
     def _pong(self, pong: m.Pong, now: Now) -> list[Action]:
-        self._unanswered = None
+        self._heartbeat.ponged()
         actions: list[Action] = []
         for id_, head in pong.heads.items():
             view = self.rooms.get(id_)

@@ -34,6 +34,7 @@ PURE = (
     "client/chat.py",
     "client/commands.py",
     "client/core.py",
+    "client/heartbeat.py",
     "client/outbox.py",
     "client/programs.py",
     "client/questions.py",
