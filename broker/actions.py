@@ -85,8 +85,12 @@ class Paging:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Bookkeeping whose outcome nobody waits for."""
+class Mark:
+    """A user has seen private messages up to a sequence."""
+
+    user: str
+    room: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Announce:
     publish: Publish
 
 
-Purpose = Claim | Create | Start | Said | Paging | Note | Announce
+Purpose = Claim | Create | Start | Said | Paging | Mark | Announce
 
 
 @dataclass(frozen=True, slots=True)

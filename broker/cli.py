@@ -34,7 +34,9 @@ from ..common.errors import InputError
 @click.option(
     "--log", metavar="FILE|syslog|-", envvar="ZCHAT_LOG", default="-", help="Where to log (-: standard error)."
 )
-@click.option("--log-messages", is_flag=True, envvar="ZCHAT_LOG_MESSAGES", help="Log what is said, too.")
+@click.option(
+    "--log-messages", is_flag=True, envvar="ZCHAT_LOG_MESSAGES", help="Log what is said too, private messages included."
+)
 def broker(
     bind: str,
     advertise: str | None,
@@ -50,9 +52,9 @@ def broker(
     """
     import signal
 
-    from ..common import paths
     from ..common.limits import NAME_CHARACTERS
     from ..common.text import clean
+    from .home import usual_folder
     from .logs import open_log
     from .server import Broker, Settings, default_name
 
@@ -62,15 +64,18 @@ def broker(
         raise InputError(f"A broker's name is one line of at most {NAME_CHARACTERS} characters. Choose another --name.")
     open_log(log, messages=log_messages)
     settings = Settings(
-        data=data or paths.data() / "broker",
+        data=data or usual_folder(),
         bind=bind,
         port=port,
         advertise=advertise,
         name=name or default_name(),
     )
     server = Broker(settings)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: server.stop())
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # One that is ignored from the start stays so: that is how nohup keeps a program.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: server.stop())
     try:
         click.echo(f"zchat broker is ready: {server.link}")
         server.run()

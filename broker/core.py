@@ -16,7 +16,7 @@ from collections.abc import Callable
 from ..common import limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import Code, WireError
-from .actions import Action, Announce, Claim, Create, Log, Note, Paging, Publish, Purpose, Reply, Said, Start
+from .actions import Action, Announce, Claim, Create, Log, Mark, Paging, Publish, Purpose, Reply, Said, Start
 from .history import Appended, History, Outcome
 from .questions import READS, Questions
 from .refusals import refuse, refuse_say, why_not
@@ -126,8 +126,8 @@ class Core:
                 case Announce(room, publish):
                     actions += self._talk.broadcast(self._roster.rooms[room], entries.pop(room, []))
                     actions.append(publish)
-                case Note():
-                    pass
+                case Mark():
+                    self._questions.marked(purpose, outcome)
         actions += [Reply((identity,), m.Acked(acks=list_)) for identity, list_ in acks.items() if identity]
         for room, list_ in entries.items():
             actions += self._talk.broadcast(self._roster.rooms[room], list_)

@@ -73,6 +73,13 @@ class BrokerNote(msgspec.Struct):
     link: str
     name: str
     pid: int
+    usual: bool = False
+    """It has the account's usual data folder, so it is the one meant when none is named."""
+
+
+def usual_folder() -> Path:
+    """The data folder of a broker that is given no other."""
+    return paths.data() / "broker"
 
 
 def notes_folder() -> Path:
@@ -80,10 +87,10 @@ def notes_folder() -> Path:
     return paths.state() / "brokers"
 
 
-def leave_note(link: Link, name: str) -> Path:
+def leave_note(link: Link, name: str, *, usual: bool = False) -> Path:
     """Write the note of a broker that can be joined now."""
     path = notes_folder() / f"{link.port}.json"
-    files.replace(path, msgspec.json.encode(BrokerNote(str(link), name, os.getpid())))
+    files.replace(path, msgspec.json.encode(BrokerNote(str(link), name, os.getpid(), usual)))
     return path
 
 

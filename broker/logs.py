@@ -16,7 +16,7 @@ from ..common.errors import InputError
 from ..common.text import clean
 
 SYSLOG_PLACES = ("/dev/log", "/var/run/syslog")
-WARNINGS_A_SECOND = 20
+LINES_A_SECOND = 100
 MESSAGES = "zchat.messages"
 """The logger of what is said."""
 
@@ -31,9 +31,12 @@ class CleanFormatter(logging.Formatter):
 
 
 class Throttle(logging.Filter):
-    """Lets so many warnings a second through, and counts the rest: nobody can fill the disk by sending nonsense."""
+    """Lets so many lines a second through, and counts the rest: nobody can fill the disk by coming and going.
 
-    def __init__(self, most: int = WARNINGS_A_SECOND) -> None:
+    What is said is not counted: who has it logged wants all of it.
+    """
+
+    def __init__(self, most: int = LINES_A_SECOND) -> None:
         super().__init__()
         self._most = most
         self._second = 0
@@ -42,7 +45,7 @@ class Throttle(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is written; the first one after a flood tells how many were not."""
-        if record.levelno != logging.WARNING:
+        if record.name == MESSAGES:
             return True
         if int(record.created) != self._second:
             self._second, self._passed = int(record.created), 0
@@ -51,7 +54,7 @@ class Throttle(logging.Filter):
             self._dropped += 1
             return False
         if self._dropped:
-            record.msg = f"{record.msg} (and {self._dropped} more warnings that were not written)"
+            record.msg = f"{record.msg} (and {self._dropped} more lines that were not written)"
             self._dropped = 0
         return True
 

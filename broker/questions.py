@@ -13,8 +13,8 @@ import msgspec
 
 from ..common import limits, messages as m, names
 from ..common.clock import Now
-from .actions import Action, Ask, Note, Paging, Reply, Store
-from .history import Found, Outcome, Put, Read
+from .actions import Action, Ask, Mark, Paging, Reply, Store
+from .history import Done, Found, Outcome, Put, Read
 from .refusals import Refusal, no_room, no_user, refuse, why_not
 from .rooms import Rooms
 from .roster import Room, Roster, Session, User, private_room
@@ -63,8 +63,13 @@ class Questions:
     def _note_read(self, user: User, room: Room, seq: int) -> list[Action]:
         if seq <= self._reads.get((user.key, room.id), 0):
             return []
-        self._reads[user.key, room.id] = seq
-        return [Store(Put(READS, f"{user.key} {room.id}", msgspec.msgpack.encode(seq)), Note())]
+        put = Put(READS, f"{user.key} {room.id}", msgspec.msgpack.encode(seq))
+        return [Store(put, Mark(user.key, room.id, seq))]
+
+    def marked(self, mark: Mark, outcome: Outcome) -> None:
+        """What was seen is stored; when it is not, the next ping that tells it tries again."""
+        if isinstance(outcome, Done):
+            self._reads[mark.user, mark.room] = max(mark.seq, self._reads.get((mark.user, mark.room), 0))
 
     def _behind(self, session: Session) -> Iterator[tuple[str, int]]:
         """The rooms that hold more than this session has seen, with their heads."""

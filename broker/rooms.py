@@ -54,10 +54,6 @@ class Rooms:
             if room.code == Code.NO_SUCH_ROOM and join.create and not join.room.startswith(PRIVATE_MARK):
                 return [self.create(join.room, identity, join)]
             return [refuse(identity, join, *room)]
-        public = sum(not followed.is_private for followed in session.rooms.values())
-        if public >= limits.USER_ROOMS and room.id not in session.rooms and not room.is_private:
-            detail = f"You follow {limits.USER_ROOMS} rooms already. Leave one first."
-            return [refuse(identity, join, Code.TOO_MANY, detail)]
         if join.last is not None or join.since is not None or join.since_id is not None:
             where = Locate(room.id, join.last, join.since, join.since_id)
             return [Ask(where, Start(identity, room.id, join))]
@@ -97,6 +93,10 @@ class Rooms:
 
     def enter(self, session: Session, room: Room, join: m.Join, after: int, now: Now) -> list[Action]:
         """The session follows the room from `after` on; a user who thereby becomes present is announced."""
+        public = sum(not followed.is_private for followed in session.rooms.values())
+        if public >= limits.USER_ROOMS and room.id not in session.rooms and not room.is_private:
+            detail = f"You follow {limits.USER_ROOMS} rooms already. Leave one first."
+            return [refuse(session.identity, join, Code.TOO_MANY, detail)]
         actions: list[Action] = []
         session.active = now.mono
         session.seen[room.id] = after

@@ -99,7 +99,9 @@ class Broker:
         host = settings.advertise or _reachable_host(settings.bind)
         self.link = Link(host, port, key.public)
         self._core = Core(self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read())
-        note = home.leave_note(self.link, settings.name)
+        note = home.leave_note(
+            self.link, settings.name, usual=settings.data.absolute() == home.usual_folder().absolute()
+        )
         self._resources.callback(home.remove_note, note)
 
     def stop(self) -> None:
@@ -211,6 +213,8 @@ def _server_socket(context: zmq.Context[zmq.Socket[bytes]], kind: zmq.SocketType
     sock.zap_domain = DOMAIN
     sock.setsockopt(ZAP_ENFORCE_DOMAIN, 1)
     sock.handshake_ivl = int(limits.BROKER_HANDSHAKE * 1_000)
+    sock.heartbeat_ivl = int(limits.BROKER_HEARTBEAT_INTERVAL * 1_000)
+    sock.heartbeat_timeout = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
     sock.backlog = 1_024
     return sock
 

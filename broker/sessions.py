@@ -127,7 +127,7 @@ class Sessions:
                 user, hello.instance, self._word(), b"", hello.present, hello.private, now.wall, now.mono, now.mono
             )
             self._roster.add_session(session)
-            actions.append(Log(f"{user.nick} connected ({hello.agent})"))
+            actions.append(Log(f"{user.nick} connected ({hello.agent[:64]})"))
         session.heard = now.mono
         self._roster.connect(session, identity)
         welcome = replace(

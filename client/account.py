@@ -26,6 +26,7 @@ import msgspec
 from ..common import files, names, paths
 from ..common.errors import BrokerUnreachable, Code, InputError, RefusedError
 from ..common.keys import (
+    DEFAULT_PORT,
     FINGERPRINT_CHARACTERS,
     KeyPair,
     Link,
@@ -35,6 +36,8 @@ from ..common.keys import (
     split_place,
     to_base32,
 )
+
+NO_BROKER = "No broker of this account runs here. Start one with: zchat broker, or name one with --broker LINK."
 
 
 class KnownBroker(msgspec.Struct):
@@ -61,6 +64,7 @@ class _Note(msgspec.Struct):
     link: str
     name: str = ""
     pid: int = 0
+    usual: bool = False
 
 
 # --- brokers --------------------------------------------------------------------------------------------------
@@ -75,24 +79,49 @@ def find_broker(named: str | None) -> Link:
         link = Link.parse(named)
         _check_pin(link)
         return link
-    place = _place(named)
+    place = _place(named) or ""
+    known = known_brokers()
+    if place == join_place(named, DEFAULT_PORT):
+        place = _place_of_host(
+            named, [*map(_note_link, _notes()), *(link for broker in known for link in broker.links)]
+        )
     for note in reversed(_notes()):
-        link = Link.parse(note.link)
+        link = _note_link(note)
         if named == note.name or place == link.place:
             return link
     # Places before names: a broker calls itself what it likes, another one's address for example.
-    known = known_brokers()
     for link in (link for broker in known for link in broker.links):
         if place == link.place:
             return link
-    for broker in known:
-        if named == broker.name:
-            return broker.links[-1]
+    called = [broker.links[-1] for broker in known if named == broker.name]
+    if len(called) > 1:
+        raise _ambiguous(named, [link.place for link in called])
+    if called:
+        return called[0]
     place = join_place(*split_place(named))
     raise RefusedError(
         Code.NOT_ALLOWED,
         f"The key of the broker at {place} is not known here. Ask there for its link (zchat link) and use that once.",
     )
+
+
+def _note_link(note: _Note) -> Link:
+    return Link.parse(note.link)
+
+
+def _place_of_host(host: str, links: list[Link]) -> str:
+    """What HOST alone means: its usual port, or the only one of it that is known."""
+    usual = join_place(host, DEFAULT_PORT)
+    there = {link.place for link in links if link.host == host}
+    if usual in there or not there:
+        return usual
+    if len(there) > 1:
+        raise _ambiguous(host, sorted(there))
+    return there.pop()
+
+
+def _ambiguous(name: str, places: list[str]) -> InputError:
+    return InputError(f"Several brokers are known as {name}: {', '.join(places)}. Name the one you mean so.")
 
 
 def _place(named: str) -> str | None:
@@ -106,26 +135,27 @@ def _place(named: str) -> str | None:
 def _own_broker() -> Link:
     notes = _notes()
     if not notes:
-        raise BrokerUnreachable(
-            "No broker of this account runs here. Start one with: zchat broker, or name one with --broker LINK."
-        )
+        raise BrokerUnreachable(NO_BROKER)
     return Link.parse(notes[-1].link)
 
 
-def own_links() -> list[str]:
-    """The links of this account's running brokers, the last started last."""
-    return [note.link for note in _notes() if _runs(note.pid)]
+def own_link() -> Link:
+    """The link of this account's running broker; raises `BrokerUnreachable`."""
+    running = [note.link for note in _notes() if _runs(note.pid)]
+    if not running:
+        raise BrokerUnreachable(NO_BROKER)
+    return Link.parse(running[-1])
 
 
 def _notes() -> list[_Note]:
-    """The notes of this account's brokers: those of running ones last, and of these the newest."""
-    notes: list[tuple[bool, float, _Note]] = []
+    """The notes of this account's brokers, the one that is meant last: running, in the usual folder, the newest."""
+    notes: list[tuple[bool, bool, float, _Note]] = []
     for path in (paths.state() / "brokers").glob("*.json"):
         with contextlib.suppress(OSError, msgspec.MsgspecError, InputError):
             note = msgspec.json.decode(path.read_bytes(), type=_Note)
             Link.parse(note.link)
-            notes.append((_runs(note.pid), path.stat().st_mtime, note))
-    return [note for _, _, note in sorted(notes, key=lambda entry: entry[:2])]
+            notes.append((_runs(note.pid), note.usual, path.stat().st_mtime, note))
+    return [entry[3] for entry in sorted(notes, key=lambda entry: entry[:3])]
 
 
 def _runs(pid: int) -> bool:
@@ -181,6 +211,9 @@ def remember_broker(link: Link, name: str) -> None:
 def forget_broker(named: str) -> list[str]:
     """Un-pin the brokers of this name, place, link or fingerprint; returns their fingerprints."""
     place = _place(named)
+    called = [broker.fingerprint for broker in known_brokers() if named == broker.name]
+    if len(called) > 1:
+        raise _ambiguous(named, called)
     gone = []
     for broker in known_brokers():
         if named in (broker.name, broker.fingerprint):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..common import messages as m, names
 from ..common.clock import Now
 from ..common.errors import Code, InputError, NotAcked, RefusedError
-from ..common.limits import SESSION_EXPIRY
+from ..common.limits import SESSION_EXPIRY, WINDOW
 from ..common.rules import refuse_text
 from ..common.text import clean, clean_lines
 from . import commands, render
@@ -97,8 +97,9 @@ class Chat(Quiet):
 
     @property
     def wants_input(self) -> bool:
-        """Lines are taken once we are in the first room, so that none is said into nowhere."""
-        return not self._leaving and (self._room is not None or self._partner is not None or self._turn_to is None)
+        """Lines are taken once we are in the first room, so that none is said into nowhere, and not without end."""
+        somewhere = self._room is not None or self._partner is not None or self._turn_to is None
+        return somewhere and not self._leaving and self.core.waiting < WINDOW
 
     def end_of_input(self, now: Now) -> list[Action]:
         """Leave when all that was said is acked."""
@@ -108,7 +109,8 @@ class Chat(Quiet):
     def line(self, text: str, now: Now) -> list[Action]:
         """One typed line."""
         try:
-            typed = commands.parse(text)
+            # A pasted block ends with a newline that nobody means.
+            typed = commands.parse(text.rstrip("\r\n"))
             if typed.command:
                 return self._command(typed.command, typed.rest, now)
             return self._speak(typed.rest, now)
@@ -283,7 +285,7 @@ class Chat(Quiet):
         return clean(self.core.welcome.nick if self.core.welcome else self.core.profile.nick)
 
     def _tell(self, text: str) -> Print:
-        return Print(f"-- {text}", aside=True)
+        return Print(f"-- {clean(text)}", aside=True)
 
     def _heard(self, room: str, entry: m.Entry, replay: bool, now: Now) -> list[Action]:
         if not replay:
@@ -312,18 +314,19 @@ class Chat(Quiet):
         return [Print(render.presence_line(presence, room))]
 
     def _in_room(self, entered: m.Entered, now: Now) -> list[Action]:
+        name = self.core.name_of(entered.room)
         if self._turn_to is not None and entered.room == self._turn_to:
-            self._room, self._turn_to = entered.name, None
+            self._room, self._turn_to = name, None
         told: list[Action] = []
         if self._options.json and self.core.welcome is not None:
             own = m.Presence(
                 room=entered.room, nick=self._me, key=self.core.welcome.key, change="joined", time=now.wall
             )
-            told.append(Print(render.presence_json(own, entered.name)))
+            told.append(Print(render.presence_json(own, name)))
         others = [clean(nick) for nick in entered.online if names.fold(nick) != names.fold(self._me)]
         people = f"with {_some(others)}" if others else "alone so far"
         topic = f" Topic: {clean(entered.topic)}" if entered.topic else ""
-        return [*told, self._tell(f"You joined {clean(entered.name)}, {people}.{topic}")]
+        return [*told, self._tell(f"You joined {name}, {people}.{topic}")]
 
     def _stored(self, say: m.Say, ack: m.Ack, now: Now) -> list[Action]:
         if ack.delivered:

@@ -35,7 +35,9 @@ def _command(name: str) -> Callable[[F], click.Command]:
 _broker_option = click.option(
     "-b", "--broker", envvar="ZCHAT_BROKER", metavar="LINK", help="Broker's link, HOST[:PORT] or name."
 )
-_nick_option = click.option("-u", "--nick", envvar="ZCHAT_NICK", help="Your nick; default: the one last used there.")
+_nick_option = click.option(
+    "-u", "--nick", envvar="ZCHAT_NICK", metavar="NICK", help="Your nick; default: the one last used there."
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
@@ -49,17 +51,15 @@ def _common(function: F) -> F:
     return function
 
 
-def _room_option(*, multiple: bool) -> Callable[[F], F]:
-    return click.option(
-        "-r", "--room", "rooms" if multiple else "room", metavar="ROOM", multiple=multiple, help="Room."
-    )
+def _room_option(help_: str, *, multiple: bool = False) -> Callable[[F], F]:
+    return click.option("-r", "--room", "rooms" if multiple else "room", metavar="ROOM", multiple=multiple, help=help_)
 
 
 # --- commands -------------------------------------------------------------------------------------------------
 @_command("join")
 @_common
-@_room_option(multiple=True)
-@click.option("--since", metavar="20|10m|ID", help="History to begin with: messages, time, or after a message's id.")
+@_room_option("A room to enter (lobby); may be given again.", multiple=True)
+@click.option("--since", metavar="20|10m|ID|all", help="Where to begin: so many messages (20), a time, an id, all.")
 @click.option("--plain", is_flag=True, help="Plain lines, no line editor.")
 @click.option(
     "--notices", type=click.Choice(["all", "smart", "none"]), default="all", help="Comings and goings to show."
@@ -122,7 +122,7 @@ def _join(link: Link, nick: str, options: Any, timeout: float | None, on_termina
 
 @_command("who")
 @_common
-@_room_option(multiple=False)
+@_room_option("Only who is in this room.")
 def who(broker: str | None, nick: str | None, as_json: bool, timeout: float | None, room: str | None) -> None:
     """Show who is there, or in one room."""
     from ..common.messages import Roster, Who
@@ -152,7 +152,7 @@ def rooms(broker: str | None, nick: str | None, as_json: bool, timeout: float | 
 
 @_command("send")
 @_common
-@_room_option(multiple=False)
+@_room_option("The room to send to (lobby).")
 @click.option("-t", "--to", metavar="NICK", help="Send privately.")
 @click.option("--id", "message_id", metavar="ID", help="The message's id; sending it again changes nothing.")
 @click.option("--each-line", is_flag=True, help="Each line of standard input is one message; blank lines are skipped.")
@@ -209,10 +209,10 @@ def _legal_id(text: str) -> bool:
 
 @_command("tail")
 @_common
-@_room_option(multiple=True)
+@_room_option("A room to follow (lobby); may be given again.", multiple=True)
 @click.option("--dm", is_flag=True, help="Private messages (alone: only these).")
 @click.option("-n", "count", type=click.IntRange(min=0, max=1_000_000), default=10, help="Messages to begin with (10).")
-@click.option("--since", metavar="10m|ID|all", help="Begin with a time, after a message's id, or with all.")
+@click.option("--since", metavar="20|10m|ID|all", help="Where to begin: as -n, a time, an id, or all.")
 @click.option("--no-follow", is_flag=True, help="End when what is there has been printed.")
 def tail(
     broker: str | None,
@@ -270,7 +270,7 @@ def link(as_json: bool) -> None:
 
     from . import account
 
-    found = str(account.find_broker(None))
+    found = str(account.own_link())
     click.echo(json.dumps({"link": found}) if as_json else found)
 
 

@@ -85,6 +85,11 @@ class Program(Protocol):
         """Whether it rides through a broker's death, however long that lasts."""
         ...
 
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that its user gave it."""
+        ...
+
 
 class Connection:
     """One client's sockets and loop.
@@ -101,6 +106,7 @@ class Connection:
         *,
         write: Callable[[list[Print]], None],
         met: Callable[[m.Welcome], None],
+        output: int | None = None,
     ) -> None:
         self._link = link
         self._key = key
@@ -108,6 +114,8 @@ class Connection:
         self._program = program
         self._write = write
         self._met = met
+        self._output = output
+        """The descriptor of a pipe that is written to: when its reader goes, so do we."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._outside = self._context.socket(zmq.PAIR)
         self._inside = self._context.socket(zmq.PAIR)
@@ -159,12 +167,13 @@ class Connection:
         """After `run` has ended: give up everything else. The pipe is closed too."""
         self._outside.close(linger=0)
         self._inside.close(linger=0)
-        self._context.term()
+        self._context.destroy(linger=0)
 
     def _check_patience(self) -> None:
         if self._away_since is None or (self._reached and self._program.persistent):
             return
-        if time.monotonic() - self._away_since > limits.CONNECT_PATIENCE:
+        patience = max(limits.CONNECT_PATIENCE, self._program.timeout or 0.0)
+        if time.monotonic() - self._away_since > patience:
             raise unreachable(self._link.place, self.trouble)
 
     def _turn(self) -> None:
@@ -178,9 +187,13 @@ class Connection:
         for socket in (self._monitor, self._sub):
             if socket is not None:
                 poller.register(socket, zmq.POLLIN)
+        if self._output is not None:
+            poller.register(self._output, zmq.POLLERR)
         wait = max(0.0, self._core.due(now) - now.mono)
         readable = dict(poller.poll(int(wait * 1_000) + 1))
         now = clock.read()
+        if self._output in readable:
+            raise BrokenPipeError
         if self._dealer in readable:
             self._receive_dealer(now)
         if self._sub in readable:
@@ -199,6 +212,7 @@ class Connection:
                 frames = self._dealer.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 break
+            now = clock.read()  # so that an answer is not as old as its question
             self._receive(frames[0] if len(frames) == 1 else b"", now)
         self._flush()
 
@@ -298,7 +312,8 @@ class Connection:
     def _dial(self, now: Now) -> list[Action]:
         self._hang_up(0)
         self._dialled = now.mono
-        dealer = self._client_socket(zmq.DEALER)
+        # Known at once, so that it is closed whatever fails from here on.
+        self._dealer = dealer = self._client_socket(zmq.DEALER)
         # A fresh random name for each connection: it is a return address, nothing else.
         dealer.routing_id = b"z" + secrets.token_bytes(15)
         dealer.sndhwm = dealer.rcvhwm = limits.CLIENT_QUEUE
@@ -310,7 +325,6 @@ class Connection:
             | zmq.EVENT_CLOSED
             | zmq.EVENT_DISCONNECTED
         )
-        self._dealer = dealer
         try:
             dealer.connect(f"tcp://{self._link.place}")
         except zmq.ZMQError as error:
@@ -321,12 +335,11 @@ class Connection:
     def _listen(self, port: int, topics: tuple[bytes, ...]) -> None:
         if self._sub is not None:
             self._sub.close(linger=0)
-        sub = self._client_socket(zmq.SUB)
+        self._sub = sub = self._client_socket(zmq.SUB)
         sub.rcvhwm = limits.CLIENT_QUEUE
         for topic in topics:
             sub.subscribe(topic)
         sub.connect(f"tcp://{join_place(self._link.host, port)}")
-        self._sub = sub
 
     def _client_socket(self, kind: zmq.SocketType) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from ..common import limits, messages as m, names, wire
 from ..common.clock import Now
-from ..common.errors import Code
+from ..common.errors import Code, InputError
 from ..common.ids import message_id
 from .actions import (
     Action,
@@ -84,6 +84,8 @@ class ClientCore:
         self._failures = 0
         self._repeat_at = 0.0
         self._heartbeat = Heartbeat()
+        self._parting: set[str] = set()
+        """Rooms that were left, as long as the broker has not said so."""
 
     # --- the connection ---------------------------------------------------------------------------------------
     def start(self, now: Now) -> list[Action]:
@@ -145,6 +147,7 @@ class ClientCore:
         if id_ in self.rooms:
             return []
         view = self.rooms[id_] = RoomView(id_, room, start, create)
+        self._parting.discard(id_)
         if not self.live:
             return []
         return [Subscribe(wire.topic(id_)), self._enter(view, now)]
@@ -152,9 +155,10 @@ class ClientCore:
     def part(self, room: str, now: Now) -> list[Action]:
         """Follow a room no more."""
         view = self.rooms.pop(names.fold(room), None)
-        if view is None or not self.live:
+        if view is None:
             return []
-        return [Unsubscribe(wire.topic(view.id)), Send(m.Part(room=view.id))]
+        self._parting.add(view.id)
+        return [Unsubscribe(wire.topic(view.id)), Send(m.Part(room=view.id))] if self.live else []
 
     def say(
         self,
@@ -238,7 +242,10 @@ class ClientCore:
                 return self.lost(event.reason, now)
             case m.Roster() | m.RoomList():
                 return self._answered(event)
-            case m.Parted() | m.Unknown():
+            case m.Parted():
+                self._parting.discard(event.room)
+                return []
+            case m.Unknown():
                 return []
 
     def _say_hello(self, now: Now) -> list[Action]:
@@ -276,6 +283,9 @@ class ClientCore:
             if room not in self.rooms and self.profile.private is not None and self._wants(private):
                 self.rooms[room] = RoomView(room, room, self.profile.private)
         actions += self._listen(welcome, now)
+        # A session that goes on is still in the rooms that were left meanwhile; a new one is in none.
+        self._parting = self._parting if welcome.resumed else set()
+        actions += [Send(m.Part(room=room)) for room in sorted(self._parting)]
         actions += [self._enter(view, now) for view in self.rooms.values()]
         actions += [Send(say) for say in self._outbox.unsent(now.mono)]
         actions += [Send(question) for question in self._questions.due(now.mono, again=True)]
@@ -335,6 +345,9 @@ class ClientCore:
 
     def _entered(self, entered: m.Entered, now: Now) -> list[Action]:
         view = self.rooms.get(entered.room)
+        if entered.room in self._parting:
+            # The answer to a join that was still under way when the room was left.
+            return [Send(m.Part(room=entered.room))]
         if view is None or view.asked != entered.ref:
             return []
         view.asked, view.joining = 0, False
@@ -346,7 +359,9 @@ class ClientCore:
         if view.id.startswith(PRIVATE_MARK):
             # What came before the answer is for this screen too, though another one may have read it meanwhile.
             after = min([after, *view.stash])
-        view.name, view.topic = entered.name, entered.topic
+        view.topic = entered.topic
+        if _is_name_of(entered.name, view.id):
+            view.name = entered.name
         view.enter(after, entered.head)
         actions: list[Action] = []
         if first and not view.id.startswith(PRIVATE_MARK):
@@ -451,3 +466,11 @@ class ClientCore:
     def _next_ref(self) -> int:
         self._ref += 1
         return self._ref
+
+
+def _is_name_of(name: str, id_: str) -> bool:
+    """Whether a broker's name for a public room can be believed: legal, and of that room."""
+    try:
+        return names.fold(names.parse_room(name)) == id_
+    except InputError:
+        return False

@@ -23,7 +23,7 @@ class Quiet:
 
     def __init__(self, core: ClientCore, *, timeout: float | None = None) -> None:
         self.core = core
-        self._timeout = timeout
+        self.timeout = timeout
         self._deadline: float | None = None
         self._quiet_since = 0.0
         """When the broker last told something that was asked for, or was first asked."""
@@ -31,8 +31,8 @@ class Quiet:
     def start(self, now: Now) -> list[Action]:
         """Before the first connection."""
         self._quiet_since = now.mono
-        if self._timeout is not None:
-            self._deadline = now.mono + self._timeout
+        if self.timeout is not None:
+            self._deadline = now.mono + self.timeout
         return self.begin(now)
 
     def begin(self, now: Now) -> list[Action]:
@@ -66,9 +66,7 @@ class Quiet:
     def tick(self, now: Now) -> list[Action]:
         """Now and then."""
         if self._deadline is not None and now.mono >= self._deadline:
-            return [
-                End(TimedOut(f"The time of {self._timeout:g} s ran out. Try again, or give it a longer --timeout."))
-            ]
+            return [End(TimedOut(f"The time of {self.timeout:g} s ran out. Try again, or give it a longer --timeout."))]
         quiet = now.mono - self._quiet_since
         if self._deadline is None and not self.persistent and quiet >= limits.ANSWER_PATIENCE:
             return [End(BrokerUnreachable("The broker is there but does not answer. Try again, or restart it."))]
@@ -207,7 +205,7 @@ class Sender(Quiet):
 
     def tick(self, now: Now) -> list[Action]:
         """A single message has `limits.ACK_PATIENCE` to be acked."""
-        if self._ack_by is not None and now.mono >= self._ack_by and self._timeout is None:
+        if self._ack_by is not None and now.mono >= self._ack_by and self.timeout is None:
             again = "".join(f" --id {id_}" for id_ in self.core.unacked)
             detail = (
                 "The message was sent but not confirmed in time. It may be stored or not:"

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import stat
+import sys
 import threading
 from collections.abc import Callable, Iterable
 
@@ -19,6 +21,9 @@ from .connection import Connection, Program
 from .core import ClientCore, Profile
 from .output import print_lines
 from .rooms import Start
+
+END_PATIENCE = 3.0
+"""Seconds that the receive thread has to say goodbye."""
 
 
 def run(
@@ -45,7 +50,7 @@ def run(
         account.remember_broker(link, core.welcome.broker)
         account.remember_nick(link, core.welcome.nick)
 
-    connection = Connection(link, key, core, program(core), write=write, met=met)
+    connection = Connection(link, key, core, program(core), write=write, met=met, output=_pipe())
     try:
         if lines is None:
             connection.run()
@@ -57,6 +62,15 @@ def run(
         raise
     finally:
         connection.close()
+
+
+def _pipe() -> int | None:
+    """The descriptor of standard output, when it is a pipe whose reader may go."""
+    try:
+        descriptor = sys.stdout.fileno()
+        return descriptor if os.name == "posix" and stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
+    except (OSError, ValueError):
+        return None
 
 
 def agent() -> str:
@@ -96,9 +110,12 @@ def _run_threads(
             unusable = error  # what came before it is sent all the same
         connection.pipe.end()
         _join(thread)
-    except BaseException:
+    except BaseException as error:
         connection.pipe.quit()
-        thread.join()
+        thread.join(END_PATIENCE)
+        if thread.is_alive():
+            # It is held up by an output that nobody reads, and cannot be ended from here.
+            os._exit(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 130)
         raise
     finally:
         ended.close()

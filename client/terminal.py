@@ -7,7 +7,6 @@ and writing to the patched standard output are safe from the receive thread.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from ..common.text import wrap
 from .actions import Print
 from .output import print_lines
 
@@ -80,8 +78,7 @@ class Terminal:
 
     def show(self, lines: list[Print]) -> None:
         """Write lines above the prompt, which is drawn anew, since what it says may have changed; from any thread."""
-        columns = shutil.get_terminal_size().columns
-        print_lines([Print(part) for line in lines for part in wrap(line.text, columns)])
+        print_lines([Print(line.text) for line in lines])
         self._session.app.invalidate()
 
     def _stop_if_over(self) -> None:

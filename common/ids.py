@@ -1,6 +1,6 @@
-"""Identifiers that a client makes: message ids and instance words.
+"""The ids of messages, which their author makes.
 
-Pure: time and randomness are arguments of the first; any thread.
+Pure: time and randomness are arguments; any thread.
 """
 
 from __future__ import annotations

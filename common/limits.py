@@ -26,8 +26,9 @@ FRAME_BYTES = 65_536
 """What one packed frame of entries aims to stay under; a page of a replay is one such frame."""
 ROUTER_FRAME_BYTES = 131_072
 """MAXMSGSIZE of the ROUTER: the largest legal command is a message of MESSAGE_BYTES; twice a frame is ample."""
-PUB_FRAME_BYTES = 4_096
-"""MAXMSGSIZE of what reaches the PUB socket: subscriptions, at most a room's name of 64 characters."""
+PUB_FRAME_BYTES = 512
+"""MAXMSGSIZE of what reaches the PUB socket: handshakes, and subscriptions of at most a room's name of 64 characters
+(257 bytes with its NUL, some 40 more when encrypted). Each subscription costs the broker a multiple of its length."""
 CLIENT_FRAME_BYTES = 1_048_576
 """MAXMSGSIZE of a client: far above FRAME_BYTES, so that a newer broker may pack more."""
 
@@ -86,5 +87,8 @@ BROKER_HANDSHAKE = 3.0
 HEARTBEAT_INTERVAL = 1.0
 HEARTBEAT_TIMEOUT = 2.5
 """ZMTP heartbeats from the client: a silent cut is noticed within 4 s."""
+BROKER_HEARTBEAT_INTERVAL = 10.0
+BROKER_HEARTBEAT_TIMEOUT = 20.0
+"""ZMTP heartbeats from the broker: connections whose other end has silently gone are dropped."""
 HEARTBEAT_TTL = 30.0
 """What the client asks of the broker: drop me after this much silence."""

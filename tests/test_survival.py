@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .processes import Broker, LineMode, Process
+from .processes import PATIENCE, ZCHAT, Broker, LineMode, Process, environment
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -71,7 +71,7 @@ def test_two_people_talk_on_through_a_killed_broker(broker: Broker, spawn_join: 
 
 def test_a_pipe_rides_through_three_kills(broker: Broker, process: Callable[..., Process], zchat: Command) -> None:
     """`send --each-line` and `tail` go on through kill -9, three times: every line once and in order, on both ends."""
-    tail = process("tail", "-r", "load", "--json", nick="reader")
+    tail = process("tail", "-r", "load", "--since", "all", "--json", nick="reader")
     sender = process("send", "-r", "load", "--each-line", "--json", nick="writer")
     lines: list[str] = []
     for _ in range(3):
@@ -109,3 +109,21 @@ def test_one_shot_commands_wait_for_a_broker_that_comes_back(broker: Broker, pro
     broker.start()
 
     assert sender.wait() == 0
+
+
+def test_a_reader_that_has_enough_ends_the_tail(broker: Broker, home: Path, zchat: Command) -> None:
+    """`zchat tail | head -1` returns at once, though nobody says anything any more."""
+    for text in ("one", "two", "three"):
+        zchat("send", text)
+    pipeline = subprocess.run(
+        ["sh", "-c", f"'{ZCHAT}' tail | head -1"],
+        env=environment(home),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+
+    assert pipeline.stdout.endswith(": one\n")
+    assert pipeline.stderr == ""

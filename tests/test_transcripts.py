@@ -467,6 +467,58 @@ def test_join_part_and_rooms(talk: Conversation) -> None:
     assert bob.texts() == ["in the lobby"]
 
 
+def test_a_room_left_at_once_is_left(talk: Conversation) -> None:
+    """/part right behind /join leaves no ghost: the broker's answer to the join is followed by another farewell."""
+    alice, bob = talk.join("alice"), talk.join("bob", "den")
+    alice.type("/join den", "/part den")
+    talk.settle()
+    bob.type("/who den")
+    talk.settle()
+
+    assert not bob.saw("alice", "session")
+
+
+def test_a_room_left_while_the_broker_is_away_is_left(talk: Conversation) -> None:
+    """What was left during an outage is left when the session goes on."""
+    alice, bob = talk.join("alice", "lobby", "den"), talk.join("bob", "den")
+    alice.cut()
+    alice.type("/part den")
+    talk.advance(5)
+
+    assert count(bob, "alice left den") == 1
+
+
+def test_a_brokers_name_for_a_room_is_believed_only_if_it_is_one(talk: Conversation) -> None:
+    """A hostile broker cannot put its own words where a room's name is shown."""
+    alice = talk.join("alice")
+    alice.core.rooms["lobby"].entered = False
+    alice.core.rooms["lobby"].asked = 999
+    hostile = m.Entered(room="lobby", name="lobby\x1b]0;pwned\x07", head=0, after=0, ref=999)
+    alice.receive(wire.encode(hostile))
+
+    assert alice.core.name_of("lobby") == "lobby"
+
+
+def test_a_pasted_block_ends_without_an_empty_line(talk: Conversation) -> None:
+    """The newline at the end of what was copied is not said."""
+    alice, bob = talk.join("alice"), talk.join("bob")
+    alice.type("one\ntwo\n")
+    talk.settle()
+
+    assert bob.texts() == ["one\ntwo"]
+
+
+def test_many_joins_at_once_do_not_pass_the_limit(talk: Conversation) -> None:
+    """The limit on rooms holds for joins that wait for the disk together, too."""
+    alice = talk.join("alice")
+    for number in range(limits.USER_ROOMS + 50):
+        alice.carry_out(alice.core.join(f"room{number}", Start(last=0), talk.now))
+    talk.settle()
+
+    refusals = [n.refused.code for n in alice.notices if isinstance(n, a.Refusal)]
+    assert refusals == [Code.TOO_MANY] * 51
+
+
 def test_room_names_are_compared_folded(talk: Conversation) -> None:
     """Dev and dev are one room, under the name it was first given."""
     talk.join("alice", "Dev").type("hello")

@@ -328,3 +328,14 @@ def test_nobody_makes_the_list_of_users_too_long_for_a_frame(house: House) -> No
     assert [user.nick for part in parts for user in part.users] == ["alice", "bob", "carol"]
     assert len(parts[0].users[0].rooms) == limits.USER_ROOMS
     assert max(len(wire.encode(part)) for part in parts) < 2 * limits.FRAME_BYTES
+
+
+def test_an_identity_does_not_make_another_key_its_user(house: House) -> None:
+    """Who speaks is the key on the frame: another key at a known return address must say hello itself."""
+    house.enter("alice")
+    actions = house.core.handle(b"alice", "mallory", m.Say(id="x", text="as alice", room="lobby"), NOW)
+    (reply,) = actions
+
+    assert isinstance(reply, Reply)
+    assert isinstance(reply.event, m.Refused)
+    assert reply.event.code == Code.HELLO_FIRST

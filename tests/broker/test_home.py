@@ -152,10 +152,10 @@ def test_a_damaged_key_is_refused_and_kept(tmp_path: Path, content: bytes) -> No
 
 # --- the note -------------------------------------------------------------------------------------------------
 def test_a_note_tells_where_the_broker_is() -> None:
-    """The note of a running broker has its link, name and process."""
-    path = home.leave_note(LINK, "test")
+    """The note of a running broker has its link, name and process, and whether it is the account's usual one."""
+    path = home.leave_note(LINK, "test", usual=True)
 
-    assert json.loads(path.read_bytes()) == {"link": str(LINK), "name": "test", "pid": os.getpid()}
+    assert json.loads(path.read_bytes()) == {"link": str(LINK), "name": "test", "pid": os.getpid(), "usual": True}
     assert list(home.notes_folder().iterdir()) == [path]
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 

@@ -57,11 +57,12 @@ def dead() -> int:
     return process.pid
 
 
-def note(link: Link, *, name: str = "box", pid: int | None = None, age: float = 0.0) -> Path:
+def note(link: Link, *, name: str = "box", pid: int | None = None, age: float = 0.0, usual: bool = False) -> Path:
     """What a broker of this account leaves, started `age` seconds ago."""
     path = account.paths.state() / "brokers" / f"{link.port}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"link": str(link), "name": name, "pid": os.getpid() if pid is None else pid}))
+    pid = os.getpid() if pid is None else pid
+    path.write_text(json.dumps({"link": str(link), "name": name, "pid": pid, "usual": usual}))
     os.utime(path, (1e9 - age, 1e9 - age))
     return path
 
@@ -282,7 +283,7 @@ def test_the_newest_of_the_running_brokers_is_the_default(ports: tuple[int, ...]
         note(link, age=age)
 
     assert account.find_broker(None) == account.find_broker("box") == links[-1]
-    assert account.own_links() == list(map(str, links))
+    assert account.own_link() == links[-1]
 
 
 def test_a_dead_broker_is_passed_over_while_another_lives(dead: int) -> None:
@@ -292,7 +293,36 @@ def test_a_dead_broker_is_passed_over_while_another_lives(dead: int) -> None:
 
     assert account.find_broker(None) == LINK
     assert account.find_broker("box") == LINK
-    assert account.own_links() == [str(LINK)]
+    assert account.own_link() == LINK
+
+
+def test_the_broker_in_the_usual_folder_is_the_default(dead: int) -> None:
+    """A second broker of the account, started later with a folder of its own, takes nobody's commands over."""
+    note(LINK, age=100, usual=True)
+    note(OTHER)
+
+    assert account.find_broker(None) == LINK
+    note(LINK, pid=dead, usual=True)
+    assert account.find_broker(None) == OTHER
+
+
+def test_the_link_of_a_dead_broker_is_not_given_out(dead: int) -> None:
+    """`zchat link` tells only what can be joined."""
+    note(LINK, pid=dead)
+
+    with pytest.raises(BrokerUnreachable):
+        account.own_link()
+
+
+def test_a_host_alone_is_its_only_known_port(dead: int) -> None:
+    """HOST without a port means the usual one, else the only one known; of several none is guessed."""
+    first, second = Link(LINK.host, 7001, LINK.key), Link(LINK.host, 7002, LINK.key)
+    note(first)
+    assert account.find_broker(LINK.host) == first
+    note(second)
+
+    with pytest.raises(InputError, match="7001"):
+        account.find_broker(LINK.host)
 
 
 def test_a_dead_broker_is_tried_when_no_other_lives(dead: int) -> None:
@@ -301,7 +331,6 @@ def test_a_dead_broker_is_tried_when_no_other_lives(dead: int) -> None:
     note(OTHER, pid=dead)
 
     assert account.find_broker(None) == OTHER
-    assert account.own_links() == []
 
 
 @pytest.mark.parametrize(
@@ -324,7 +353,7 @@ def test_damaged_notes_are_passed_over(home: Path, content: bytes) -> None:
     (home / "state" / "brokers" / "2.json").mkdir()
 
     assert account.find_broker(None) == account.find_broker("box") == account.find_broker("127.0.0.1") == LINK
-    assert account.own_links() == [str(LINK)]
+    assert account.own_link() == LINK
 
 
 @pytest.mark.parametrize("pid", [2**31, 2**70, -1, 0])
