@@ -6,7 +6,7 @@ Owns options and help texts. Imports what a command needs when it runs, so that 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -99,7 +99,7 @@ def join(
 def _join(link: Link, nick: str, options: Any, timeout: float | None, on_terminal: bool) -> None:
     from .chat import Chat
     from .core import UNREAD
-    from .lines import read_lines
+    from .lines import feed_lines
     from .run import run
 
     chats: list[Chat] = []
@@ -109,15 +109,15 @@ def _join(link: Link, nick: str, options: Any, timeout: float | None, on_termina
         return chats[0]
 
     if not on_terminal:
-        return run(link, nick, program, present=True, private=UNREAD, lines=read_lines)
+        return run(link, nick, program, present=True, private=UNREAD, read=feed_lines)
     from .terminal import Terminal
 
     terminal = Terminal(lambda: chats[0].where if chats else "")
 
-    def lines(_ended: socket.socket) -> Iterable[str]:
-        return terminal.lines()
+    def read(take: Callable[[str], bool], _ended: socket.socket) -> None:
+        terminal.run(take)
 
-    run(link, nick, program, present=True, private=UNREAD, lines=lines, write=terminal.show, on_end=terminal.end)
+    run(link, nick, program, present=True, private=UNREAD, read=read, write=terminal.show, on_end=terminal.end)
 
 
 @_command("who")
@@ -175,7 +175,7 @@ def send(
     from ..common import limits
     from ..common.names import parse_room
     from ..common.rules import refuse_text
-    from .lines import read_all, read_lines
+    from .lines import feed_lines, read_all
     from .programs import Sender
     from .run import run
 
@@ -198,7 +198,7 @@ def send(
     def program(core: ClientCore) -> Sender:
         return Sender(core, room=room, to=to, text=words, id=message_id, json=as_json, timeout=timeout)
 
-    run(link, _nick(link, nick), program, lines=read_lines if each_line else None)
+    run(link, _nick(link, nick), program, read=feed_lines if each_line else None)
 
 
 def _legal_id(text: str) -> bool:

@@ -10,7 +10,7 @@ import os
 import select
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..common.errors import InputError
 
@@ -40,6 +40,13 @@ def read_lines(ended: socket.socket | None = None, descriptor: int = 0) -> Itera
             return
         if len(rest) > _LONGEST:
             raise InputError(f"Line {number + 1} of the input does not end. Send text in lines.")
+
+
+def feed_lines(take: Callable[[str], bool], ended: socket.socket) -> None:
+    """Hand over the lines of standard input until its end, or until `take` says no."""
+    for line in read_lines(ended):
+        if not take(line):
+            return
 
 
 def read_all(limit: int, descriptor: int = 0) -> str:

@@ -11,7 +11,7 @@ import socket
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from ..common.errors import Code, InputError, RefusedError
 from ..common.keys import Link
@@ -21,6 +21,8 @@ from .connection import Connection, Program
 from .core import ClientCore, Profile
 from .output import print_lines
 from .rooms import Start
+
+Read = Callable[[Callable[[str], bool], socket.socket], None]
 
 END_PATIENCE = 3.0
 """Seconds that the receive thread has to say goodbye."""
@@ -33,14 +35,15 @@ def run(
     *,
     present: bool = False,
     private: Start | None = None,
-    lines: Callable[[socket.socket], Iterable[str]] | None = None,
+    read: Read | None = None,
     write: Callable[[list[Print]], None] = print_lines,
     on_end: Callable[[], None] | None = None,
 ) -> None:
     """Run a program until it ends; raises the `ZchatError` it ended with, or KeyboardInterrupt.
 
-    `lines` makes this thread the input thread: it is called with a socket that is readable once the client has
-    ended, and its lines go to the program. `on_end` is called by the receive thread when it ends.
+    `read` makes this thread the input thread: it is called with a function that takes a line and tells whether it
+    may go on, and with a socket that is readable once the client has ended. `on_end` is called by the receive thread
+    when it ends.
     """
     key, fresh = account.key_for(link, nick)
     core = ClientCore(Profile(nick, secrets.token_hex(8), agent(), present, private), secrets.token_bytes)
@@ -52,10 +55,10 @@ def run(
 
     connection = Connection(link, key, core, program(core), write=write, met=met, output=_pipe())
     try:
-        if lines is None:
+        if read is None:
             connection.run()
         else:
-            _run_threads(connection, lines, on_end, write)
+            _run_threads(connection, read, on_end, write)
     except RefusedError as error:
         if fresh and error.code in (Code.NICK_TAKEN, Code.NICK_INVALID):
             account.drop_key(link, nick, key)
@@ -80,7 +83,7 @@ def agent() -> str:
 
 def _run_threads(
     connection: Connection,
-    lines: Callable[[socket.socket], Iterable[str]],
+    read: Read,
     on_end: Callable[[], None] | None,
     write: Callable[[list[Print]], None],
 ) -> None:
@@ -103,9 +106,7 @@ def _run_threads(
     unusable: InputError | None = None
     try:
         try:
-            for line in lines(ended):
-                if not connection.pipe.line(line):
-                    break
+            read(connection.pipe.line, ended)
         except InputError as error:
             unusable = error  # what came before it is sent all the same
         connection.pipe.end()

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
 from prompt_toolkit.patch_stdout import patch_stdout
@@ -27,7 +28,6 @@ class Terminal:
         self._prompt = prompt
         self._over = False
         self._signal: int | None = None
-        # The typed line is erased when it is sent: it comes back as everyone sees it, and stands there once.
         self._keyboard = create_input()
         # While lines are written above the prompt, too, keys must neither be echoed nor taken by the system.
         self._keyboard.cooked_mode = self._keyboard.raw_mode  # type: ignore[method-assign]
@@ -35,15 +35,21 @@ class Terminal:
             history=InMemoryHistory(), erase_when_done=True, input=self._keyboard
         )
 
-    def lines(self) -> Iterator[str]:
-        """The lines as they are typed, until Ctrl-D or `end`; raises KeyboardInterrupt."""
-        # Raw from beginning to end, so that what is typed between two prompts waits for the next one, unseen.
-        with self._signals(), patch_stdout(), self._keyboard.raw_mode():
-            while not self._over:
-                try:
-                    yield self._session.prompt(self._message, pre_run=self._stop_if_over)
-                except EOFError:
-                    break
+    def run(self, take: Callable[[str], bool]) -> None:
+        """Hand over lines as they are typed, until Ctrl-D, `end`, or `take` says no; raises KeyboardInterrupt.
+
+        One prompt stands from beginning to end: between two, what is told could be drawn into the line that goes.
+        """
+
+        def accept(buffer: Buffer) -> bool:
+            if not take(buffer.text):
+                self.end()
+            return False  # the line is cleared: it comes back as everyone sees it
+
+        self._session.default_buffer.accept_handler = accept
+        # Raw all the time, so that what is typed while something is written waits, unseen.
+        with self._signals(), patch_stdout(), self._keyboard.raw_mode(), contextlib.suppress(EOFError):
+            self._session.prompt(self._message, pre_run=self._stop_if_over)
         if self._signal is not None:
             sys.exit(128 + self._signal)
 
