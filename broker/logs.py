@@ -6,10 +6,12 @@ do anything to a terminal. Used by the main thread at start; logging itself may 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import os
-import sys
+import queue
+import threading
 from pathlib import Path
 
 from ..common.errors import InputError
@@ -17,6 +19,8 @@ from ..common.text import clean
 
 SYSLOG_PLACES = ("/dev/log", "/var/run/syslog")
 LINES_A_SECOND = 100
+LINES_WAITING = 10_000
+LINE, DATE = "%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"
 MESSAGES = "zchat.messages"
 """The logger of what is said."""
 
@@ -28,6 +32,53 @@ class CleanFormatter(logging.Formatter):
         """The record's line."""
         record.message = clean(record.message)
         return super().formatMessage(record)
+
+
+class StandardError(logging.Handler):
+    """Writes to the descriptor itself, for one thread: one that waits in Python's own stream would hold locks that the
+    end of the process needs."""
+
+    def createLock(self) -> None:
+        """None is needed."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        with contextlib.suppress(OSError):
+            os.write(2, f"{self.format(record)}\n".encode("utf-8", "replace"))
+
+
+class Background(logging.handlers.QueueHandler):
+    """Lets a thread of its own write, and drops what it cannot keep up with: standard error may be a pipe that nobody
+    reads, and the broker must not wait for it."""
+
+    def __init__(self, handler: logging.Handler) -> None:
+        waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(LINES_WAITING)
+        super().__init__(waiting)
+        self._waiting = waiting
+        self._handler = handler
+        self._thread = threading.Thread(target=self._write, name="zchat-log", daemon=True)
+        self._thread.start()
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """As it is: it stays in this process."""
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Keep the record, if there is room."""
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(record)
+
+    def _write(self) -> None:
+        while (record := self._waiting.get()) is not None:
+            self._handler.handle(record)
+
+    def close(self) -> None:
+        """Let what waits be written, as far as somebody reads it."""
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        self._thread.join(1.0)
+        super().close()
 
 
 class Throttle(logging.Filter):
@@ -81,19 +132,18 @@ def _handler(where: str, syslog_places: tuple[str, ...]) -> logging.Handler:
         return _syslog(syslog_places)
     handler: logging.Handler
     if where == "-":
-        handler = logging.StreamHandler(sys.stderr)
-    else:
-        path = Path(where)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # 0600: what is said may stand in it.
-            os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
-            handler = logging.FileHandler(path, encoding="utf-8")
-        except OSError as error:
-            raise InputError(
-                f"The log {where} cannot be written ({error.strerror}). Name another with --log."
-            ) from None
-    handler.setFormatter(CleanFormatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+        handler = StandardError()
+        handler.setFormatter(CleanFormatter(LINE, DATE))
+        return Background(handler)
+    path = Path(where)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # 0600: what is said may stand in it.
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"The log {where} cannot be written ({error.strerror}). Name another with --log.") from None
+    handler.setFormatter(CleanFormatter(LINE, DATE))
     return handler
 
 

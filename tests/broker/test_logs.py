@@ -84,11 +84,12 @@ def test_a_log_does_not_appear_elsewhere(tmp_path: Path, caplog: pytest.LogCaptu
     assert caplog.records == []
 
 
-def test_a_dash_is_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dash_is_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
     """The default log is cleaned like a file: it may be a terminal."""
-    open_log("-", messages=True)
+    handler = open_log("-", messages=True)
     message_log.info("[%s] %s: %s", "lobby", "alice", "\x1b[2Jhi")
-    printed = capsys.readouterr()
+    handler.close()
+    printed = capfd.readouterr()
 
     assert printed.out == ""
     assert LINE.sub("", printed.err) == "[lobby] alice: ␛[2Jhi\n"
