@@ -13,10 +13,11 @@ import msgspec
 from ..common import limits, messages as m, names, wire
 from ..common.clock import Now
 from ..common.errors import Code, InputError
+from ..common.names import PRIVATE_MARK
 from .actions import Action, Announce, Ask, Await, Create, Publish, Reply, Start, Store
 from .history import Locate, Located, NotStored, Outcome, Put
 from .refusals import Refusal, no_room, refuse, why_not
-from .roster import PRIVATE_MARK, Room, Roster, Session, User, partners
+from .roster import Room, Roster, Session, User, partners
 
 ROOMS = "room"
 """Table of the small state: folded name → `RoomState`."""

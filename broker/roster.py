@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..common.names import PRIVATE_MARK
 from ..common.skeleton import skeletons
-
-PRIVATE_MARK = "@"
-"""First character of a private room's id; no public room's name may have it."""
 
 
 @dataclass(slots=True, eq=False)

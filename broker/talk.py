@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from ..common import limits, messages as m, names, rules, wire
 from ..common.clock import Now
 from ..common.errors import Code
+from ..common.names import PRIVATE_MARK
 from .actions import Action, Publish, Reply, Said, Store
 from .history import Append, Appended
 from .refusals import Refusal, no_user, refuse_say
 from .rooms import Rooms
-from .roster import PRIVATE_MARK, Room, Roster, Session, partners, private_room
+from .roster import Room, Roster, Session, partners, private_room
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,7 +258,7 @@ class Chat(Quiet):
         return [*actions, self._tell(f"You left {room}. {rest}")]
 
     def _my_rooms(self) -> list[str]:
-        return [view.name for view in self.core.rooms.values() if not view.id.startswith(render.PRIVATE_MARK)]
+        return [view.name for view in self.core.rooms.values() if not view.id.startswith(names.PRIVATE_MARK)]
 
     def _topic(self, rest: str, now: Now) -> list[Action]:
         room = self._current_room()

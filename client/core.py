@@ -20,6 +20,7 @@ from ..common import limits, messages as m, names, wire
 from ..common.clock import Now
 from ..common.errors import Code, InputError
 from ..common.ids import message_id
+from ..common.names import PRIVATE_MARK
 from .actions import (
     Action,
     Answer,
@@ -44,8 +45,6 @@ from .heartbeat import Heartbeat
 from .outbox import Outbox
 from .questions import Question, Questions, Reply
 from .rooms import RoomView, Start
-
-PRIVATE_MARK = "@"
 
 
 @dataclass(frozen=True, slots=True)

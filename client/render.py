@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable
 
 from ..common.messages import Ack, Entry, Presence, RoomInfo, Say, UserInfo
+from ..common.names import PRIVATE_MARK
 from ..common.text import clean, clean_lines
 
-PRIVATE_MARK = "@"
 VERSION = 1
 """Of the JSON objects."""
 

@@ -19,6 +19,8 @@ from . import limits
 from .errors import InputError
 from .text import BLANKS, shown
 
+PRIVATE_MARK = "@"
+"""First character of the id of a room for private messages; no name may have it."""
 FOREIGN_MARKS = 2
 """Marks on one letter that belong to no script, as the accents of Latin do."""
 OWN_MARKS = 5
