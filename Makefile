@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+ATTACK_STREAMS ?= 50000
 
 # A venv does not survive a move of its folder or the loss of its Python: forget that it was ready.
 ifneq ($(shell test -x .venv/bin/python && cat .venv/ready 2>/dev/null),$(shell pwd -P))
@@ -11,7 +12,7 @@ endif
 
 .PHONY: help
 help:  ## this list (default)
-	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /make \1|/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
 
 .PHONY: demo
 demo: .venv/ready  ## a broker and three users have a short conversation
@@ -24,6 +25,14 @@ run: .venv/ready  ## start a broker
 .PHONY: test
 test: check  ## check, then all tests
 	@.venv/bin/pytest $(ARGS)
+
+.PHONY: attack
+attack: .venv/ready  ## 50,000 broken connections and messages against a broker (ATTACK_STREAMS)
+	@ATTACK_STREAMS=$(ATTACK_STREAMS) .venv/bin/pytest tests/attack -v -rP -o timeout=3600 -o faulthandler_timeout=0 $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: .venv/ready  ## what one flooding client does to the others, in a minute
+	@.venv/bin/python -m bench.quick $(ARGS)
 
 .PHONY: check
 check: .venv/ready  ## formatter, linter, strict type checker
@@ -39,7 +48,7 @@ format: .venv/ready  ## format the code, fix what the linter can fix
 .PHONY: clean
 clean:  ## remove everything that make, the tests and the tools made
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist zeromq_chat.egg-info
-	@find broker client common tests -name __pycache__ -prune -exec rm -rf {} +
+	@find broker client common tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp is written last and taken away first, so a venv without it is half-built and starts from nothing.
 .venv/ready: pyproject.toml

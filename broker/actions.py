@@ -5,10 +5,12 @@ Owns these words only. Pure; any thread.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..common.messages import Event, Hello, Join, Replay, Say
-from .history import Change, Question
+from ..common.clock import Now
+from ..common.messages import Command, Event, Join, Presence, Replay, Say
+from .history import Append, Change, Outcome, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +37,26 @@ class Log:
     warning: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """End all connections of a key or of a network."""
+
+    key: str = ""
+    network: str = ""
+    spare: str = ""
+    """A key whose connections stay, in any network."""
+    at_once: bool = False
+    """Else those of ROUTER end somewhat later, so that they read why."""
+
+
 # --- why something is stored or read: the core gets it back with the outcome -------------------------------------
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A nick is claimed by a new user."""
-
-    identity: bytes
-    user: str
-    hello: Hello
-
-
-@dataclass(frozen=True, slots=True)
 class Create:
-    """A public room is made; `join` follows, if that was the reason."""
+    """A room is made; `join` follows, if that was the reason."""
 
+    user: str
     room: str
+    private: bool
     identity: bytes
     join: Join | None
 
@@ -65,14 +72,33 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A user said something."""
+    """A user said something, or did something in a room; then `follow` tells what comes of it once it is stored."""
 
     identity: bytes
     user: str
-    nick: str
-    room: str
     say: Say
-    time: int
+    append: Append
+    follow: Callable[[Now], list[Action]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A message that cannot be taken, unless it is a repeat of one that was."""
+
+    identity: bytes
+    say: Say
+    room: str
+    otherwise: Reply
+    """What it is answered then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A command that changes what is allowed or how somebody is called; `follow` tells what comes of it."""
+
+    identity: bytes
+    command: Command
+    follow: Callable[[Outcome, Now], list[Action]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +124,10 @@ class Announce:
     """Somebody came or went: told in the order in which it happened, after what was said before it."""
 
     room: str
-    publish: Publish
+    presence: Presence
 
 
-Purpose = Claim | Create | Start | Said | Paging | Mark | Announce
+Purpose = Create | Start | Said | Doubted | Then | Paging | Mark | Announce
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +153,4 @@ class Await:
     purpose: Purpose
 
 
-Action = Reply | Publish | Log | Store | Await | Ask
+Action = Reply | Publish | Log | Cut | Store | Await | Ask

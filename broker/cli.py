@@ -6,11 +6,15 @@ Owns options, signals and the ready line. Main thread.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..common.cli import EPILOG
 from ..common.errors import InputError
+
+if TYPE_CHECKING:
+    from .policy import Access
 
 
 @click.command(
@@ -32,6 +36,18 @@ from ..common.errors import InputError
 )
 @click.option("--name", envvar="ZCHAT_NAME", help="The broker's name, for people; default: this host's.")
 @click.option(
+    "--access",
+    type=click.Choice(["open", "invite", "closed"]),
+    envvar="ZCHAT_ACCESS",
+    help="Who comes in: everyone, who is invited, who was allowed (open on loopback, else invite).",
+)
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="ZCHAT_CONFIG",
+    help="The file with limits; default: config.toml in the configuration folder.",
+)
+@click.option(
     "--log", metavar="FILE|syslog|-", envvar="ZCHAT_LOG", default="-", help="Where to log (-: standard error)."
 )
 @click.option(
@@ -43,6 +59,8 @@ def broker(
     port: int,
     data: Path | None,
     name: str | None,
+    access: Access | None,
+    config: Path | None,
     log: str,
     log_messages: bool,
 ) -> None:
@@ -57,6 +75,7 @@ def broker(
     from .home import usual_folder
     from .logs import open_log
     from .server import Broker, Settings, default_name
+    from .settings import read_policy
 
     if advertise:
         _check_host(advertise)
@@ -69,6 +88,7 @@ def broker(
         port=port,
         advertise=advertise,
         name=name or default_name(),
+        policy=read_policy(config, access, bind),
     )
     server = Broker(settings)
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):

@@ -1,8 +1,8 @@
 """The broker's rules of chat: what a command means, who hears of it, what must be stored first.
 
-Owns the order in which things are decided; `sessions`, `rooms`, `talk` and `questions` decide them. Does not know
-sockets, threads, clocks or disks: `server` brings commands with the time, carries out the actions, and brings back the
-outcome of what was stored or read. Pure; used by the broker's thread alone.
+Owns the order in which things are decided; the modules beside it decide them. Does not know sockets, threads, clocks
+or disks: `server` brings commands with the time, carries out the actions, and brings back the outcome of what was
+stored or read. Pure; used by the broker's thread alone.
 
 A message's way: `handle` checks a `Say` and answers with `Store`. The server commits all that one wake-up brought
 and calls `complete`, whose actions are the acks and the broadcasts. So nothing is told to anyone before it is on
@@ -16,43 +16,109 @@ from collections.abc import Callable
 from ..common import limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import Code, WireError
-from .actions import Action, Announce, Claim, Create, Log, Mark, Paging, Publish, Purpose, Reply, Said, Start
-from .history import Appended, History, Outcome
+from .access import ACCESS, BANS, INVITES, OPERATORS, Access, Secrets
+from .actions import (
+    Action,
+    Announce,
+    Create,
+    Cut,
+    Doubted,
+    Log,
+    Mark,
+    Paging,
+    Publish,
+    Purpose,
+    Reply,
+    Said,
+    Start,
+    Then,
+)
+from .admission import Admission
+from .governing import Governing
+from .history import Appended, History, NotStored, Outcome
+from .moderation import KINDS, Moderation
+from .policy import Policy
 from .questions import READS, Questions
-from .refusals import refuse, refuse_say, why_not
-from .rooms import ROOMS, Rooms
-from .roster import Roster
+from .rates import Rates
+from .refusals import Refusal, refuse, why_not
+from .rooms import MEMBERS, ROOMS, Rooms, deliver
+from .roster import Roster, Session
 from .sessions import NICKS, Sessions
 from .talk import Talk
+from .turns import Turns
+
+TOO_FAST = Refusal(Code.TOO_FAST, "You are too fast for this broker. Wait a moment.", limits.TOO_FAST_RETRY)
 
 
 class Core:
     """The rules; every method that takes the time returns the actions, in order."""
 
-    def __init__(self, history: History, *, name: str, pub: int, word: Callable[[], str], now: Now) -> None:
-        """Take over what the history holds; it is not used again."""
-        self._roster = Roster()
+    def __init__(
+        self,
+        history: History,
+        *,
+        name: str,
+        pub: int,
+        word: Callable[[], str],
+        now: Now,
+        policy: Policy | None = None,
+        secrets: Secrets | None = None,
+    ) -> None:
+        """Take over what the history holds; it is not used again. `word` makes random words that nobody guesses."""
+        policy, secrets = policy or Policy(), secrets or Secrets()
         reads: dict[tuple[str, str], int] = {}
-        self._rooms = Rooms(self._roster, reads, started=now.mono)
-        self._talk = Talk(self._roster, self._rooms)
-        self._questions = Questions(self._roster, self._rooms, reads)
         greeting = m.Welcome(nick="", key="", session="", broker=name, history=history.id, pub=pub, time=0)
-        self._sessions = Sessions(self._roster, self._rooms, reads, word, greeting)
+        self._roster = Roster()
+        self._rates = Rates(policy)
+        self._turns = Turns(policy.open_questions)
+        self._access = Access(self._roster, policy, secrets)
+        self._rooms = Rooms(self._roster, reads, self._rates, policy, started=now.mono)
+        self._moderation = Moderation(self._roster, self._rooms)
+        self._talk = Talk(self._roster, self._rooms, self._moderation, policy)
+        self._questions = Questions(self._roster, self._rooms, reads, policy)
+        self._sessions = Sessions(self._roster, self._rooms, self._access, policy, reads, word, greeting)
+        self._governing = Governing(self._roster, self._access, self._sessions, secrets.operator, word)
         self._beacon_due = now.mono
-        self._sessions.load(history.table(NICKS))
-        self._rooms.load(history.table(ROOMS), history.heads(), history.topics())
+        self._sessions.load(history.table(NICKS), now)
+        self._rooms.load(history.table(ROOMS), history.table(MEMBERS), history.heads(), history.topics())
         self._questions.load(history.table(READS))
+        self._access.load(*map(history.table, (ACCESS, BANS, INVITES, OPERATORS)))
 
     # --- input from clients -----------------------------------------------------------------------------------
-    def handle(self, identity: bytes, user: str, command: m.Command | m.Unknown, now: Now) -> list[Action]:
+    def settles(self, user: str, command: m.Command | m.Unknown) -> bool:
+        """Whether all that came before must be stored before this is judged, and this before what comes after.
+
+        So it is with everything that changes who may do what, or which rooms and nicks there are.
+        """
+        match command:
+            case m.Rename() | m.Admin():
+                return True
+            case m.Hello():
+                known = self._roster.users.get(user)
+                return known is None or not known.nick
+            case m.Say(kind=kind, room=str(room)):
+                return kind in KINDS or not self._rooms.exists(room)
+            case m.Join(room=room):
+                return not self._rooms.exists(room)
+        return False
+
+    def handle(
+        self, identity: bytes, user: str, command: m.Command | m.Unknown, now: Now, address: str = ""
+    ) -> list[Action]:
         """One command from a connection whose key has the fingerprint `user`."""
         session = self._roster.by_identity.get(identity)
         if session is not None and session.user.key == user:
             session.heard = now.mono
-        elif isinstance(command, m.Hello):
-            return self._sessions.hello(identity, user, command, now)
-        else:
-            return [refuse(identity, command, Code.HELLO_FIRST, "Say hello before anything else.")]
+        elif not isinstance(command, m.Hello):
+            no = refuse(identity, command, Code.HELLO_FIRST, "Say hello before anything else.")
+            return [no, *self._strike(user, now)]
+        if isinstance(command, m.Say) and session is not None and self._talk.stalled(session, command, now):
+            return self._strike(user, now)
+        if not self._rates.charge(user, command, now):
+            return [*self._too_fast(identity, session, command, now), *self._strike(user, now)]
+        if isinstance(command, m.Hello):
+            return self._sessions.hello(identity, user, address, command, now)
+        assert session is not None
         match command:
             case m.Ping():
                 return self._questions.ping(session, command)
@@ -62,29 +128,64 @@ class Core:
                 return self._rooms.join(session, command, now)
             case m.Part():
                 return self._rooms.part(session, command, now)
-            case m.Replay():
-                return self._questions.replay(session, command)
-            case m.Who():
-                return self._questions.who(session, command, now)
-            case m.Rooms():
-                return self._questions.rooms(session, command)
-            case m.Hello():
-                return self._sessions.hello(identity, user, command, now)
+            case m.Replay() | m.Who() | m.Rooms():
+                return [] if self._turns.add(session, command) else [refuse(identity, command, *TOO_FAST)]
+            case m.Rename():
+                return self._sessions.rename(session, command, now)
+            case m.Admin():
+                return self._governing.admin(session, command, now)
             case m.Goodbye():
                 return self._sessions.remove(session, now, command.reason)
             case m.Unknown():
                 return []
 
-    def refuse_frame(self, identity: bytes, error: WireError) -> list[Action]:
+    def _too_fast(
+        self, identity: bytes, session: Session | None, command: m.Command | m.Unknown, now: Now
+    ) -> list[Action]:
+        if isinstance(command, m.Say) and session is not None:
+            return self._talk.stall(session, command, TOO_FAST, now)
+        return [refuse(identity, command, *TOO_FAST)]
+
+    def over_subscribed(self, user: str, now: Now) -> list[Action]:
+        """A SUB connection was cut for asking for too much; who does that again and again is shut out for a while."""
+        return self._strike(user, now, limits.STRIKES // 3)
+
+    def _strike(self, user: str, now: Now, weight: int = 1) -> list[Action]:
+        """Something came that should not have; who does nothing else is shut out for a while."""
+        if self._rates.strike(user, weight, now) or user in self._access.floods:
+            return []
+        self._access.lock_out(user, now.wall + round(limits.LOCKOUT * 1_000), now)
+        actions: list[Action] = [Log(f"{user} floods, and is shut out for {limits.LOCKOUT:g} s", warning=True)]
+        known = self._roster.users.get(user)
+        for session in list(known.sessions) if known is not None else ():
+            actions += self._sessions.remove(session, now, "too fast for too long")
+        return [*actions, Cut(user, at_once=True)]
+
+    def refuse_frame(self, identity: bytes, user: str, error: WireError, now: Now) -> list[Action]:
         """Bytes that are no command."""
         return [
             Reply((identity,), m.Refused(code=error.code, detail=f"{error}.", ref=error.ref, id=error.id)),
-            Log(f"a frame was refused: {error}", warning=True),
+            Log(f"a frame of {user} was refused: {error}", warning=True),
+            *self._strike(user, now),
         ]
 
     def disconnect(self, identity: bytes) -> None:
         """The connection is gone; its session may come back until it expires."""
         self._roster.disconnect(identity)
+
+    # --- time -------------------------------------------------------------------------------------------------
+    @property
+    def has_turns(self) -> bool:
+        """Whether questions wait for their turn."""
+        return bool(self._turns)
+
+    def turn(self, now: Now) -> list[Action]:
+        """Answer the next few questions, of all who ask in turn."""
+        actions: list[Action] = []
+        for session, question in self._turns.take(limits.TURN_QUESTIONS):
+            if session.identity and self._roster.by_identity.get(session.identity) is session:
+                actions += self._questions.answer(session, question, now)
+        return actions
 
     def tick(self, now: Now) -> list[Action]:
         """Whatever time brings: sessions that expire, the beacon."""
@@ -95,7 +196,18 @@ class Core:
         if now.mono >= self._beacon_due:
             self._beacon_due = now.mono + limits.BEACON_INTERVAL
             actions.append(Publish(wire.BEACON_TOPIC, m.Beacon(time=now.wall)))
+            self._rates.forget(now)
+            self._access.forget(now)
         return actions
+
+    @property
+    def admission(self) -> Admission:
+        """What the gate shall know, the same object as long as nothing changes."""
+        return self._access.admission
+
+    def greeted(self, identity: bytes) -> bool:
+        """Whether this connection has a session."""
+        return identity in self._roster.by_identity
 
     def close(self) -> list[Action]:
         """The broker goes down: tell everyone."""
@@ -108,27 +220,43 @@ class Core:
         actions: list[Action] = []
         acks: dict[bytes, list[m.Ack]] = {}
         entries: dict[str, list[m.Entry]] = {}
+        unsaid: set[bytes] = set()
+        """Who has been told that a message is not stored: those after it wait for it."""
         for purpose, outcome in done:
             match purpose:
+                case Said() if isinstance(outcome, Appended):
+                    acks.setdefault(purpose.identity, []).append(self._talk.stored(purpose, outcome, entries))
+                    if purpose.follow is not None and not outcome.duplicate:
+                        actions += purpose.follow(now)
                 case Said():
-                    if isinstance(outcome, Appended):
-                        acks.setdefault(purpose.identity, []).append(self._talk.stored(purpose, outcome, entries))
-                    else:
-                        actions.append(refuse_say(purpose.identity, purpose.say, *why_not(outcome)))
-                case Claim():
-                    actions += self._sessions.claimed(purpose, outcome, now)
+                    if purpose.identity not in unsaid:
+                        actions += self._not_said(purpose, outcome, now)
+                    if isinstance(outcome, NotStored):
+                        unsaid.add(purpose.identity)
+                case Doubted() if isinstance(outcome, Appended):
+                    acks.setdefault(purpose.identity, []).append(self._talk.repeated(purpose, outcome))
+                case Doubted():
+                    actions.append(purpose.otherwise)
+                case Then():
+                    actions += purpose.follow(outcome, now)
                 case Create():
                     actions += self._rooms.created(purpose, outcome, now)
                 case Start():
                     actions += self._rooms.started_at(purpose, outcome, now)
                 case Paging():
                     actions += self._questions.page(purpose, outcome)
-                case Announce(room, publish):
+                case Announce(room, presence):
                     actions += self._talk.broadcast(self._roster.rooms[room], entries.pop(room, []))
-                    actions.append(publish)
+                    actions.append(deliver(self._roster, self._roster.rooms[room], presence))
                 case Mark():
                     self._questions.marked(purpose, outcome)
         actions += [Reply((identity,), m.Acked(acks=list_)) for identity, list_ in acks.items() if identity]
         for room, list_ in entries.items():
             actions += self._talk.broadcast(self._roster.rooms[room], list_)
         return actions
+
+    def _not_said(self, said: Said, outcome: Outcome, now: Now) -> list[Action]:
+        session = self._roster.by_identity.get(said.identity)
+        if isinstance(outcome, NotStored) and session is not None:
+            return self._talk.stall(session, said.say, why_not(outcome), now)
+        return [refuse(said.identity, said.say, *why_not(outcome))]

@@ -1,7 +1,7 @@
 """`History`: the only door to storage, as the broker's core and server see it.
 
-Owns the words (append, put, read, locate) and their outcomes. Does not know any database (`broker.sqlite`).
-Pure; any thread. An adapter is used by one thread at a time.
+Owns the words (append, put, erase, together, read, locate) and their outcomes. Does not know any database
+(`broker.sqlite`). Pure; any thread. An adapter is used by one thread at a time.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ class Append:
     time: int
     kind: str = "message"
     to: str | None = None
+    target: str | None = None
+    about: int = 0
+    until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,25 @@ class Put:
     name: str
     value: bytes
     expect: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Take the text of something that was said, by `author` if one is given; the entry stays as ``deleted``."""
+
+    room: str
+    seq: int
+    author: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """All of these or none, with at most one `Append`; where that is a repeat, the others are not done again.
+
+    The outcome is that of the `Append`, or `Done`; or of the first that cannot be.
+    """
+
+    changes: tuple[Append | Put | Erase, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +86,22 @@ class Reused:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The value is set."""
+    """The value is set, or the text erased (then without a revision)."""
 
-    revision: int
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no such message, or not by this author."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """The value was not set: this is what stands there."""
 
+    table: str
+    name: str
     value: bytes
     revision: int
 
@@ -86,6 +115,8 @@ class Read:
     after: int | None = None
     before: int | None = None
     limit: int = 1
+    floor: int = 0
+    """Nothing up to this sequence is given: what a member of the room may not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +144,20 @@ class Located:
     after: int | None
 
 
-Change = Append | Put
-Question = Read | Locate
-Outcome = Appended | Reused | Done | Conflict | Found | Located | NotStored
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Whether an author has put this entry into a room under this id; answered with `Appended` or `Missing`."""
+
+    room: str
+    author: str
+    id: str
+    kind: str
+    text: str
+
+
+Change = Append | Put | Erase | Together
+Question = Read | Locate | Recall
+Outcome = Appended | Reused | Done | Missing | Conflict | Found | Located | NotStored
 
 
 class History(Protocol):

@@ -26,7 +26,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.make_folder(folder)
         except OSError as error:
             raise ZchatError(
                 f"The folder {folder} cannot be made ({error.strerror}). Name another with --data."
@@ -38,9 +38,15 @@ class Home:
         # releases however the process ends.
         lock: sqlite3.Connection | None = None
         try:
-            lock = sqlite3.connect(self.folder / "lock", timeout=0, isolation_level=None, check_same_thread=False)
+            path = self.folder / "lock"
+            # Ours alone: whoever may open it could hold it, and no broker would start. Not opened when it is there,
+            # since closing it again would give up the lock of another broker in this process (POSIX, fcntl).
+            if not path.exists():
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            path.chmod(0o600)
+            lock = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             if lock is not None:
                 lock.close()
             if "locked" in str(error):
@@ -57,7 +63,14 @@ class Home:
 
     def key(self) -> KeyPair:
         """The broker's key pair, made on first use."""
-        path = self.folder / "broker.key"
+        return self._key("broker.key")
+
+    def operator_key(self) -> KeyPair:
+        """The key pair by which its operator is known, made on first use."""
+        return self._key("operator.key")
+
+    def _key(self, name: str) -> KeyPair:
+        path = self.folder / name
         if not path.exists():
             KeyPair.generate().save(path)
         return KeyPair.load(path)
@@ -75,6 +88,10 @@ class BrokerNote(msgspec.Struct):
     pid: int
     usual: bool = False
     """It has the account's usual data folder, so it is the one meant when none is named."""
+    data: str = ""
+    """Its data folder, where the operator's key is."""
+    invite: str = ""
+    """An invitation for this account's own users, as long as this broker runs."""
 
 
 def usual_folder() -> Path:
@@ -87,10 +104,12 @@ def notes_folder() -> Path:
     return paths.state() / "brokers"
 
 
-def leave_note(link: Link, name: str, *, usual: bool = False) -> Path:
-    """Write the note of a broker that can be joined now."""
+def leave_note(link: Link, name: str, *, data: Path, invite: str = "") -> Path:
+    """Write the note of a broker that can be joined now; only this account can read it."""
     path = notes_folder() / f"{link.port}.json"
-    files.replace(path, msgspec.json.encode(BrokerNote(str(link), name, os.getpid(), usual)))
+    usual = data.absolute() == usual_folder().absolute()
+    note = BrokerNote(str(link), name, os.getpid(), usual, str(data.absolute()), invite)
+    files.replace(path, msgspec.json.encode(note))
     return path
 
 

@@ -14,6 +14,7 @@ import queue
 import threading
 from pathlib import Path
 
+from ..common import files
 from ..common.errors import InputError
 from ..common.text import clean
 
@@ -137,7 +138,7 @@ def _handler(where: str, syslog_places: tuple[str, ...]) -> logging.Handler:
         return Background(handler)
     path = Path(where)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path.parent)
         # 0600: what is said may stand in it.
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
         handler = logging.FileHandler(path, encoding="utf-8")

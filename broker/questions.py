@@ -13,11 +13,14 @@ import msgspec
 
 from ..common import limits, messages as m, names
 from ..common.clock import Now
+from . import rights
 from .actions import Action, Ask, Mark, Paging, Reply, Store
 from .history import Done, Found, Outcome, Put, Read
+from .policy import Policy
 from .refusals import Refusal, no_room, no_user, refuse, why_not
 from .rooms import Rooms
-from .roster import Room, Roster, Session, User, private_room
+from .roster import Room, Roster, Session, User, direct_room
+from .turns import Question
 
 READS = "read"
 """Table of the small state: ``KEY ROOM`` → the last sequence that this user has seen of these private messages."""
@@ -29,9 +32,10 @@ T = TypeVar("T")
 class Questions:
     """What clients ask."""
 
-    def __init__(self, roster: Roster, rooms: Rooms, reads: dict[tuple[str, str], int]) -> None:
+    def __init__(self, roster: Roster, rooms: Rooms, reads: dict[tuple[str, str], int], policy: Policy) -> None:
         self._roster = roster
         self._rooms = rooms
+        self._policy = policy
         self._reads = reads
         """(key, private room) → the last sequence that this user has seen."""
 
@@ -49,14 +53,14 @@ class Questions:
             if room is None or seq > room.head:
                 continue
             session.seen[id_] = seq
-            if room.is_private and session.present:
+            if room.is_direct and session.present:
                 actions += self._note_read(session.user, room, seq)
         heads = dict(itertools.islice(self._behind(session), limits.PING_ROOMS))
         return [*actions, Reply((session.identity,), m.Pong(heads=heads, ref=ping.ref))]
 
     def _followed(self, session: Session, id_: str) -> Room | None:
         """A room whose entries this session gets: entered, or private messages if it wants them."""
-        if session.private and id_ in session.user.private:
+        if session.private and id_ in session.user.direct:
             return self._roster.rooms[id_]
         return session.rooms.get(id_)
 
@@ -78,32 +82,48 @@ class Questions:
                 yield id_, room.head
         if session.private:
             # Also those that it has not entered: their first message may have been lost on the way.
-            for id_ in session.user.private:
+            for id_ in session.user.direct:
                 room, read = self._roster.rooms[id_], self._reads.get((session.user.key, id_), 0)
                 if id_ not in session.rooms and room.head > session.seen.get(id_, read):
                     yield id_, room.head
 
-    def replay(self, session: Session, replay: m.Replay) -> list[Action]:
+    def answer(self, session: Session, question: Question, now: Now) -> list[Action]:
+        """A question whose turn it is."""
+        match question:
+            case m.Replay():
+                return self._replay(session, question)
+            case m.Who():
+                return self._who(session, question, now)
+            case m.Rooms():
+                return self._rooms_of(session, question)
+
+    def _replay(self, session: Session, replay: m.Replay) -> list[Action]:
         """`Replay`: have a page read."""
-        room = self._readable(session, replay)
+        room = self._readable(session.user, replay)
         if isinstance(room, Refusal):
             return [refuse(session.identity, replay, *room)]
-        limit = min(replay.limit, limits.PAGE_ENTRIES)
-        return [Ask(Read(room, replay.after, replay.before, limit), Paging(session.identity, replay, room))]
+        known = self._roster.rooms.get(room)
+        floor = rights.floor(session.user, known) if known is not None else 0
+        limit = min(replay.limit, self._policy.page_entries)
+        read = Read(room, replay.after, replay.before, limit, floor)
+        return [Ask(read, Paging(session.identity, replay, room))]
 
-    def _readable(self, session: Session, replay: m.Replay) -> str | Refusal:
+    def _readable(self, user: User, replay: m.Replay) -> str | Refusal:
         """The id of the room to read; of private messages there need not be any yet."""
         if replay.to is not None:
             other = self._roster.nicks.get(names.fold(replay.to))
-            return private_room(session.user.key, other.key) if other is not None else no_user(replay.to)
-        room = self._rooms.find(session, replay.room)
+            return direct_room(user.key, other.key) if other is not None else no_user(replay.to)
+        room = self._rooms.find(user, replay.room)
         return room.id if isinstance(room, Room) else room
 
     def page(self, paging: Paging, outcome: Outcome) -> list[Action]:
-        """The page was read."""
+        """The page was read; who may no longer see it by now gets none."""
         if not isinstance(outcome, Found):
             return [refuse(paging.identity, paging.replay, *why_not(outcome))]
+        session = self._roster.by_identity.get(paging.identity)
         room = self._roster.rooms.get(paging.room)
+        if session is None or (room is not None and rights.why_not_read(session.user, room)):
+            return []
         page = m.Page(
             room=paging.room,
             entries=outcome.entries,
@@ -113,34 +133,51 @@ class Questions:
         )
         return [Reply((paging.identity,), page)]
 
-    def who(self, session: Session, who: m.Who, now: Now) -> list[Action]:
-        """`Who`: the present users, by nick."""
+    def _who(self, session: Session, who: m.Who, now: Now) -> list[Action]:
+        """`Who`: the present users by nick, or one user."""
+        if who.nick is not None:
+            user = self._roster.named(who.nick)
+            if user is None:
+                return [refuse(session.identity, who, *no_user(who.nick))]
+            return [Reply((session.identity,), m.Roster(users=[_user_info(user, session.user, now)], ref=who.ref))]
         users = {other.user for other in self._roster.sessions.values() if other.present}
         if who.room is not None:
-            room = self._rooms.find(session, who.room)
-            if isinstance(room, Refusal) or room.is_private:
+            room = self._rooms.find(session.user, who.room)
+            if isinstance(room, Refusal) or room.is_direct:
                 no = room if isinstance(room, Refusal) else no_room(who.room)
                 return [refuse(session.identity, who, *no)]
             users = set(room.present)
-        infos = [_user_info(user, now) for user in sorted(users, key=lambda user: names.fold(user.nick))]
+        infos = [_user_info(user, session.user, now) for user in sorted(users, key=lambda user: names.fold(user.nick))]
         return [
             Reply((session.identity,), m.Roster(users=part, start=start, more=more, ref=who.ref))
             for part, start, more in _parts(infos)
         ]
 
-    def rooms(self, session: Session, command: m.Rooms) -> list[Action]:
-        """`Rooms`: the public rooms, by name."""
-        public = sorted((room for room in self._roster.rooms.values() if not room.is_private), key=lambda room: room.id)
+    def _rooms_of(self, session: Session, command: m.Rooms) -> list[Action]:
+        """`Rooms`: those that the asker may read, by name."""
+        readable = [room for room in self._roster.rooms.values() if _shown(room, session.user)]
         infos = [
             m.RoomInfo(
-                room=room.name, online=len(room.present), topic=room.topic, seq=room.head, members=len(room.present)
+                room=room.name,
+                online=len(room.present),
+                topic=room.topic,
+                seq=room.head,
+                private=room.private,
+                members=sum(bool(member.role) for member in room.members.values())
+                if room.private
+                else len(room.present),
             )
-            for room in public
+            for room in sorted(readable, key=lambda room: room.id)
         ]
         return [
             Reply((session.identity,), m.RoomList(rooms=part, start=start, more=more, ref=command.ref))
             for part, start, more in _parts(infos)
         ]
+
+
+def _shown(room: Room, asker: User) -> bool:
+    """Whether a room is listed to somebody."""
+    return not room.is_direct and rights.why_not_read(asker, room) is None
 
 
 def _parts(infos: Sequence[T]) -> Iterator[tuple[list[T], int, bool]]:
@@ -156,14 +193,16 @@ def _parts(infos: Sequence[T]) -> Iterator[tuple[list[T], int, bool]]:
     yield part, start, False
 
 
-def _user_info(user: User, now: Now) -> m.UserInfo:
+def _user_info(user: User, asker: User, now: Now) -> m.UserInfo:
     present = [session for session in user.sessions if session.present]
-    rooms = {room.name for session in present for room in session.rooms.values() if not room.is_private}
+    rooms = {room.name for session in present for room in session.rooms.values() if _shown(room, asker)}
     return m.UserInfo(
         nick=user.nick,
         key=user.key,
         rooms=sorted(rooms)[: limits.USER_ROOMS],
-        idle=max(0.0, now.mono - max(session.active for session in present)),
-        since=min(session.since for session in present),
+        idle=max(0.0, now.mono - max((session.active for session in present), default=now.mono)),
+        since=min((session.since for session in present), default=user.claimed),
         sessions=len(present),
+        claimed=user.claimed,
+        operator=user.operator,
     )

@@ -5,19 +5,21 @@ Owns nothing but wording. Pure; any thread.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import NamedTuple
 
-from ..common import messages as m
+from ..common import limits, messages as m
 from ..common.errors import Code
 from .actions import Reply
-from .history import NotStored, Outcome, Reused
+from .history import Conflict, Missing, NotStored, Outcome, Reused
 
 
 class Refusal(NamedTuple):
-    """A no, and why."""
+    """A no, and why; with `retry`, after so many seconds it may be another answer."""
 
     code: Code
     detail: str
+    retry: float = 0.0
 
 
 def no_room(name: str) -> Refusal:
@@ -30,23 +32,34 @@ def no_user(nick: str) -> Refusal:
     return Refusal(Code.NO_SUCH_USER, f"There is no user {nick}. See who is here: zchat who, or /who.")
 
 
+def not_allowed(detail: str) -> Refusal:
+    """This user may not."""
+    return Refusal(Code.NOT_ALLOWED, detail)
+
+
+def until_when(millis: int | None) -> str:
+    """`` until …``, or nothing where there is no end."""
+    return f" until {dt.datetime.fromtimestamp(millis / 1_000, dt.UTC):%Y-%m-%d %H:%M} UTC" if millis else ""
+
+
 def why_not(outcome: Outcome) -> Refusal:
     """What a change or a question failed for."""
     match outcome:
         case Reused():
             return Refusal(Code.ID_REUSED, "This id was used for another message already. Take a new id.")
         case NotStored():
-            return Refusal(Code.NOT_STORED, f"{outcome} Try again later.")
+            return Refusal(Code.NOT_STORED, f"{outcome} Try again later.", limits.NOT_STORED_RETRY)
+        case Missing():
+            return Refusal(
+                Code.NO_SUCH_MESSAGE, "There is no such message of yours. Only what was said can be deleted."
+            )
+        case Conflict():
+            return Refusal(Code.NOT_STORED, "Somebody else changed it just now.", limits.NOT_STORED_RETRY)
     raise AssertionError(outcome)
 
 
-def refuse(identity: bytes, command: m.Command | m.Unknown, code: Code, detail: str) -> Reply:
-    """The reply to a command."""
-    if isinstance(command, m.Say):
-        return refuse_say(identity, command, code, detail)
-    return Reply((identity,), m.Refused(code=str(code), detail=detail, ref=getattr(command, "ref", 0)))
-
-
-def refuse_say(identity: bytes, say: m.Say, code: Code, detail: str) -> Reply:
-    """The reply to a message."""
-    return Reply((identity,), m.Refused(code=str(code), detail=detail, id=say.id))
+def refuse(identity: bytes, command: m.Command | m.Unknown, code: Code, detail: str, retry: float = 0.0) -> Reply:
+    """The reply to a command; a message is known by its id, anything else by its ref."""
+    ref = getattr(command, "ref", 0)
+    id_ = command.id if isinstance(command, m.Say) else None
+    return Reply((identity,), m.Refused(code=str(code), detail=detail, ref=ref, id=id_, retry=retry))

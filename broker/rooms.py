@@ -1,7 +1,7 @@
 """Rooms: finding, making, entering and leaving them.
 
-Owns the rules of who follows what from where. Does not know what is said in them. Pure; used by the broker's thread
-alone.
+Owns the rules of who follows what from where. Does not know what is said in them, nor how rights are given
+(`moderation`). Pure; used by the broker's thread alone.
 """
 
 from __future__ import annotations
@@ -13,61 +13,107 @@ import msgspec
 from ..common import limits, messages as m, names, wire
 from ..common.clock import Now
 from ..common.errors import Code, InputError
-from ..common.names import PRIVATE_MARK
+from ..common.names import LOBBY, PRIVATE_MARK
+from . import rights
 from .actions import Action, Announce, Ask, Await, Create, Publish, Reply, Start, Store
-from .history import Locate, Located, NotStored, Outcome, Put
-from .refusals import Refusal, no_room, refuse, why_not
-from .roster import Room, Roster, Session, User, partners
+from .history import Conflict, Locate, Located, NotStored, Outcome, Put, Together
+from .policy import Policy
+from .rates import Rates
+from .refusals import Refusal, no_room, not_allowed, refuse, why_not
+from .roster import Member, Room, Roster, Session, User, partners
 
 ROOMS = "room"
 """Table of the small state: folded name → `RoomState`."""
+MEMBERS = "member"
+"""Table of the small state: ``ROOM KEY`` → `Member`."""
 
 
 class RoomState(msgspec.Struct):
-    """A public room."""
+    """A public or private room."""
 
     name: str
+    private: bool = False
+    by: str = ""
+    """The key that made it."""
 
 
 class Rooms:
     """The rooms and who follows them."""
 
-    def __init__(self, roster: Roster, reads: Mapping[tuple[str, str], int], started: float) -> None:
+    def __init__(
+        self, roster: Roster, reads: Mapping[tuple[str, str], int], rates: Rates, policy: Policy, started: float
+    ) -> None:
         self._roster = roster
         self._reads = reads
-        """(key, private room) → the last sequence that this user has seen."""
+        """(key, direct room) → the last sequence that this user has seen."""
+        self._rates = rates
+        self._policy = policy
         self._started = started
+        self._owned: dict[str, int] = {}
+        """Key → how many rooms it has made."""
 
-    def load(self, table: Mapping[str, tuple[bytes, int]], heads: Mapping[str, int], topics: Mapping[str, str]) -> None:
+    def load(
+        self,
+        rooms: Mapping[str, tuple[bytes, int]],
+        members: Mapping[str, tuple[bytes, int]],
+        heads: Mapping[str, int],
+        topics: Mapping[str, str],
+    ) -> None:
         """Take over the rooms that the history holds; after the users."""
-        for folded, (value, _) in table.items():
-            self._roster.add_room(folded, msgspec.msgpack.decode(value, type=RoomState).name)
+        for value, _ in rooms.values():
+            self._add(msgspec.msgpack.decode(value, type=RoomState))
+        for name, (value, _) in members.items():
+            id_, _, key = name.partition(" ")
+            self._roster.rooms[id_].members[key] = msgspec.msgpack.decode(value, type=Member)
         for id_, head in heads.items():
-            room = self._roster.rooms.get(id_) or self._roster.add_private(id_)
-            if room is not None:
-                room.head, room.topic = head, topics.get(id_, "")
+            room = self._roster.rooms.get(id_) or self._roster.add_direct(id_)
+            room.head, room.topic = head, topics.get(id_, "")
 
-    def join(self, session: Session, join: m.Join, now: Now) -> list[Action]:
-        """`Join`: find or make the room, find where to begin, then `enter`."""
-        identity = session.identity
-        room = self.find(session, join.room)
-        if isinstance(room, Refusal):
-            if room.code == Code.NO_SUCH_ROOM and join.create and not join.room.startswith(PRIVATE_MARK):
-                return [self.create(join.room, identity, join)]
-            return [refuse(identity, join, *room)]
-        if join.last is not None or join.since is not None or join.since_id is not None:
-            where = Locate(room.id, join.last, join.since, join.since_id)
-            return [Ask(where, Start(identity, room.id, join))]
-        return self.enter(session, room, join, self._begin(session, room) if join.after is None else join.after, now)
+    def _add(self, state: RoomState) -> Room:
+        id_ = names.fold(state.name)
+        if id_ not in self._roster.rooms:
+            self._owned[state.by] = self._owned.get(state.by, 0) + 1
+        return self._roster.add_room(id_, state.name, private=state.private)
 
-    def _begin(self, session: Session, room: Room) -> int:
-        return self._reads.get((session.user.key, room.id), 0) if room.is_private else room.head
+    # --- finding ----------------------------------------------------------------------------------------------
+    def find(self, user: User, name: str) -> Room | Refusal:
+        """The room that this user may read under this name or id."""
+        if name.startswith(PRIVATE_MARK):
+            room = self._roster.rooms.get(name) if user.key in partners(name) else None
+            return room or no_room(name)
+        room = self._roster.rooms.get(name)  # not every id is a legal name: folding takes some letters apart
+        try:
+            room = room or self._roster.rooms.get(names.fold(names.parse_room(name)))
+        except InputError as error:
+            return Refusal(Code.ROOM_INVALID, str(error))
+        if room is None or rights.why_not_read(user, room):
+            return no_room(name)
+        return room
 
-    def create(self, name: str, identity: bytes, join: m.Join | None) -> Store:
-        """Make a public room; raises `InputError` for an illegal name."""
+    def exists(self, name: str) -> bool:
+        """Whether there is a room of this name, whoever may read it."""
+        return name in self._roster.rooms or names.fold(name) in self._roster.rooms
+
+    # --- making -----------------------------------------------------------------------------------------------
+    def create(self, name: str, session: Session, join: m.Join | None, now: Now) -> Store | Refusal:
+        """Make a room of a name that `find` found none for. Who makes it owns it, but for the lobby."""
+        user, id_ = session.user, names.fold(name)
+        if self.exists(name):
+            # A private room. That it exists is the one thing that others can learn of it.
+            return not_allowed(f"The room {name} is not open to you. Choose another name.")
+        if id_ == LOBBY and join is not None and join.private:
+            return Refusal(Code.ROOM_INVALID, f"The {LOBBY} is public. Choose another name for a private room.")
+        if self._owned.get(user.key, 0) >= self._policy.owned_rooms:
+            return Refusal(Code.TOO_MANY, f"You have made {self._policy.owned_rooms} rooms, the most that is allowed.")
+        if not self._rates.make_room(user.key, now):
+            detail = f"The room {name} was not made: you make rooms too fast. Try again in a while."
+            return Refusal(Code.TOO_FAST, detail, 1 / self._policy.room_rate)
         name = names.parse_room(name)
-        value = msgspec.msgpack.encode(RoomState(name))
-        return Store(Put(ROOMS, names.fold(name), value, expect=0), Create(name, identity, join))
+        private = join is not None and join.private
+        puts = [Put(ROOMS, id_, msgspec.msgpack.encode(RoomState(name, private, user.key)), expect=0)]
+        if id_ != LOBBY:
+            puts.append(put_member(id_, user.key, Member(role="owner")))
+        return Store(Together(tuple(puts)), Create(user.key, name, private, session.identity, join))
 
     def created(self, create: Create, outcome: Outcome, now: Now) -> list[Action]:
         """The room is stored (or was there already): go on with the join that wanted it."""
@@ -76,9 +122,35 @@ class Rooms:
             if session is None or create.join is None:
                 return []
             return [refuse(create.identity, create.join, *why_not(outcome))]
-        # A conflict means that somebody made it a moment ago: then it is there, which is all that was asked.
-        self._roster.add_room(names.fold(create.room), create.room)
+        if isinstance(outcome, Conflict):
+            # Somebody made it a moment ago: then it is there, and may be another one's.
+            self._add(msgspec.msgpack.decode(outcome.value, type=RoomState))
+        else:
+            room = self._add(RoomState(create.room, create.private, create.user))
+            if room.id != LOBBY:
+                room.members[create.user] = Member(role="owner")
         return self.join(session, create.join, now) if session and create.join else []
+
+    # --- entering ---------------------------------------------------------------------------------------------
+    def join(self, session: Session, join: m.Join, now: Now) -> list[Action]:
+        """`Join`: find or make the room, find where to begin, then `enter`."""
+        identity = session.identity
+        room = self.find(session.user, join.room)
+        if isinstance(room, Refusal):
+            if room.code == Code.NO_SUCH_ROOM and join.create and not join.room.startswith(PRIVATE_MARK):
+                making = self.create(join.room, session, join, now)
+                return [refuse(identity, join, *making) if isinstance(making, Refusal) else making]
+            return [refuse(identity, join, *room)]
+        if join.private and room.is_public:
+            detail = f"The room {room.name} is public, and stays so. Choose another name for a private one."
+            return [refuse(identity, join, Code.ROOM_INVALID, detail)]
+        if join.last is not None or join.since is not None or join.since_id is not None:
+            where = Locate(room.id, join.last, join.since, join.since_id)
+            return [Ask(where, Start(identity, room.id, join))]
+        return self._enter(session, room, join, self._begin(session, room) if join.after is None else join.after, now)
+
+    def _begin(self, session: Session, room: Room) -> int:
+        return self._reads.get((session.user.key, room.id), 0) if room.is_direct else room.head
 
     def started_at(self, start: Start, outcome: Outcome, now: Now) -> list[Action]:
         """Storage has found where the join begins."""
@@ -87,34 +159,51 @@ class Rooms:
             return []
         if not isinstance(outcome, Located):
             return [refuse(start.identity, start.join, *why_not(outcome))]
-        if outcome.after is None:
+        room = self._roster.rooms[start.room]
+        hidden = start.join.since_id is not None and (outcome.after or 0) <= rights.floor(session.user, room)
+        if outcome.after is None or hidden:
             detail = f"No message there has the id {start.join.since_id}. Take another, a number, or a time as 10m."
             return [refuse(start.identity, start.join, Code.NO_SUCH_MESSAGE, detail)]
-        return self.enter(session, self._roster.rooms[start.room], start.join, outcome.after, now)
+        return self._enter(session, room, start.join, outcome.after, now)
 
-    def enter(self, session: Session, room: Room, join: m.Join, after: int, now: Now) -> list[Action]:
+    def _enter(self, session: Session, room: Room, join: m.Join, after: int, now: Now) -> list[Action]:
         """The session follows the room from `after` on; a user who thereby becomes present is announced."""
-        public = sum(not followed.is_private for followed in session.rooms.values())
-        if public >= limits.USER_ROOMS and room.id not in session.rooms and not room.is_private:
-            detail = f"You follow {limits.USER_ROOMS} rooms already. Leave one first."
-            return [refuse(session.identity, join, Code.TOO_MANY, detail)]
+        refusal = self._why_not(session, room, now)
+        if refusal is not None:
+            return [refuse(session.identity, join, *refusal)]
         actions: list[Action] = []
         session.active = now.mono
-        session.seen[room.id] = after
-        if self._roster.enter(session, room) and not room.is_private:
+        session.seen[room.id] = after = max(after, rights.floor(session.user, room))
+        if self._roster.enter(session, room) and not room.is_direct:
             # Right after a restart everyone comes back: that is no news.
             back = join.resumed and now.mono - self._started < limits.SESSION_EXPIRY
             if not back:
-                actions.append(_notice(room, session.user, "joined", now))
-        online = [user.nick for user in list(room.present)[:100]]
+                actions.append(announce(room, session.user, "joined", now))
         entered = m.Entered(
-            room=room.id, name=room.name, head=room.head, after=after, topic=room.topic, online=online, ref=join.ref
+            room=room.id,
+            name=room.name,
+            head=room.head,
+            after=after,
+            topic=room.topic,
+            online=[user.nick for user in list(room.present)[:100]],
+            private=room.private,
+            role=room.member(session.user).role,
+            ref=join.ref,
         )
         return [Reply((session.identity,), entered), *actions]
 
+    def _why_not(self, session: Session, room: Room, now: Now) -> Refusal | None:
+        if room.is_direct or room.id in session.rooms:
+            return None
+        most = self._policy.user_rooms
+        if sum(not followed.is_direct for followed in session.rooms.values()) >= most:
+            return Refusal(Code.TOO_MANY, f"You follow {most} rooms already. Leave one first.")
+        return rights.why_not_enter(session.user, room, now.wall)
+
+    # --- leaving ----------------------------------------------------------------------------------------------
     def part(self, session: Session, part: m.Part, now: Now) -> list[Action]:
         """`Part`."""
-        room = self.find(session, part.room)
+        room = self.find(session.user, part.room)
         if not isinstance(room, Room) or room.id not in session.rooms:
             return [refuse(session.identity, part, Code.NO_SUCH_ROOM, f"You are not in the room {part.room}.")]
         reply = Reply((session.identity,), m.Parted(room=room.id, ref=part.ref))
@@ -122,24 +211,35 @@ class Rooms:
 
     def leave(self, session: Session, room: Room, now: Now, reason: str = "") -> list[Action]:
         """The session follows the room no more; a user who thereby is no longer present is announced."""
-        if not self._roster.leave(session, room) or room.is_private:
+        if not self._roster.leave(session, room) or room.is_direct:
             return []
-        return [_notice(room, session.user, "left", now, reason)]
+        return [announce(room, session.user, "left", now, reason=reason[: limits.REASON_CHARACTERS])]
 
-    def find(self, session: Session, name: str) -> Room | Refusal:
-        """The room that this session may read under this name or id."""
-        if name.startswith(PRIVATE_MARK):
-            room = self._roster.rooms.get(name) if session.user.key in partners(name) else None
-            return room or no_room(name)
-        if name in self._roster.rooms:
-            return self._roster.rooms[name]  # not every id is a legal name: folding takes some letters apart
-        try:
-            return self._roster.rooms.get(names.fold(names.parse_room(name))) or no_room(name)
-        except InputError as error:
-            return Refusal(Code.ROOM_INVALID, str(error))
+    def remove(self, user: User, room: Room, reason: str, now: Now) -> list[Action]:
+        """All sessions of a user are put out of a room."""
+        actions: list[Action] = []
+        for session in [session for session in user.sessions if room.id in session.rooms]:
+            actions += self.leave(session, room, now, reason)
+            if session.identity:
+                actions.append(Reply((session.identity,), m.Parted(room=room.id, reason=reason)))
+        return actions
 
 
-def _notice(room: Room, user: User, change: str, now: Now, reason: str = "") -> Await:
-    reason = reason[: limits.REASON_CHARACTERS]
-    notice = m.Presence(room=room.id, nick=user.nick, key=user.key, change=change, time=now.wall, reason=reason)
-    return Await(Announce(room.id, Publish(wire.topic(room.id), notice)))
+def put_member(room: str, key: str, member: Member) -> Put:
+    """Keep what somebody is in a room."""
+    return Put(MEMBERS, f"{room} {key}", msgspec.msgpack.encode(member))
+
+
+def announce(room: Room, user: User, change: str, now: Now, *, reason: str = "", old: str = "") -> Await:
+    """Tell a room that somebody came, went or is called otherwise, after what was said before it."""
+    presence = m.Presence(
+        room=room.id, nick=user.nick, key=user.key, change=change, time=now.wall, reason=reason, old=old
+    )
+    return Await(Announce(room.id, presence))
+
+
+def deliver(roster: Roster, room: Room, event: m.Entries | m.Presence) -> Publish | Reply:
+    """What happens in a room, to all who hear it: by PUB if everyone may read it, else to each that may."""
+    if room.is_public:
+        return Publish(wire.topic(room.id), event)
+    return Reply(roster.hearers(room), event)

@@ -7,9 +7,15 @@ by the broker's thread alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from ..common.names import PRIVATE_MARK
+import msgspec
+
+from ..common.keys import fingerprint_of
+from ..common.names import PRIVATE_MARK, fold
 from ..common.skeleton import skeletons
+
+Role = Literal["", "member", "operator", "owner"]
 
 
 @dataclass(slots=True, eq=False)
@@ -18,9 +24,16 @@ class User:
 
     key: str
     nick: str
+    """Empty when an operator has taken it away; a user without a nick has no session."""
+    claimed: int = 0
+    """When the nick was claimed, in milliseconds."""
+    former: str = ""
+    """How they were called before an operator took their nick away."""
     sessions: set[Session] = field(default_factory=set)
-    private: dict[str, User] = field(default_factory=dict)
-    """Private room → the partner."""
+    direct: dict[str, User] = field(default_factory=dict)
+    """Direct room → the partner."""
+    operator: bool = False
+    """Whether they are an operator of the broker."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,37 +51,77 @@ class Session:
     heard: float
     active: float
     """When the user last did something, for their idle time."""
+    address: str = ""
+    """Where the client runs."""
+    stall: Stall | None = None
     seen: dict[str, int] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A message that was refused for the moment: until it comes again, none after it is taken, to keep their order."""
+
+    id: str
+    until: float
+    """When it is given up, in monotonic seconds."""
+
+
+class Member(msgspec.Struct, frozen=True):
+    """What somebody is in a room, and may not; kept in the small state. Times are milliseconds."""
+
+    role: Role = ""
+    since: int = 0
+    """In a private room: the sequence after which they may read."""
+    banned: int | None = None
+    """Until when they may not come in nor speak; 0: until it is lifted, None: they may."""
+    muted: int | None = None
+    """Until when they may not speak; as `banned`."""
+
+
+STRANGER = Member()
+
+
 @dataclass(slots=True, eq=False)
 class Room:
-    """One room; `id` is its folded name, or a private room's id."""
+    """One room; `id` is its folded name, or a direct room's id."""
 
     id: str
     name: str
     topic: str = ""
+    private: bool = False
+    """For its members only."""
     head: int = 0
+    members: dict[str, Member] = field(default_factory=dict)
+    """Key → what this user is here; who is nothing special in a public room is not listed."""
     followers: dict[User, int] = field(default_factory=dict)
     """How many sessions of each user follow it."""
     present: dict[User, int] = field(default_factory=dict)
     """How many present sessions of each user are in it."""
 
     @property
-    def is_private(self) -> bool:
+    def is_direct(self) -> bool:
         """Whether it holds the private messages of two users."""
         return self.id.startswith(PRIVATE_MARK)
 
+    @property
+    def is_public(self) -> bool:
+        """Whether everyone may read it, so that it goes over PUB."""
+        return not self.private and not self.is_direct
 
-def private_room(one: str, other: str) -> str:
-    """The id of the room for the private messages of two keys, the same from both sides."""
+    def member(self, user: User) -> Member:
+        """What a user is here."""
+        return self.members.get(user.key, STRANGER)
+
+
+def direct_room(one: str, other: str) -> str:
+    """The id of the direct room for the private messages of two keys, the same from both sides."""
     first, second = sorted((one, other))
     return f"{PRIVATE_MARK}{first}.{second}"
 
 
 def partners(room: str) -> tuple[str, str]:
-    """The two keys of a private room's id."""
+    """The two keys of a direct room's id."""
     first, _, second = room.removeprefix(PRIVATE_MARK).partition(".")
     return first, second
 
@@ -86,31 +139,53 @@ class Roster:
         self.sessions: dict[tuple[str, str], Session] = {}
         """(key, instance) → session."""
         self.by_identity: dict[bytes, Session] = {}
+        self.live: frozenset[str] | None = None
+        """The keys that have a session; None when that has to be counted anew."""
 
-    def add_user(self, key: str, nick: str, folded: str) -> User:
-        """A user whose claim of a nick is stored."""
+    def add_user(self, key: str, nick: str, folded: str, claimed: int, *, alias: bool = False) -> User:
+        """A user to whom a nick belongs; with `alias` it is a former one of theirs."""
         user = self.users.get(key)
         if user is None:
-            user = self.users[key] = User(key, nick)
+            user = self.users[key] = User(key, "")
+        if not alias:
+            user.nick, user.claimed = nick, claimed
         self.nicks[folded] = user
         self.look_alikes |= dict.fromkeys(skeletons(nick), user)
         return user
 
-    def add_room(self, room: str, name: str, topic: str = "") -> Room:
-        """A public room that is stored; one that is known stays as it is."""
-        return self.rooms.setdefault(room, Room(room, name, topic))
+    def drop_nick(self, nick: str, folded: str) -> None:
+        """A nick that belongs to nobody any more."""
+        user = self.nicks.pop(folded)
+        for form in skeletons(nick) - skeletons(user.nick):
+            if self.look_alikes.get(form) is user:
+                del self.look_alikes[form]
 
-    def add_private(self, room: str) -> Room | None:
-        """The room of two users' private messages; None when one of them is not known."""
+    def add_room(self, room: str, name: str, *, private: bool = False) -> Room:
+        """A public or private room that is stored; one that is known stays as it is."""
+        return self.rooms.setdefault(room, Room(room, name, private=private))
+
+    def add_direct(self, room: str) -> Room:
+        """The room of two users' private messages; one of them may have no nick any more."""
         known = self.rooms.get(room)
         if known is not None:
             return known
-        one, other = (self.users.get(key) for key in partners(room))
-        if one is None or other is None:
-            return None
-        one.private[room], other.private[room] = other, one
+        one, other = (self.users.setdefault(key, User(key, "", former=key[:8])) for key in partners(room))
+        one.direct[room], other.direct[room] = other, one
         self.rooms[room] = Room(room, room)
         return self.rooms[room]
+
+    def named(self, name: str) -> User | None:
+        """Who is meant by a nick, a fingerprint or a public key."""
+        user = self.nicks.get(fold(name)) or self.users.get(fingerprint_of(name) or "")
+        return user if user is not None and user.nick else None
+
+    def hearers(self, room: Room) -> tuple[bytes, ...]:
+        """Where what happens in a room that is not public is to be sent."""
+        if room.is_direct:
+            sessions = {s for key in partners(room.id) for s in self.users[key].sessions if s.private}
+        else:
+            sessions = {s for user in room.followers for s in user.sessions if room.id in s.rooms}
+        return tuple(session.identity for session in sessions if session.identity)
 
     def connect(self, session: Session, identity: bytes) -> None:
         """The session is reached by this identity from now on."""
@@ -127,6 +202,7 @@ class Roster:
     def add_session(self, session: Session) -> None:
         """A new session; its identity is set by `connect`."""
         self.sessions[session.user.key, session.instance] = session
+        self.live = None
         session.user.sessions.add(session)
 
     def remove_session(self, session: Session) -> None:
@@ -134,6 +210,7 @@ class Roster:
         assert not session.rooms
         del self.sessions[session.user.key, session.instance]
         session.user.sessions.discard(session)
+        self.live = None
         self.by_identity.pop(session.identity, None)
 
     def enter(self, session: Session, room: Room) -> bool:

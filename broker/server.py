@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import zmq
@@ -24,14 +24,18 @@ from zmq.utils import z85
 
 from ..common import clock, limits, messages as m, wire
 from ..common.clock import Now
-from ..common.errors import WireError, ZchatError
-from ..common.keys import KeyPair, Link
+from ..common.errors import ZchatError
+from ..common.keys import KeyPair, Link, to_base32
 from ..common.text import shown
 from . import home
-from .actions import Action, Log, Publish, Reply
+from .access import Secrets
+from .actions import Action, Cut, Log, Publish, Reply
+from .connections import Connections
 from .core import Core
-from .gate import DOMAIN, ZAP_ENFORCE_DOMAIN, Gate
+from .gate import DOMAIN, PUB_DOMAIN, ZAP_ENFORCE_DOMAIN, Gate
 from .history import History
+from .inbox import Frame, groups
+from .policy import Policy
 from .sqlite import SqliteHistory
 from .storage import fulfil
 
@@ -52,6 +56,7 @@ class Settings:
     """0: a free adjacent pair."""
     advertise: str | None = None
     name: str = "zchat"
+    policy: Policy = field(default_factory=Policy)
 
 
 class PortBusy(ZchatError):
@@ -70,6 +75,8 @@ class Broker:
         self._stopping = False
         self._unread = 0
         """Replies dropped since the last tick."""
+        self._condemned: list[Cut] = []
+        """Whose ROUTER connections end at the next tick; nothing that comes over them is heard any more."""
         try:
             self._open(settings)
         except BaseException:
@@ -87,21 +94,31 @@ class Broker:
         self._resources.callback(self._history.close)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._resources.callback(self._context.term)
-        Gate(self._context).start()
-        self._router = self._resources.enter_context(_server_socket(self._context, zmq.ROUTER, key))
+        policy = self._policy = settings.policy
+        self._gate = Gate(self._context, policy)
+        self._gate.start()
+        self._router = self._resources.enter_context(_server_socket(self._context, zmq.ROUTER, key, DOMAIN, policy))
         self._router.router_mandatory = 1
         self._router.maxmsgsize = limits.ROUTER_FRAME_BYTES
         self._router.sndhwm = self._router.rcvhwm = limits.ROUTER_QUEUE
-        self._pub = self._resources.enter_context(_server_socket(self._context, zmq.PUB, key))
+        # PUB that tells who subscribes to what (zmq_setsockopt(3), ZMQ_XPUB_VERBOSER).
+        self._pub = self._resources.enter_context(_server_socket(self._context, zmq.XPUB, key, PUB_DOMAIN, policy))
+        self._pub.setsockopt(zmq.XPUB_VERBOSER, 1)
         self._pub.maxmsgsize = limits.PUB_FRAME_BYTES
         self._pub.sndhwm = limits.PUB_QUEUE
+        self._pub.rcvhwm = limits.SUBSCRIPTION_QUEUE
+        self._speakers, self._listeners = (
+            self._resources.enter_context(contextlib.closing(Connections(self._context, listening)))
+            for listening in (self._router, self._pub)
+        )
         port = _bind_pair(self._router, self._pub, settings.bind, settings.port)
         host = settings.advertise or _reachable_host(settings.bind)
         self.link = Link(host, port, key.public)
-        self._core = Core(self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read())
-        note = home.leave_note(
-            self.link, settings.name, usual=settings.data.absolute() == home.usual_folder().absolute()
+        own = Secrets(self._home.operator_key().fingerprint, _word())
+        self._core = Core(
+            self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
         )
+        note = home.leave_note(self.link, settings.name, data=settings.data, invite=own.invite)
         self._resources.callback(home.remove_note, note)
 
     def stop(self) -> None:
@@ -118,44 +135,74 @@ class Broker:
     def run(self) -> None:
         """Serve until `stop`; then tell the clients."""
         poller = zmq.Poller()
-        poller.register(self._router, zmq.POLLIN)
-        poller.register(self._woken, zmq.POLLIN)
+        for watched in (self._router, self._pub, self._speakers.monitor, self._listeners.monitor, self._woken):
+            poller.register(watched, zmq.POLLIN)
         tick_due = time.monotonic()
         while not self._stopping:
-            wait = max(0.0, tick_due - time.monotonic())
-            readable = dict(poller.poll(int(wait * 1_000) + 1))
+            wait = 0.0 if self._core.has_turns else max(0.0, tick_due - time.monotonic())
+            readable = dict(poller.poll(int(wait * 1_000) + (wait > 0)))
             now = clock.read()
-            actions: list[Action] = []
-            if self._router in readable:
-                for identity, user, body in self._drain():
-                    actions += self._handle(identity, user, body, now)
+            for connections in (self._speakers, self._listeners):
+                if connections.monitor in readable:
+                    connections.watch(now.mono)
+            if self._pub in readable:
+                self._listen()
+            for actions in groups(self._core, self._drain(), now):
+                self._carry_out(actions, now)
             if now.mono >= tick_due:
                 tick_due = now.mono + TICK
-                actions += self._core.tick(now)
-                self._tell_unread()
-            self._carry_out(actions, now)
+                self._tick(now)
         self._carry_out(self._core.close(), clock.read())
 
-    def _drain(self) -> Iterator[tuple[bytes, str, bytes | None]]:
-        """What ROUTER holds: (identity, fingerprint, body); no body when it is not a single frame."""
+    def _tick(self, now: Now) -> None:
+        for cut in self._condemned:
+            self._speakers.cut(cut)
+        self._condemned.clear()
+        self._carry_out(self._core.tick(now), now)
+        self._speakers.watch(now.mono)
+        self._speakers.cut_silent(now.mono, self._policy.hello_patience, self._core.greeted)
+        self._listen()
+        self._listeners.cut_silent(now.mono, self._policy.hello_patience, self._core.greeted)
+        if self._unread:
+            log.warning("%d replies were dropped: somebody reads too slowly, and will catch up by replay", self._unread)
+            self._unread = 0
+
+    def _drain(self) -> Iterator[Frame]:
+        """What ROUTER holds, for a short while, so that who sends much does not hold up the others."""
+        end = time.monotonic() + limits.DRAIN_SECONDS
         for _ in range(limits.DRAIN):
             try:
                 frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            user = str(frames[-1].get("User-Id"))
-            yield frames[0].bytes, user, frames[1].bytes if len(frames) == 2 else None
+            mono = time.monotonic()
+            identity = frames[0].bytes
+            peer = self._speakers.spoke(frames[-1], mono, identity)
+            yield Frame(identity, peer.user, peer.address, frames[1].bytes if len(frames) == 2 else None)
+            if mono > end:
+                return
 
-    def _handle(self, identity: bytes, user: str, body: bytes | None, now: Now) -> list[Action]:
-        try:
-            if body is None:
-                raise WireError("a command is one frame")
-            return self._core.handle(identity, user, wire.decode_command(body), now)
-        except WireError as error:
-            return self._core.refuse_frame(identity, error)
-        except Exception:  # a fault of ours that one client found must not end the others' chat
-            log.exception("a command failed")
-            return self._core.refuse_frame(identity, WireError("the broker failed on this command"))
+    def _listen(self) -> None:
+        """Take in who subscribes. Before anything is published, so that nobody hears what they no longer may."""
+        while True:
+            try:
+                frame = self._pub.recv(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            if frame.bytes[:1] != b"\1":
+                # An unsubscription (RFC 29/PUBSUB): also of a connection that has ended, and then it is nobody's any
+                # more. It is not counted, since it may be made up.
+                continue
+            now = clock.read()
+            peer = self._listeners.spoke(frame, now.mono)
+            if peer.ending:
+                continue
+            peer.subscriptions += 1
+            too_many = peer.subscriptions > self._policy.subscriptions
+            if too_many or not self._core.admission.may_listen(peer.user, peer.address, now.wall):
+                self._listeners.cut_one(peer)
+            if too_many:
+                self._carry_out(self._core.over_subscribed(peer.user, now), now)
 
     def _carry_out(self, actions: list[Action], now: Now) -> None:
         """Send what can be sent at once; store and read the rest, and go on with what the core makes of that."""
@@ -165,7 +212,9 @@ class Broker:
             actions = self._core.complete(done, now) if done else []
 
     def _send(self, actions: list[Action]) -> None:
-        touched = False
+        # First of all: whom a welcome sends to PUB must be let in there.
+        self._gate.admission = self._core.admission
+        listened = False
         for action in actions:
             match action:
                 case Reply(identities, event):
@@ -174,14 +223,20 @@ class Broker:
                         self._reply(identity, body)
                     self._log_messages(event)
                 case Publish(topic, event):
-                    if not touched:
+                    if not listened:
                         # libzmq looks at new subscriptions only now and then while sending; this makes it look.
-                        self._pub.get(zmq.EVENTS)
-                        touched = True
+                        self._listen()
+                        listened = True
                     self._pub.send_multipart([topic, wire.encode(event)])
                     self._log_messages(event)
                 case Log(text, warning):
                     log.log(logging.WARNING if warning else logging.INFO, "%s", text)
+                case Cut():
+                    self._listeners.cut(action)
+                    if action.at_once:
+                        self._speakers.cut(action)
+                    else:
+                        self._condemned.append(action)
 
     def _reply(self, identity: bytes, body: bytes) -> None:
         try:
@@ -193,26 +248,23 @@ class Broker:
                 raise
             self._core.disconnect(identity)
 
-    def _tell_unread(self) -> None:
-        if self._unread:
-            log.warning("%d replies were dropped: somebody reads too slowly, and will catch up by replay", self._unread)
-            self._unread = 0
-
     def _log_messages(self, event: m.Event) -> None:
         if isinstance(event, m.Entries) and message_log.isEnabledFor(logging.INFO):
             for entry in event.entries:
                 message_log.info("[%s] %s: %s", event.room, entry.nick, entry.text)
 
 
-def _server_socket(context: zmq.Context[zmq.Socket[bytes]], kind: zmq.SocketType, key: KeyPair) -> zmq.Socket[bytes]:
+def _server_socket(
+    context: zmq.Context[zmq.Socket[bytes]], kind: zmq.SocketType, key: KeyPair, domain: bytes, policy: Policy
+) -> zmq.Socket[bytes]:
     """A listening socket behind the gate."""
     sock = context.socket(kind)
     sock.linger = 300
     sock.curve_server = True
     sock.curve_secretkey = z85.encode(key.secret)
-    sock.zap_domain = DOMAIN
+    sock.zap_domain = domain
     sock.setsockopt(ZAP_ENFORCE_DOMAIN, 1)
-    sock.handshake_ivl = int(limits.BROKER_HANDSHAKE * 1_000)
+    sock.handshake_ivl = int(policy.handshake * 1_000)
     sock.heartbeat_ivl = int(limits.BROKER_HEARTBEAT_INTERVAL * 1_000)
     sock.heartbeat_timeout = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
     sock.backlog = 1_024
@@ -285,7 +337,8 @@ def _raise_file_limit() -> None:
 
 
 def _word() -> str:
-    return secrets.token_hex(8)
+    """A random word of 128 bits, in the letters of links."""
+    return to_base32(secrets.token_bytes(16))
 
 
 def default_name() -> str:

@@ -1,11 +1,16 @@
 """Hello and goodbye: whose nick it is, which session a connection belongs to, and its end.
 
-Owns the rules of sessions and of claiming nicks. Does not know what is said. Pure; used by the broker's thread alone.
+Owns the rules of sessions and of nicks. Does not know what is said, nor who may come in at all (`access`). Pure; used
+by the broker's thread alone.
+
+A nick belongs to the key that claimed it. Who takes another one keeps the former for `limits.NICK_KEPT`, in which it
+still means them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import msgspec
 from msgspec.structs import replace
@@ -14,108 +19,236 @@ from ..common import limits, messages as m, names
 from ..common.clock import Now
 from ..common.errors import Code, InputError
 from ..common.skeleton import skeletons
-from .actions import Action, Claim, Log, Reply, Store
-from .history import Conflict, NotStored, Outcome, Put
-from .refusals import refuse, why_not
-from .rooms import Rooms
+from .access import Access, InviteState, too_many_sessions
+from .actions import Action, Log, Reply, Store, Then
+from .history import Conflict, Done, Outcome, Put, Together
+from .policy import Policy
+from .refusals import Refusal, refuse, why_not
+from .rooms import Rooms, announce
 from .roster import Roster, Session, User
 
 NICKS = "nick"
 """Table of the small state: folded nick → `NickState`."""
 
 
-class NickState(msgspec.Struct):
+class NickState(msgspec.Struct, frozen=True):
     """Who owns a nick."""
 
     nick: str
     key: str
+    """Empty: nobody."""
     since: int
+    until: int = 0
+    """Until when a nick that was given up is kept for its former owner, in milliseconds; 0: it is in use."""
+
+    def owner(self, wall: int) -> str:
+        """The key whose nick it is now; empty when it is free."""
+        return self.key if not self.until or self.until > wall else ""
+
+
+FREE = NickState("", "", 0)
 
 
 class Sessions:
-    """The door: who comes in, comes back, and goes."""
+    """The door: who comes in, comes back, is called otherwise, and goes."""
 
     def __init__(
         self,
         roster: Roster,
         rooms: Rooms,
+        access: Access,
+        policy: Policy,
         reads: Mapping[tuple[str, str], int],
         word: Callable[[], str],
         greeting: m.Welcome,
     ) -> None:
         self._roster = roster
         self._rooms = rooms
+        self._access = access
+        self._policy = policy
         self._reads = reads
         self._word = word
         self._greeting = greeting
         """What every welcome has in common."""
-        self._claims: dict[str, str] = {}
-        """Key → the folded nick whose claim is on its way to the disk."""
-        self._forms: dict[str, tuple[str, str]] = {}
-        """Skeleton → the key and the nick of such a claim."""
+        self._nicks: dict[str, tuple[NickState, int]] = {}
+        """Folded nick → its state and revision."""
 
-    def load(self, table: Mapping[str, tuple[bytes, int]]) -> None:
+    def load(self, table: Mapping[str, tuple[bytes, int]], now: Now) -> None:
         """Take over the nicks that the history holds."""
-        for folded, (value, _) in table.items():
-            nick = msgspec.msgpack.decode(value, type=NickState)
-            self._roster.add_user(nick.key, nick.nick, folded)
+        for folded, (value, revision) in table.items():
+            self._set(folded, msgspec.msgpack.decode(value, type=NickState), revision, now)
 
-    def hello(self, identity: bytes, user: str, hello: m.Hello, now: Now) -> list[Action]:
+    def _set(self, folded: str, state: NickState, revision: int, now: Now) -> None:
+        """A nick's state is stored."""
+        before = self._roster.nicks.get(folded)
+        if before is not None and before.key != state.owner(now.wall):
+            self._roster.drop_nick(self._nicks[folded][0].nick, folded)
+        self._nicks[folded] = state, revision
+        if state.owner(now.wall):
+            self._roster.add_user(state.key, state.nick, folded, state.since, alias=bool(state.until))
+
+    # --- nicks ------------------------------------------------------------------------------------------------
+    def hello(self, identity: bytes, user: str, address: str, hello: m.Hello, now: Now) -> list[Action]:
         """`Hello`: a known nick is welcomed or refused, a new one is claimed first."""
-        try:
-            nick = names.parse_nick(hello.nick)
-        except InputError as error:
-            return [refuse(identity, hello, Code.NICK_INVALID, str(error))]
-        folded = names.fold(nick)
-        owner = self._roster.nicks.get(folded)
-        if owner is not None:
-            if owner.key != user:
-                return self._taken(identity, hello)
-            return self._welcome(identity, owner, hello, now)
-        twin = self._twin(nick, user)
-        if twin is not None:
-            return self._taken(identity, hello, f"The nick {nick} looks like {twin}, which is somebody else's.")
+        admitted = self._access.judge(user, address, hello, now)
+        if isinstance(admitted, Refusal):
+            return self._refuse(identity, user, address, hello, admitted)
         known = self._roster.users.get(user)
-        own = known.nick if known is not None else self._claims.setdefault(user, folded)
-        if known is not None or own != folded:
+        nick = self._parse(hello.nick)
+        if isinstance(nick, Refusal):
+            return self._refuse(identity, user, address, hello, nick)
+        owner = self._roster.nicks.get(names.fold(nick))
+        if known is not None and owner is known:
+            return self._welcome(identity, address, known, hello, now)
+        refusal = self._why_not(nick, user, now)
+        if refusal is None and known is not None and known.nick:
+            own = known.nick
             detail = f"This key already belongs to the nick {own}. Join as {own}, or with another key."
-            return [refuse(identity, hello, Code.NICK_TAKEN, detail)]
-        self._forms |= dict.fromkeys(skeletons(nick), (user, nick))
-        value = msgspec.msgpack.encode(NickState(nick, user, now.wall))
-        return [Store(Put(NICKS, folded, value, expect=0), Claim(identity, user, hello))]
+            refusal = Refusal(Code.NICK_TAKEN, detail)
+        if refusal is not None:
+            return self._refuse(identity, user, address, hello, refusal)
+        claim = self._put(nick, NickState(nick, user, now.wall))
 
-    def _twin(self, nick: str, user: str) -> str | None:
-        """Somebody else's nick, owned or being claimed, that looks like this one."""
+        def claimed(outcome: Outcome, now: Now) -> list[Action]:
+            if isinstance(outcome, Conflict):
+                # Another broker was faster: judge again by what stands there.
+                self._learn(outcome, now)
+                return self.hello(identity, user, address, hello, now)
+            if not isinstance(outcome, Done):
+                return [refuse(identity, hello, *why_not(outcome))]
+            self._access.spent(admitted)
+            self._stored(claim, now)
+            return self._welcome(identity, address, self._roster.users[user], hello, now)
+
+        return [Store(Together((claim, *admitted)), Then(identity, hello, claimed))]
+
+    def _learn(self, conflict: Conflict, now: Now) -> None:
+        if conflict.table == NICKS:
+            state = msgspec.msgpack.decode(conflict.value, type=NickState)
+            self._set(conflict.name, state, conflict.revision, now)
+        else:
+            invite = msgspec.msgpack.decode(conflict.value, type=InviteState)
+            self._access.invited(conflict.name, invite, conflict.revision)
+
+    def _refuse(self, identity: bytes, user: str, address: str, hello: m.Hello, refusal: Refusal) -> list[Action]:
+        log = f"{hello.nick} ({user}) from {address} was refused: {refusal.detail}"
+        return [refuse(identity, hello, *refusal), Log(log, warning=True)]
+
+    def _parse(self, text: str) -> str | Refusal:
+        try:
+            return names.parse_nick(text)
+        except InputError as error:
+            return Refusal(Code.NICK_INVALID, str(error))
+
+    def _why_not(self, nick: str, user: str, now: Now) -> Refusal | None:
+        """Why this key cannot have a nick that is not its own yet."""
+        if skeletons(nick) & _reserved():
+            return Refusal(Code.NICK_INVALID, f"The nick {nick} is reserved. Choose another nick.")
+        owner = self._state(nick)[0].owner(now.wall)
+        if owner not in ("", user):
+            detail = f"The nick {nick} belongs to somebody else. Choose another nick."
+            return Refusal(Code.NICK_TAKEN, detail)
         for form in skeletons(nick):
-            owner = self._roster.look_alikes.get(form)
-            if owner is not None and owner.key != user:
-                return owner.nick
-            claimant, claimed = self._forms.get(form, (user, ""))
-            if claimant != user:
-                return claimed
+            other = self._roster.look_alikes.get(form)
+            if other is not None and other.key != user and self._holds(other, form, now):
+                detail = f"The nick {nick} looks like {other.nick}, which is somebody else's. Choose another nick."
+                return Refusal(Code.NICK_TAKEN, detail)
         return None
 
-    def _taken(self, identity: bytes, hello: m.Hello, why: str = "") -> list[Action]:
-        why = why or f"The nick {hello.nick} belongs to somebody else."
-        return [refuse(identity, hello, Code.NICK_TAKEN, f"{why} Choose another nick."), Log(why, warning=True)]
+    def _holds(self, user: User, form: str, now: Now) -> bool:
+        """Whether a nick of this user that looks so is still theirs; a former one may have run out meanwhile."""
+        if form in skeletons(user.nick):
+            return True
+        states = [state for state, _ in self._nicks.values() if state.key == user.key]
+        return any(form in skeletons(state.nick) and state.owner(now.wall) for state in states)
 
-    def claimed(self, claim: Claim, outcome: Outcome, now: Now) -> list[Action]:
-        """The claim of a nick is stored, or somebody else was faster."""
-        self._claims.pop(claim.user, None)
-        for form in skeletons(claim.hello.nick):
-            self._forms.pop(form, None)
-        match outcome:
-            case Conflict(value):
-                state = msgspec.msgpack.decode(value, type=NickState)
-                if state.key != claim.user:
-                    return self._taken(claim.identity, claim.hello)
-            case NotStored():
-                return [refuse(claim.identity, claim.hello, *why_not(outcome))]
-        nick = names.parse_nick(claim.hello.nick)
-        user = self._roster.add_user(claim.user, nick, names.fold(nick))
-        return self._welcome(claim.identity, user, claim.hello, now)
+    def _state(self, nick: str) -> tuple[NickState, int]:
+        return self._nicks.get(names.fold(nick), (FREE, 0))
 
-    def _welcome(self, identity: bytes, user: User, hello: m.Hello, now: Now) -> list[Action]:
+    def _put(self, nick: str, state: NickState) -> Put:
+        return Put(NICKS, names.fold(nick), msgspec.msgpack.encode(state), expect=self._state(nick)[1])
+
+    def _stored(self, put: Put, now: Now) -> None:
+        assert put.expect is not None
+        self._set(put.name, msgspec.msgpack.decode(put.value, type=NickState), put.expect + 1, now)
+
+    def rename(self, session: Session, rename: m.Rename, now: Now) -> list[Action]:
+        """`Rename`: another nick for the same key; the former one is kept for a while."""
+        nick = self._parse(rename.nick)
+        refusal = nick if isinstance(nick, Refusal) else self._why_not(nick, session.user.key, now)
+        if refusal is None and isinstance(nick, str):
+            refusal = self._why_not_more(nick, session.user.key, now)
+        if refusal is None and self._roster.nicks.get(names.OPERATOR) is session.user:
+            refusal = Refusal(Code.NOT_ALLOWED, "The operator's key keeps its nick. Join with a key of your own.")
+        if refusal is not None:
+            return [refuse(session.identity, rename, *refusal)]
+        assert isinstance(nick, str)
+        if nick == session.user.nick:  # asked again, since the answer was lost
+            return [Reply((session.identity,), m.Renamed(nick=nick, ref=rename.ref))]
+        return self.give_nick(session.user, nick, Then(session.identity, rename, lambda _, __: []), now)
+
+    def _why_not_more(self, nick: str, user: str, now: Now) -> Refusal | None:
+        """Why this key cannot have one nick more; one that is still its own is not one more."""
+        if self._state(nick)[0].owner(now.wall) == user:
+            return None
+        kept = sum(state.key == user and state.until > now.wall for state, _ in self._nicks.values())
+        if kept < limits.KEPT_NICKS:
+            return None
+        detail = f"You have changed your nick {kept} times lately, the most that is allowed. Wait a few days."
+        return Refusal(Code.TOO_MANY, detail)
+
+    def give_nick(self, user: User, nick: str, then: Then, now: Now) -> list[Action]:
+        """Have a nick stored as this user's, tell everybody, then go on."""
+        former = user.nick
+        puts = [self._put(nick, NickState(nick, user.key, now.wall))]
+        if former and names.fold(former) != names.fold(nick):
+            kept = now.wall + int(limits.NICK_KEPT * 1_000)
+            puts.append(self._put(former, NickState(former, user.key, user.claimed, kept)))
+
+        def given(outcome: Outcome, now: Now) -> list[Action]:
+            if not isinstance(outcome, Done):
+                return [refuse(then.identity, then.command, *why_not(outcome))]
+            for put in reversed(puts):
+                self._stored(put, now)
+            actions: list[Action] = [Log(f"{former or user.key} is now {nick}")]
+            rename = then.command if isinstance(then.command, m.Rename) else None
+            for session in user.sessions:
+                if session.identity:
+                    ref = rename.ref if rename and session.identity == then.identity else 0
+                    actions.append(Reply((session.identity,), m.Renamed(nick=nick, ref=ref)))
+            rooms = {room.id: room for session in user.sessions for room in session.rooms.values()}
+            for room in rooms.values():
+                if user in room.present and not room.is_direct and former:
+                    actions.append(announce(room, user, "renamed", now, old=former))
+            return [*actions, *then.follow(outcome, now)]
+
+        return [Store(Together(tuple(puts)), Then(then.identity, then.command, given))]
+
+    def free_nick(
+        self, user: User, nick: str, more: list[Put], leave: Callable[[Now], list[Action]], then: Then
+    ) -> list[Action]:
+        """Have a nick belong to nobody, with those that were given up for it if it is in use; then go on.
+
+        `more` is stored with it; a user whose nick was in use leaves first, under the name that others know.
+        """
+        in_use = names.fold(nick) == names.fold(user.nick)
+        own = [state.nick for state, _ in self._nicks.values() if state.key == user.key] if in_use else [nick]
+        puts = [self._put(each, FREE) for each in own]
+
+        def freed(outcome: Outcome, now: Now) -> list[Action]:
+            if not isinstance(outcome, Done):
+                return [refuse(then.identity, then.command, *why_not(outcome))]
+            actions = leave(now) if in_use else []
+            if in_use:
+                user.nick, user.former = "", user.nick
+            for put in puts:
+                self._stored(put, now)
+            return [*actions, *then.follow(outcome, now)]
+
+        return [Store(Together((*puts, *more)), Then(then.identity, then.command, freed))]
+
+    # --- sessions ---------------------------------------------------------------------------------------------
+    def _welcome(self, identity: bytes, address: str, user: User, hello: m.Hello, now: Now) -> list[Action]:
         actions: list[Action] = []
         here = self._roster.by_identity.get(identity)
         if here is not None and here.instance != hello.instance:
@@ -123,12 +256,17 @@ class Sessions:
         session = self._roster.sessions.get((user.key, hello.instance))
         resumed = session is not None
         if session is None:
+            if len(user.sessions) >= self._policy.sessions:
+                return [
+                    *actions,
+                    *self._refuse(identity, user.key, address, hello, too_many_sessions(self._policy.sessions)),
+                ]
             session = Session(
                 user, hello.instance, self._word(), b"", hello.present, hello.private, now.wall, now.mono, now.mono
             )
             self._roster.add_session(session)
-            actions.append(Log(f"{user.nick} connected ({hello.agent[:64]})"))
-        session.heard = now.mono
+            actions.append(Log(f"{user.nick} connected from {address} ({hello.agent[:64]})"))
+        session.heard, session.address, session.stall = now.mono, address, None
         self._roster.connect(session, identity)
         welcome = replace(
             self._greeting,
@@ -136,19 +274,21 @@ class Sessions:
             key=user.key,
             session=session.number,
             time=now.wall,
-            private=self._private_heads(user) if hello.private else {},
+            private=self._direct_heads(user) if hello.private else {},
             resumed=resumed,
             ref=hello.ref,
         )
         return [*actions, Reply((identity,), welcome)]
 
-    def _private_heads(self, user: User) -> dict[str, m.PrivateHead]:
-        """Where the private rooms stand; those with unread messages first, since not all may fit."""
+    def _direct_heads(self, user: User) -> dict[str, m.PrivateHead]:
+        """Where the direct rooms stand; those with unread messages first, since not all may fit."""
         heads = {
             room: m.PrivateHead(
-                nick=other.nick, head=self._roster.rooms[room].head, read=self._reads.get((user.key, room), 0)
+                nick=other.nick or other.former,
+                head=self._roster.rooms[room].head,
+                read=self._reads.get((user.key, room), 0),
             )
-            for room, other in user.private.items()
+            for room, other in user.direct.items()
         }
         unread_first = sorted(heads, key=lambda room: heads[room].read >= heads[room].head)
         return {room: heads[room] for room in unread_first[: limits.PRIVATE_ROOMS]}
@@ -160,3 +300,9 @@ class Sessions:
             actions += self._rooms.leave(session, room, now, reason)
         self._roster.remove_session(session)
         return [*actions, Log(f"{session.user.nick} disconnected" + (f" ({reason})" if reason else ""))]
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    """What reserved nicks look like."""
+    return frozenset(form for nick in names.RESERVED for form in skeletons(nick))

@@ -24,20 +24,24 @@ from .history import (
     Change,
     Conflict,
     Done,
+    Erase,
     Found,
     Locate,
     Located,
+    Missing,
     NotStored,
     Outcome,
     Put,
     Question,
     Read,
+    Recall,
     Reused,
+    Together,
 )
 
 APPLICATION_ID = 0x7A636874
 """``zcht`` in the file's header, so that a foreign database is never written to."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -46,6 +50,7 @@ CREATE TABLE author (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
 CREATE TABLE entry (
     room INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, author INTEGER NOT NULL, time INTEGER NOT NULL,
     kind TEXT NOT NULL, nick TEXT NOT NULL, addressee TEXT, text TEXT NOT NULL,
+    target TEXT, about INTEGER NOT NULL DEFAULT 0, until INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (room, seq)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX entry_once ON entry (room, id, author);
@@ -56,8 +61,17 @@ CREATE TABLE state (
 ) WITHOUT ROWID;
 """
 
+# What makes of each version the next one.
+_MIGRATIONS = {
+    1: """
+ALTER TABLE entry ADD COLUMN target TEXT;
+ALTER TABLE entry ADD COLUMN about INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entry ADD COLUMN until INTEGER NOT NULL DEFAULT 0;
+""",
+}
+
 _ENTRY = (
-    "SELECT e.seq, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee"
+    "SELECT e.seq, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee, e.target, e.about, e.until"
     " FROM entry e JOIN author a ON a.number = e.author WHERE e.room = ?"
 )
 
@@ -104,6 +118,8 @@ class SqliteHistory:
         self._db.execute("PRAGMA synchronous = FULL")
         if not tables:
             self._create()
+        for older in range(version, SCHEMA_VERSION) if tables else ():
+            self._db.executescript(f"BEGIN; {_MIGRATIONS[older]} PRAGMA user_version = {older + 1}; COMMIT;")
         rows = self._db.execute("SELECT value FROM about WHERE name = 'history'").fetchone()
         self.id: str = rows[0]
         self._rooms: dict[str, tuple[int, int]] = {
@@ -128,9 +144,7 @@ class SqliteHistory:
         writing = _Writing(self._db, self._rooms, self._authors)
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            outcomes = [
-                writing.append(change) if isinstance(change, Append) else writing.put(change) for change in batch
-            ]
+            outcomes = [writing.make(change) for change in batch]
             self._db.executemany(
                 "UPDATE room SET head = ? WHERE number = ?",
                 [(head, number) for number, head in writing.rooms.values()],
@@ -148,7 +162,13 @@ class SqliteHistory:
     def answer(self, question: Question) -> Outcome:
         """Read; sees everything committed. Raises `NotStored` when the file cannot be read."""
         try:
-            return self._read(question) if isinstance(question, Read) else self._locate(question)
+            match question:
+                case Read():
+                    return self._read(question)
+                case Locate():
+                    return self._locate(question)
+                case Recall():
+                    return self._recall(question)
         except sqlite3.Error as error:
             raise NotStored(f"The history cannot be read ({error}).") from None
 
@@ -157,11 +177,26 @@ class SqliteHistory:
         backwards = read.before is not None
         bound = read.before if read.before is not None else (read.after or 0)
         order = "e.seq < ? ORDER BY e.seq DESC" if backwards else "e.seq > ? ORDER BY e.seq"
-        rows = self._db.execute(f"{_ENTRY} AND {order} LIMIT ?", (number, min(bound, 2**63 - 1), read.limit))
+        rows = self._db.execute(
+            f"{_ENTRY} AND e.seq > ? AND {order} LIMIT ?", (number, read.floor, min(bound, 2**63 - 1), read.limit)
+        )
         entries: list[Entry] = []
         size = 0
-        for seq, id_, time, nick, key, text, kind, to in rows:
-            entry = Entry(seq=seq, prev=seq - 1, id=id_, time=time, nick=nick, key=key, text=text, kind=kind, to=to)
+        for seq, id_, time, nick, key, text, kind, to, target, about, until in rows:
+            entry = Entry(
+                seq=seq,
+                prev=seq - 1,
+                id=id_,
+                time=time,
+                nick=nick,
+                key=key,
+                text=text,
+                kind=kind,
+                to=to,
+                target=target,
+                about=about,
+                until=until,
+            )
             size += wire.entry_size(entry)
             if entries and size > limits.FRAME_BYTES:
                 break
@@ -169,8 +204,16 @@ class SqliteHistory:
         rows.close()
         if backwards:
             entries.reverse()
-            return Found(entries, more=bool(entries) and entries[0].prev > 0)
+            return Found(entries, more=bool(entries) and entries[0].prev > read.floor)
         return Found(entries, more=bool(entries) and entries[-1].seq < head)
+
+    def _recall(self, recall: Recall) -> Appended | Missing:
+        number, _ = self._rooms.get(recall.room, (0, 0))
+        row = self._db.execute(
+            "SELECT seq, time FROM entry WHERE room = ? AND id = ? AND author = ? AND kind = ? AND text = ?",
+            (number, recall.id, self._authors.get(recall.author, 0), recall.kind, recall.text),
+        ).fetchone()
+        return Missing() if row is None else Appended(row[0], row[0] - 1, row[1], duplicate=True)
 
     def _locate(self, locate: Locate) -> Located:
         number, head = self._rooms.get(locate.room, (0, 0))
@@ -227,29 +270,79 @@ class _Writing:
         self.rooms: dict[str, tuple[int, int]] = {}
         self.authors: dict[str, int] = {}
 
-    def append(self, append: Append) -> Outcome:
-        room = self.rooms.get(append.room) or self._known_rooms.get(append.room) or self._new_room(append.room)
-        author = (
-            self._known_authors.get(append.author) or self.authors.get(append.author) or self._new_author(append.author)
-        )
-        number, head = room
-        cursor = self._db.execute(
-            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room, id, author) DO NOTHING",
-            (number, head + 1, append.id, author, append.time, append.kind, append.nick, append.to, append.text),
-        )
-        if not cursor.rowcount:
-            return self._first(number, author, append)
-        self.rooms[append.room] = (number, head + 1)
-        return Appended(head + 1, head, append.time)
+    def make(self, change: Change) -> Outcome:
+        match change:
+            case Append():
+                return self.append(change)
+            case Put():
+                return self._fault(change) or self._put(change)
+            case Erase():
+                return self._fault(change) or self._erase(change)
+            case Together(changes):
+                return self._together(changes)
 
-    def _first(self, number: int, author: int, append: Append) -> Outcome:
-        seq, time, text, kind = self._db.execute(
-            "SELECT seq, time, text, kind FROM entry WHERE room = ? AND id = ? AND author = ?",
+    def _together(self, changes: tuple[Append | Put | Erase, ...]) -> Outcome:
+        """Look first at all that could fail, so that nothing has to be undone."""
+        append = next((change for change in changes if isinstance(change, Append)), None)
+        repeat = append and self._repeat(append)
+        fault = repeat or next((fault for change in changes if (fault := self._fault(change))), None)
+        if fault is not None:
+            return fault
+        outcomes = {type(change): self.make(change) for change in changes}
+        return outcomes[Append] if append is not None else Done()
+
+    def _fault(self, change: Append | Put | Erase) -> Outcome | None:
+        """Why a change cannot be made."""
+        match change:
+            case Put(table, name, _, expect) if expect is not None:
+                value, revision = self._state(table, name)
+                return Conflict(table, name, value, revision) if revision != expect else None
+            case Erase(room, seq, author):
+                row = self._db.execute(
+                    "SELECT a.key FROM entry e JOIN author a ON a.number = e.author"
+                    " WHERE e.room = ? AND e.seq = ? AND e.kind IN ('message', 'me')",
+                    (self._room(room)[0], seq),
+                ).fetchone()
+                return Missing() if row is None or author not in (None, row[0]) else None
+        return None
+
+    def _room(self, room: str) -> tuple[int, int]:
+        return self.rooms.get(room) or self._known_rooms.get(room) or (0, 0)
+
+    def _author(self, key: str) -> int:
+        return self._known_authors.get(key) or self.authors.get(key) or 0
+
+    def _repeat(self, append: Append) -> Outcome | None:
+        """What stands there already under this id."""
+        number, author = self._room(append.room)[0], self._author(append.author)
+        row = self._db.execute(
+            "SELECT seq, time, text, kind, target, about FROM entry WHERE room = ? AND id = ? AND author = ?",
             (number, append.id, author),
         ).fetchone()
-        if (text, kind) != (append.text, append.kind):
+        if row is None:
+            return None
+        seq, time, *what = row
+        if what[1] != "deleted" and what != [append.text, append.kind, append.target, append.about]:
             return Reused()
         return Appended(seq, seq - 1, time, duplicate=True)
+
+    def append(self, append: Append) -> Outcome:
+        number, head = self._room(append.room)
+        if not number:
+            number, head = self._new_room(append.room)
+        author = self._author(append.author) or self._new_author(append.author)
+        a = append
+        cursor = self._db.execute(
+            "INSERT INTO entry (room, seq, id, author, time, kind, nick, addressee, text, target, about, until)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room, id, author) DO NOTHING",
+            (number, head + 1, a.id, author, a.time, a.kind, a.nick, a.to, a.text, a.target, a.about, a.until),
+        )
+        if not cursor.rowcount:
+            repeat = self._repeat(append)
+            assert repeat is not None
+            return repeat
+        self.rooms[append.room] = (number, head + 1)
+        return Appended(head + 1, head, append.time)
 
     def _new_room(self, room: str) -> tuple[int, int]:
         cursor = self._db.execute("INSERT INTO room (room, head) VALUES (?, 0)", (room,))
@@ -261,16 +354,24 @@ class _Writing:
         self.authors[key] = cursor.lastrowid or 0
         return self.authors[key]
 
-    def put(self, put: Put) -> Outcome:
+    def _state(self, table: str, name: str) -> tuple[bytes, int]:
         row = self._db.execute(
-            "SELECT value, revision FROM state WHERE kind = ? AND name = ?", (put.table, put.name)
+            "SELECT value, revision FROM state WHERE kind = ? AND name = ?", (table, name)
         ).fetchone()
-        value, revision = row or (b"", 0)
-        if put.expect is not None and put.expect != revision:
-            return Conflict(value, revision)
+        return row or (b"", 0)
+
+    def _put(self, put: Put) -> Outcome:
+        _, revision = self._state(put.table, put.name)
         self._db.execute(
             "INSERT INTO state VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value,"
             " revision = excluded.revision",
             (put.table, put.name, put.value, revision + 1),
         )
         return Done(revision + 1)
+
+    def _erase(self, erase: Erase) -> Outcome:
+        self._db.execute(
+            "UPDATE entry SET text = '', kind = 'deleted' WHERE room = ? AND seq = ?",
+            (self._room(erase.room)[0], erase.seq),
+        )
+        return Done()

@@ -12,11 +12,14 @@ from ..common import limits, messages as m, names, rules, wire
 from ..common.clock import Now
 from ..common.errors import Code
 from ..common.names import PRIVATE_MARK
-from .actions import Action, Publish, Reply, Said, Store
+from . import rights
+from .actions import Action, Ask, Doubted, Said, Store
 from .history import Append, Appended
-from .refusals import Refusal, no_user, refuse_say
-from .rooms import Rooms
-from .roster import Room, Roster, Session, partners, private_room
+from .moderation import KINDS, Moderation, unless_done
+from .policy import Policy
+from .refusals import Refusal, no_room, no_user, refuse
+from .rooms import Rooms, deliver
+from .roster import Room, Roster, Session, Stall, direct_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,72 +34,108 @@ class _Place:
 class Talk:
     """Everything that is said."""
 
-    def __init__(self, roster: Roster, rooms: Rooms) -> None:
+    def __init__(self, roster: Roster, rooms: Rooms, moderation: Moderation, policy: Policy) -> None:
         self._roster = roster
         self._rooms = rooms
+        self._moderation = moderation
+        self._policy = policy
 
+    # --- before it is stored ----------------------------------------------------------------------------------
     def say(self, session: Session, say: m.Say, now: Now) -> list[Action]:
         """`Say`: check it, and have it stored."""
         identity, user = session.identity, session.user
-        refusal = rules.refuse_text(say.text, say.kind)
+        refusal = rules.refuse_text(say.text, say.kind, self._policy.message_bytes, self._policy.message_lines)
         if refusal is not None:
-            return [refuse_say(identity, say, *refusal)]
-        place = self._place(session, say)
+            return [refuse(identity, say, *refusal)]
+        if say.kind in KINDS:
+            return self._moderation.say(session, say, now)
+        place = self._place(session, say, now)
         if isinstance(place, Refusal):
-            return [refuse_say(identity, say, *place)]
+            return self.stall(session, say, place, now) if place.retry else [refuse(identity, say, *place)]
+        if isinstance(place, Ask):
+            return [place]
         session.active = now.mono
+        if say.kind == "delete":
+            return self._moderation.delete(session, say, self._roster.rooms[place.room], place.to, now)
         append = Append(place.room, user.key, say.id, user.nick, say.text, now.wall, say.kind, place.to)
-        said = Store(append, Said(identity, user.key, user.nick, place.room, say, now.wall))
+        said = Store(append, Said(identity, user.key, say, append))
         return [said] if place.create is None else [place.create, said]
 
-    def _place(self, session: Session, say: m.Say) -> _Place | Refusal:
+    def _place(self, session: Session, say: m.Say, now: Now) -> _Place | Ask | Refusal:
         """Where a message goes."""
         if say.to is not None:
-            if say.kind == "topic" or say.room is not None:
-                return Refusal(Code.ROOM_INVALID, "A private message has neither a room nor a topic. Send one of them.")
-            other = self._roster.nicks.get(names.fold(say.to))
-            if other is None:
-                return no_user(say.to)
-            return _Place(private_room(session.user.key, other.key), to=other.nick)
+            return self._direct(session, say)
         name = say.room or ""
-        room = self._rooms.find(session, name)
+        room = self._rooms.find(session.user, name)
         if isinstance(room, Refusal):
-            if room.code == Code.NO_SUCH_ROOM and not name.startswith(PRIVATE_MARK):
-                return _Place(names.fold(name), create=self._rooms.create(name, session.identity, None))
+            if room.code == Code.NO_SUCH_ROOM and not name.startswith(PRIVATE_MARK) and say.kind != "delete":
+                making = self._rooms.create(name, session, None, now)
+                return making if isinstance(making, Refusal) else _Place(names.fold(name), create=making)
             return room
-        if room.is_private:
+        if room.is_direct:
             return Refusal(Code.ROOM_INVALID, "Private messages are addressed to a nick, not to a room.")
-        return _Place(room.id)
+        silent = rights.why_not_speak(session.user, room, now.wall)
+        return _Place(room.id) if silent is None else unless_done(session, say, room, silent)
 
+    def _direct(self, session: Session, say: m.Say) -> _Place | Refusal:
+        if say.kind == "topic" or say.room is not None:
+            return Refusal(Code.ROOM_INVALID, "A private message has neither a room nor a topic. Send one of them.")
+        other = self._roster.named(say.to or "")
+        if other is None:
+            return no_user(say.to or "")
+        room = direct_room(session.user.key, other.key)
+        if say.kind == "delete" and room not in self._roster.rooms:
+            return no_room(other.nick)
+        return _Place(room, to=other.nick)
+
+    def stalled(self, session: Session, say: m.Say, now: Now) -> bool:
+        """Whether this message has to wait for another one before it, so that their order is kept.
+
+        It gets no answer: it comes again after the one that was refused, and thousands may be under way.
+        """
+        stall = session.stall
+        if stall is not None and say.id != stall.id and now.mono < stall.until:
+            return True
+        session.stall = None
+        return False
+
+    def stall(self, session: Session, say: m.Say, refusal: Refusal, now: Now) -> list[Action]:
+        """A message is refused for the moment; those after it wait until it comes again."""
+        session.stall = Stall(say.id, now.mono + refusal.retry + limits.RESEND_AFTER)
+        return [refuse(session.identity, say, *refusal)]
+
+    # --- once it is stored ------------------------------------------------------------------------------------
     def stored(self, said: Said, outcome: Appended, entries: dict[str, list[m.Entry]]) -> m.Ack:
         """The ack of what is now on the disk; the entry is added to those that are to be broadcast."""
-        room = self._roster.rooms.get(said.room) or self._roster.add_private(said.room)
-        assert room is not None
+        a = said.append
+        room = self._roster.rooms.get(a.room) or self._roster.add_direct(a.room)
         user = self._roster.users[said.user]
-        if room.is_private:
-            other = user.private[room.id]
+        if room.is_direct:
+            other = user.direct[room.id]
             delivered = int(other is not user and any(session.private for session in other.sessions))
         else:
             delivered = len(room.followers) - (user in room.followers)
         if not outcome.duplicate:
             room.head = outcome.seq
-            if said.say.kind == "topic":
-                room.topic = said.say.text
-            to = user.private[room.id].nick if room.is_private else None
+            if a.kind == "topic":
+                room.topic = a.text
             entry = m.Entry(
                 seq=outcome.seq,
                 prev=outcome.prev,
-                id=said.say.id,
+                id=a.id,
                 time=outcome.time,
-                nick=said.nick,
-                key=said.user,
-                text=said.say.text,
-                kind=said.say.kind,
-                to=to,
+                nick=a.nick,
+                key=a.author,
+                text=a.text,
+                kind=a.kind,
+                to=a.to,
+                target=a.target,
+                about=a.about,
+                until=a.until,
             )
             entries.setdefault(room.id, []).append(entry)
         return m.Ack(
-            id=said.say.id,
+            id=a.id,
             room=room.id,
             seq=outcome.seq,
             time=outcome.time,
@@ -104,14 +143,14 @@ class Talk:
             duplicate=outcome.duplicate,
         )
 
+    def repeated(self, doubted: Doubted, outcome: Appended) -> m.Ack:
+        """The ack of a message that could not be taken now, but was before."""
+        seq, time = outcome.seq, outcome.time
+        return m.Ack(id=doubted.say.id, room=doubted.room, seq=seq, time=time, duplicate=True)
+
     def broadcast(self, room: Room, entries: list[m.Entry]) -> list[Action]:
         """New entries of one room, packed in as few frames as fit, to all who may read it."""
-        frames = [m.Entries(room=room.id, entries=pack) for pack in _packs(entries) if pack]
-        if not room.is_private:
-            return [Publish(wire.topic(room.id), frame) for frame in frames]
-        users = {self._roster.users[key] for key in partners(room.id)}
-        identities = tuple(s.identity for user in users for s in user.sessions if s.private and s.identity)
-        return [Reply(identities, frame) for frame in frames]
+        return [deliver(self._roster, room, m.Entries(room=room.id, entries=pack)) for pack in _packs(entries) if pack]
 
 
 def _packs(entries: list[m.Entry]) -> list[list[m.Entry]]:

@@ -36,8 +36,11 @@ from ..common.keys import (
     split_place,
     to_base32,
 )
+from ..common.text import SHOWN_CELLS, clean, cut
 
 NO_BROKER = "No broker of this account runs here. Start one with: zchat broker, or name one with --broker LINK."
+SHOWN_BROKERS = 3
+"""Known brokers that are told to who has named none."""
 
 
 class KnownBroker(msgspec.Struct):
@@ -65,6 +68,10 @@ class _Note(msgspec.Struct):
     name: str = ""
     pid: int = 0
     usual: bool = False
+    data: str = ""
+    """The folder where its operator's key is."""
+    invite: str = ""
+    """What lets this account's own keys in."""
 
 
 # --- brokers --------------------------------------------------------------------------------------------------
@@ -135,8 +142,34 @@ def _place(named: str) -> str | None:
 def _own_broker() -> Link:
     notes = _notes()
     if not notes:
-        raise BrokerUnreachable(NO_BROKER)
+        raise BrokerUnreachable(_no_broker())
     return Link.parse(notes[-1].link)
+
+
+def _no_broker() -> str:
+    """That no broker of this account runs, and which others are known."""
+    known = known_brokers()
+    if not known:
+        return NO_BROKER
+    told = ", ".join(
+        f"{cut(clean(broker.name), SHOWN_CELLS)} ({broker.links[-1].place})".lstrip()
+        for broker in known[:SHOWN_BROKERS]
+    )
+    more = f" and {len(known) - SHOWN_BROKERS} more (zchat key list)" if len(known) > SHOWN_BROKERS else ""
+    return (
+        f"No broker of this account runs here. Known here: {told}{more}."
+        f" Name one with -b {_way_to(known[0])}, or start one with: zchat broker."
+    )
+
+
+def _way_to(broker: KnownBroker) -> str:
+    """How to name a known broker: as it calls itself if that is a plain word and means it alone, else by its place."""
+    link = broker.links[-1]
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,39}", broker.name):
+        with contextlib.suppress(InputError, RefusedError):
+            if find_broker(broker.name) == link:
+                return broker.name
+    return link.place
 
 
 def own_link() -> Link:
@@ -145,6 +178,24 @@ def own_link() -> Link:
     if not running:
         raise BrokerUnreachable(NO_BROKER)
     return Link.parse(running[-1])
+
+
+def own_invite(link: Link) -> str:
+    """The invitation that a broker of this account keeps for it; "" when it is another one's broker."""
+    note = _note_of(link)
+    return note.invite if note is not None else ""
+
+
+def operator_key(link: Link) -> KeyPair | None:
+    """The key of the operator of this account's own broker; None when it is another one's, or not to be read."""
+    note = _note_of(link)
+    path = Path(note.data) / "operator.key" if note is not None and note.data else None
+    return KeyPair.load(path) if path is not None and os.access(path, os.R_OK) else None
+
+
+def _note_of(link: Link) -> _Note | None:
+    """The note of a broker, which is known by its key: its place has many names."""
+    return next((note for note in reversed(_notes()) if _note_link(note).key == link.key), None)
 
 
 def _notes() -> list[_Note]:
@@ -262,6 +313,21 @@ def drop_key(link: Link, nick: str, pair: KeyPair) -> None:
     """Undo `key_for` of a key made just now: the broker did not give us the nick."""
     _nick_path(link, nick).unlink(missing_ok=True)
     _key_path(pair.fingerprint).unlink(missing_ok=True)
+
+
+def rename_nick(link: Link, old: str, new: str, pair: KeyPair) -> None:
+    """A nick's key goes by another nick from now on.
+
+    Whenever this is cut short, one of the nicks or both name the key; with both, the next welcome puts it right.
+    """
+    after, before = _nick_path(link, names.parse_nick(new)), _nick_path(link, old)
+    entry = f"{pair.fingerprint}\n".encode()
+    if not files.create(after, entry):
+        files.replace(after, entry)
+    remember_nick(link, new)
+    # By now it may be the entry of another key: somebody of this account took up the old nick.
+    if before != after and _read_index(before) == pair.fingerprint:
+        before.unlink(missing_ok=True)
 
 
 def remember_nick(link: Link, nick: str) -> None:

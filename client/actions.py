@@ -119,7 +119,7 @@ class CaughtUp:
 
 @dataclass(frozen=True, slots=True)
 class CameOrWent:
-    """Somebody joined or left."""
+    """Somebody joined, left or is called differently."""
 
     presence: Presence
 
@@ -141,6 +141,56 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The broker takes no messages for the moment, as it said to this one; they wait and are sent again."""
+
+    say: Say
+    refused: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """The broker will answer this question or join later; it is asked again."""
+
+    command: Command
+    refused: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """The broker does not let us in for the moment; the core keeps trying. Told once, until we are in."""
+
+    error: ZchatError
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """We were put out of a room."""
+
+    room: str
+    """Its name."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NickChanged:
+    """We are called differently from now on."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvitedTo:
+    """Somebody lets us into a private room."""
+
+    room: str
+    name: str
+    nick: str
+    """Who it was."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to a question of the program."""
 
@@ -155,4 +205,21 @@ class Restarted:
     room: str
 
 
-Notice = Connected | Disconnected | InRoom | Heard | CaughtUp | CameOrWent | Stored | Refusal | Answer | Restarted
+Notice = (
+    Connected
+    | Disconnected
+    | TurnedAway
+    | InRoom
+    | Removed
+    | InvitedTo
+    | NickChanged
+    | Heard
+    | CaughtUp
+    | CameOrWent
+    | Stored
+    | Held
+    | PutOff
+    | Refusal
+    | Answer
+    | Restarted
+)

@@ -14,9 +14,9 @@ from ..common import messages as m, names
 from ..common.clock import Now
 from ..common.errors import Code, InputError, NotAcked, RefusedError
 from ..common.limits import SESSION_EXPIRY, WINDOW
-from ..common.rules import refuse_text
-from ..common.text import clean, clean_lines
-from . import commands, render
+from ..common.rules import WORDS, refuse_text
+from ..common.text import clean, clean_lines, shown
+from . import commands, moderation, render, wording
 from .actions import (
     Action,
     Answer,
@@ -25,16 +25,24 @@ from .actions import (
     Disconnected,
     End,
     Heard,
+    Held,
     InRoom,
+    InvitedTo,
+    NickChanged,
     Notice,
     Print,
+    PutOff,
     Refusal,
+    Removed,
     Restarted,
     Stored,
+    TurnedAway,
 )
 from .core import ClientCore
+from .destination import Destination, place_of
 from .programs import Quiet, refused
 from .rooms import Start
+from .said import Said
 
 SMART_SECONDS = 600.0
 """With ``--notices smart``, comings and goings are shown of people who spoke within this time."""
@@ -53,6 +61,8 @@ class ChatOptions:
     start: Start
     notices: str = "all"
     json: bool = False
+    private: bool = False
+    """The rooms are private ones, and made so."""
 
 
 class Chat(Quiet):
@@ -61,16 +71,15 @@ class Chat(Quiet):
     def __init__(self, core: ClientCore, options: ChatOptions, *, timeout: float | None = None) -> None:
         super().__init__(core, timeout=timeout)
         self._options = options
-        self._room: str | None = None
-        """Where typed text goes, unless `_partner` is set."""
-        self._partner: str | None = None
-        self._last_partner: str | None = None
+        self._to = Destination(options.rooms[0])
         self._spoke: dict[str, float] = {}
         """Key → when they last said something."""
+        self._said = Said()
+        """By room, or by person."""
         self._alone_told = False
+        self._held_told = False
+        """Since something was last stored it was told that messages wait."""
         self._connected_at, self._again = 0.0, False
-        self._turn_to: str | None = None
-        """The room that becomes the current one when we are in it."""
         self._leaving = False
         self._reason = ""
         self._quit_by: float | None = None
@@ -78,17 +87,15 @@ class Chat(Quiet):
     @property
     def where(self) -> str:
         """Where typed text goes: a room, a person, or nowhere; for the prompt."""
-        if self._partner is not None:
-            return f"-> {self._partner}"
-        if self._room is None and self._turn_to is not None:
-            return self._options.rooms[0]
-        return self._room or "no room"
+        return str(self._to)
 
     # --- the program ------------------------------------------------------------------------------------------
     def begin(self, now: Now) -> list[Action]:
         """Enter the rooms; the core sends it once connected."""
-        self._turn_to = names.fold(self._options.rooms[0])
-        return [action for room in self._options.rooms for action in self.core.join(room, self._options.start, now)]
+        options = self._options
+        self._to.turn_to = names.fold(options.rooms[0])
+        joins = [self.core.join(room, options.start, now, private=options.private) for room in options.rooms]
+        return [action for join in joins for action in join]
 
     @property
     def persistent(self) -> bool:
@@ -98,8 +105,7 @@ class Chat(Quiet):
     @property
     def wants_input(self) -> bool:
         """Lines are taken once we are in the first room, so that none is said into nowhere, and not without end."""
-        somewhere = self._room is not None or self._partner is not None or self._turn_to is None
-        return somewhere and not self._leaving and self.core.waiting < WINDOW
+        return self._to.is_somewhere and not self._leaving and self.core.waiting < WINDOW
 
     def end_of_input(self, now: Now) -> list[Action]:
         """Leave when all that was said is acked."""
@@ -131,10 +137,22 @@ class Chat(Quiet):
                     self._tell(f"Connected to {broker} again." if again else f"Connected to {broker} as {self._me}.")
                 ]
             case Disconnected(reason, waiting):
-                rest = f" {_messages(waiting)} will be sent then." if waiting else ""
-                return [self._tell(f"The broker is gone ({clean(reason)}). Trying to get back.{rest}")]
+                return [self._tell(wording.gone(reason, waiting))]
+            case TurnedAway(error):
+                return [self._tell(str(error))]
             case InRoom(entered):
                 return self._in_room(entered, now)
+            case Removed(room, reason):
+                return self._removed(room, reason)
+            case InvitedTo(_, name, nick):
+                return [self._tell(wording.invited(nick, name))]
+            case NickChanged(_, new):
+                return [self._tell(f"You are called {new} now.")]
+            case Held(_, refusal):
+                told, self._held_told = self._held_told, True
+                return [] if told else [self._tell(wording.held(refusal.detail, self.core.waiting))]
+            case PutOff(_, refusal):
+                return [self._tell(refusal.detail)]
             case Stored(say, ack):
                 return [*self._stored(say, ack, now), *self._leave_if_done()]
             case Refusal(command, refusal):
@@ -142,6 +160,7 @@ class Chat(Quiet):
             case Answer(question, event):
                 return [*self._answer(question, event), *self._leave_if_done()]
             case Restarted(room):
+                self._said.forget(names.fold(room))
                 return [self._tell(f"The history of {clean(room)} was replaced; it is shown from its beginning.")]
             case _:
                 return []
@@ -153,22 +172,17 @@ class Chat(Quiet):
         refusal = refuse_text(text, kind)
         if refusal is not None:
             raise RefusedError(*refusal)
-        room = None if self._partner is not None else self._current_room()
-        return self._say(text, now, room=room, to=self._partner, kind=kind)
+        room, partner = self._to.target
+        return self._say(text, now, room=room, to=partner, kind=kind)
 
     def _say(
         self, text: str, now: Now, *, room: str | None = None, to: str | None = None, kind: m.EntryKind = "message"
     ) -> list[Action]:
         actions = self.core.say(text, now, room=room, to=to, kind=kind)
-        if not self.core.live:
+        if not self.core.live or self.core.held:
             first, *more = clean_lines(text)
             actions.append(self._tell(f"Waits for the broker: {first}{' …' if more else ''}"))
         return actions
-
-    def _current_room(self) -> str:
-        if self._room is None:
-            raise InputError("You are in no room. Enter one with /join ROOM.")
-        return self._room
 
     def _command(self, command: str, rest: str, now: Now) -> list[Action]:
         match command:
@@ -183,9 +197,9 @@ class Chat(Quiet):
             case "query":
                 return self._query(rest)
             case "reply":
-                if self._last_partner is None:
+                if self._to.last_partner is None:
                     raise InputError("Nobody has written to you privately yet. Write with /msg NICK TEXT.")
-                return self._tell_privately(self._last_partner, rest, now)
+                return self._tell_privately(self._to.last_partner, rest, now)
             case "me":
                 return self._speak(rest, now, "me")
             case "join":
@@ -196,6 +210,14 @@ class Chat(Quiet):
                 return self._topic(rest, now)
             case "history":
                 return self._history(rest, now)
+            case "nick":
+                return self.core.ask(m.Rename(nick=names.parse_nick(rest)), now)
+            case "whois":
+                return self.core.ask(m.Who(nick=moderation.whose(rest)), now)
+            case "delete":
+                return self._delete(rest, now)
+            case _ if command in moderation.ACTS:
+                return self.core.put(moderation.parse(command, rest, self._to.current_room), now)
             case _:
                 assert command == "quit", command
                 return self._quit(rest, now)
@@ -210,7 +232,9 @@ class Chat(Quiet):
         """Who wants to quit is not held up for long."""
         if self._quit_by is not None and now.mono >= self._quit_by:
             unsent = self.core.waiting
-            error = NotAcked(f"{_messages(unsent)} could not be delivered. Send it again later.") if unsent else None
+            error = (
+                NotAcked(f"{wording.messages(unsent)} could not be delivered. Send it again later.") if unsent else None
+            )
             return [*self.core.leave(self._reason), End(error)]
         return super().tick(now)
 
@@ -230,38 +254,37 @@ class Chat(Quiet):
 
     def _query(self, nick: str) -> list[Action]:
         if nick:
-            self._partner = names.parse_nick(nick)
-            return [self._tell(f"What you type now goes to {self._partner} alone. Go back with /query.")]
-        self._partner = None
+            self._to.partner = names.parse_nick(nick)
+            return [self._tell(f"What you type now goes to {self._to.partner} alone. Go back with /query.")]
+        self._to.partner = None
         return [self._tell(f"What you type now goes to {self.where}.")]
 
     def _join(self, rest: str, now: Now) -> list[Action]:
-        room = names.parse_room(rest)
-        self._partner = None
+        words = rest.split()
+        private = "--private" in words
+        room = names.parse_room(" ".join(word for word in words if word != "--private") if private else rest)
         known = self.core.rooms.get(names.fold(room))
         if known is not None:
-            self._room = known.name
-            return [self._tell(f"You are in {clean(known.name)} now.")]
+            self._to.partner, self._to.room = None, known.name
+            return [self._tell(wording.turned(known.name))]
         # At once: what is typed next is meant for that room, which is there when the broker gets it.
-        self._room, self._turn_to = room, names.fold(room)
-        return self.core.join(room, self._options.start, now)
+        self._to.entering(room)
+        return self.core.join(room, self._options.start, now, private=private)
 
     def _part(self, rest: str, now: Now) -> list[Action]:
-        room = names.parse_room(rest) if rest else self._current_room()
+        room = names.parse_room(rest) if rest else self._to.current_room
         id_ = names.fold(room)
         if id_ not in self.core.rooms:
             raise InputError(f"You are not in the room {room}. Your rooms: {', '.join(self._my_rooms()) or 'none'}.")
         actions = self.core.part(room, now)
-        if self._room is not None and names.fold(self._room) == id_:
-            self._room = next(iter(self._my_rooms()), None)
-        rest = f"You are in {self._room} now." if self._room else "You are in no room now; enter one with /join ROOM."
-        return [*actions, self._tell(f"You left {room}. {rest}")]
+        self._to.left(room, self._my_rooms())
+        return [*actions, self._tell(f"You left {room}. {wording.turned(self._to.room)}")]
 
     def _my_rooms(self) -> list[str]:
         return [view.name for view in self.core.rooms.values() if not view.id.startswith(names.PRIVATE_MARK)]
 
     def _topic(self, rest: str, now: Now) -> list[Action]:
-        room = self._current_room()
+        room = self._to.current_room
         if rest:
             refusal = refuse_text(rest, "topic")
             if refusal is not None:
@@ -274,10 +297,27 @@ class Chat(Quiet):
         if rest and not (rest.isascii() and rest.isdigit() and 1 <= int(rest[:9]) <= 500):
             raise InputError("/history takes a number from 1 to 500.")
         limit = int(rest or HISTORY_LINES)
-        if self._partner is not None:
-            return self.core.ask(m.Replay(to=self._partner, before=END_OF_TIME, limit=limit), now)
-        room = names.fold(self._current_room())
+        if self._to.partner is not None:
+            return self.core.ask(m.Replay(to=self._to.partner, before=END_OF_TIME, limit=limit), now)
+        room = names.fold(self._to.current_room)
         return self.core.ask(m.Replay(room=room, before=END_OF_TIME, limit=limit), now)
+
+    def _delete(self, whose: str, now: Now) -> list[Action]:
+        """Delete our own last message in the room, or to the person, that typed text goes to; or another's in the room.
+
+        Whether we may is for the broker to say.
+        """
+        nick = moderation.parse_delete(whose)
+        if nick is None or names.fold(nick) == names.fold(self._me):
+            room, partner = self._to.target if nick is None else (self._to.current_room, None)
+            seq, text = self._said.take_my_last(place_of(room, partner), self.core.waiting_says)
+            told = f"Your message {shown(text)} is to be deleted."
+        else:
+            room, partner = self._to.current_room, None
+            seq, text = self._said.take_last_of(place_of(room, None), nick)
+            told = f"The message {shown(text)} of {nick} in {room} is to be deleted."
+        say = m.Say(id="", text="", room=room, to=partner, kind="delete", about=seq)
+        return [*self.core.put(say, now), self._tell(told)]
 
     # --- what is told -----------------------------------------------------------------------------------------
     @property
@@ -290,22 +330,26 @@ class Chat(Quiet):
     def _heard(self, room: str, entry: m.Entry, replay: bool, now: Now) -> list[Action]:
         if not replay:
             self._spoke[entry.key] = now.mono
-        if entry.to is not None and self.core.welcome is not None and entry.key != self.core.welcome.key:
-            self._last_partner = entry.nick
-        return self._lines(room, entry, replay)
+        mine = self.core.welcome is not None and entry.key == self.core.welcome.key
+        if room.startswith(names.PRIVATE_MARK) and not mine:
+            self._to.last_partner = entry.nick
+        author = self._said.heard(room, entry, mine=mine)
+        return self._lines(room, entry, replay, author)
 
-    def _lines(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
+    def _lines(self, room: str, entry: m.Entry, replay: bool, author: str = "") -> list[Action]:
         name = self.core.name_of(room)
         if self._options.json:
             return [Print(render.entry_json(entry, name, replay=replay))]
         elsewhere = len(self._my_rooms()) > 1
-        return [Print(line) for line in render.entry_lines(entry, name, name_room=elsewhere)]
+        return [Print(line) for line in render.entry_lines(entry, name, name_room=elsewhere, author=author)]
 
     def _came_or_went(self, presence: m.Presence, now: Now) -> list[Action]:
         room = self.core.name_of(presence.room)
         if self.core.welcome is not None and presence.key == self.core.welcome.key:
             # Our own coming was told when we entered; whether SUB was quick enough to hear of it is chance.
             return []
+        if presence.change == "renamed":
+            self._to.renamed(presence.old, presence.nick)
         quiet = now.mono - self._spoke.get(presence.key, -SMART_SECONDS) >= SMART_SECONDS
         if self._options.notices == "none" or (self._options.notices == "smart" and quiet):
             return []
@@ -315,8 +359,7 @@ class Chat(Quiet):
 
     def _in_room(self, entered: m.Entered, now: Now) -> list[Action]:
         name = self.core.name_of(entered.room)
-        if self._turn_to is not None and entered.room == self._turn_to:
-            self._room, self._turn_to = name, None
+        self._to.entered(entered.room, name)
         told: list[Action] = []
         if self._options.json and self.core.welcome is not None:
             own = m.Presence(
@@ -324,11 +367,18 @@ class Chat(Quiet):
             )
             told.append(Print(render.presence_json(own, name)))
         others = [clean(nick) for nick in entered.online if names.fold(nick) != names.fold(self._me)]
-        people = f"with {_some(others)}" if others else "alone so far"
-        topic = f" Topic: {clean(entered.topic)}" if entered.topic else ""
-        return [*told, self._tell(f"You joined {name}, {people}.{topic}")]
+        return [*told, self._tell(wording.joined(entered, name, others))]
+
+    def _removed(self, room: str, reason: str) -> list[Action]:
+        told = wording.removed(room, reason)
+        if self._to.left(room, self._my_rooms()):
+            told = f"{told} {wording.turned(self._to.room)}"
+        return [self._tell(told), *self._leave_if_done()]
 
     def _stored(self, say: m.Say, ack: m.Ack, now: Now) -> list[Action]:
+        self._held_told = False
+        if say.kind in WORDS:
+            self._said.add(place_of(say.room, say.to), ack.seq, self._me, say.text, mine=True)
         if ack.delivered:
             self._alone_told = False
             return []
@@ -336,11 +386,11 @@ class Chat(Quiet):
         settling = self._again and now.mono - self._connected_at < SESSION_EXPIRY
         if settling:
             return []
-        if say.to is not None:
-            if names.fold(say.to) == names.fold(self._me):
+        if say.to is not None and say.room is None:
+            if say.kind not in WORDS or names.fold(say.to) == names.fold(self._me):
                 return []
             return [self._tell(f"{clean(say.to)} is away; the message waits for them.")]
-        if self._alone_told or say.kind == "topic":
+        if self._alone_told or say.kind not in WORDS:
             return []
         self._alone_told = True
         return [self._tell("Nobody else is here; the message is kept for those who come.")]
@@ -348,24 +398,25 @@ class Chat(Quiet):
     def _refused(self, command: m.Command, refusal: m.Refused, notice: Refusal) -> list[Action]:
         if isinstance(command, m.Hello):
             return [End(refused(notice))]
-        if isinstance(command, m.Join) and self._turn_to is not None and self._room is None:
-            return [End(refused(notice))]
-        if isinstance(command, m.Join) and command.room == self._room:
-            self._room, self._turn_to = next(iter(self._my_rooms()), None), None
-        if refusal.code == Code.NO_SUCH_USER and isinstance(command, m.Say) and command.to == self._partner:
-            self._partner = None
-        return [self._tell(clean(refusal.detail)), *self._leave_if_done()]
+        if isinstance(command, m.Join):
+            if self._to.turn_to is not None and self._to.room is None:
+                return [End(refused(notice))]
+            self._to.left(command.room, self._my_rooms())
+        if refusal.code == Code.NO_SUCH_USER and isinstance(command, m.Say) and command.room is None:
+            self._to.partner = None if command.to == self._to.partner else self._to.partner
+        told = refusal.detail
+        if isinstance(command, m.Say) and command.kind == "delete":
+            author = self._said.keep(place_of(command.room, command.to), command.about)
+            if author and refusal.code == Code.NO_SUCH_MESSAGE:
+                told = wording.not_deleted(author, command.room or "")
+        return [self._tell(told), *self._leave_if_done()]
 
     def _answer(self, question: m.Command, event: m.Event) -> list[Action]:
         match event:
-            case m.Roster(users):
-                if isinstance(question, m.Who) and question.room is None and not users:
+            case m.Roster() | m.RoomList():
+                if isinstance(event, m.Roster) and isinstance(question, m.Who) and not (event.users or question.room):
                     return [self._tell("Nobody is here.")]
-                lines = map(render.user_json, users) if self._options.json else render.user_lines(users)
-                return [Print(line) for line in lines]
-            case m.RoomList(rooms):
-                lines = map(render.room_json, rooms) if self._options.json else render.room_lines(rooms)
-                return [Print(line) for line in lines]
+                return [Print(line) for line in render.answer_lines(question, event, as_json=self._options.json)]
             case m.Page(room, entries):
                 if not entries:
                     return [self._tell("There is nothing yet.")]
@@ -377,12 +428,3 @@ class Chat(Quiet):
         if self._leaving and self.core.settled and not self.core.asking:
             return [*self.core.leave(self._reason), End()]
         return []
-
-
-def _messages(count: int) -> str:
-    return "1 message" if count == 1 else f"{count} messages"
-
-
-def _some(nicks: list[str]) -> str:
-    shown = ", ".join(nicks[:10])
-    return shown if len(nicks) <= 10 else f"{shown} and {len(nicks) - 10} more"

@@ -39,11 +39,29 @@ COMMANDS = (
     SlashCommand("query", "[NICK]", "what you type next goes to NICK; alone, it goes to the room again"),
     SlashCommand("reply", "TEXT", "answers the last private message", ("r",)),
     SlashCommand("me", "TEXT", "says what you do"),
-    SlashCommand("join", "ROOM", "enters a room, or turns to one you are in", ("j",)),
+    SlashCommand(
+        "join",
+        "ROOM [--private]",
+        "enters a room, or turns to one you are in; --private makes one for those you invite",
+        ("j",),
+    ),
     SlashCommand("part", "[ROOM]", "leaves this room, or another", ("leave",)),
     SlashCommand("rooms", "", "lists the rooms"),
     SlashCommand("topic", "[TEXT]", "shows or sets the topic of the room"),
     SlashCommand("history", "[N]", "shows the last N messages once more (20 if not said)"),
+    SlashCommand(
+        "delete", "[NICK]", "deletes your last message here; with NICK, theirs in this room, if you are its operator"
+    ),
+    SlashCommand("nick", "NAME", "changes what you are called"),
+    SlashCommand("whois", "NICK", "tells who somebody is, here or away"),
+    SlashCommand("invite", "NICK", "lets somebody into this private room"),
+    SlashCommand("kick", "NICK [REASON]", "puts somebody out of this room"),
+    SlashCommand("ban", "NICK [TIME] [REASON]", "keeps somebody out of this room, for 10m, 2h or 7d if you say so"),
+    SlashCommand("unban", "NICK", "lifts a ban"),
+    SlashCommand("mute", "NICK [TIME] [REASON]", "lets somebody read here but not speak"),
+    SlashCommand("unmute", "NICK", "lets somebody speak again"),
+    SlashCommand("op", "NICK", "makes somebody an operator of this room"),
+    SlashCommand("deop", "NICK", "makes somebody an operator no more"),
     SlashCommand("quit", "[REASON]", "leaves the chat", ("exit", "q")),
 )
 
@@ -84,4 +102,4 @@ def help_lines(word: str = "") -> list[str]:
         command = find(word)
         also = f" (also {', '.join('/' + alias for alias in command.aliases)})" if command.aliases else ""
         return [f"{command.usage}: {command.does}{also}"]
-    return [f"{command.usage:<22} {command.does}" for command in COMMANDS]
+    return [f"{command.usage:<27} {command.does}" for command in COMMANDS]

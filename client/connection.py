@@ -1,6 +1,6 @@
-"""The client's shell: DEALER, SUB, their monitor, the pipe from the input thread, and the one loop over them.
+"""The client's shell: DEALER, SUB (`sockets`), the pipe from the input thread, and the one loop over them.
 
-Owns the sockets of one client and carries out what the core and the program ask. Does not know the rules of chat
+Owns the connections of one client and carries out what the core and the program ask. Does not know the rules of chat
 (`core`) nor what is done with it (`program`). `run` is the receive thread, the only one that touches sockets and
 core; other threads hold a `Pipe`.
 
@@ -18,13 +18,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 import zmq
-from zmq.utils import z85
-from zmq.utils.monitor import parse_monitor_message
 
 from ..common import clock, limits, messages as m, wire
 from ..common.clock import Now
-from ..common.errors import Code, RefusedError, WireError
-from ..common.keys import KeyPair, Link, join_place
+from ..common.errors import Code, RefusedError, WireError, ZchatError
+from ..common.keys import KeyPair, Link
 from . import pipe
 from .actions import (
     Action,
@@ -34,22 +32,29 @@ from .actions import (
     End,
     HangUp,
     Listen,
+    NickChanged,
     Notice,
     Print,
     Send,
     Show,
     Subscribe,
+    TurnedAway,
     Unsubscribe,
 )
 from .core import ClientCore
-from .trouble import NOT_OURS, trouble_of, unreachable
+from .sockets import Monitored
+from .trouble import NOT_OURS, crowded, shut_out, trouble_of, unreachable
 
 _FAREWELL_MS = 1_000
 """How long a last word may take to leave at the end."""
 _REFUSED_WITHIN = 2.0
 """Seconds; a connection that comes to nothing later was not refused, but nobody was there to refuse it."""
+_STRANGE_TIMES = 3
+"""Once may be chance: a broker that is just ending. Whoever answers so again and again is not the one that is meant."""
 _BATCH = 1_000
 """Frames or lines taken at once from one socket before the others are looked at."""
+_BANNED = 400
+"""The broker's gate to a key or an address that may not come in; any other number is for a while."""
 
 
 class Program(Protocol):
@@ -94,7 +99,8 @@ class Program(Protocol):
 class Connection:
     """One client's sockets and loop.
 
-    `write` takes lines to show, `met` the first welcome; both are called by the receive thread.
+    `write` takes lines to show, `met` the first welcome, `renamed` the old and the new nick; all are called by the
+    receive thread.
     """
 
     def __init__(
@@ -106,6 +112,7 @@ class Connection:
         *,
         write: Callable[[list[Print]], None],
         met: Callable[[m.Welcome], None],
+        renamed: Callable[[str, str], None] = lambda _old, _new: None,
         output: int | None = None,
     ) -> None:
         self._link = link
@@ -114,6 +121,7 @@ class Connection:
         self._program = program
         self._write = write
         self._met = met
+        self._renamed = renamed
         self._output = output
         """The descriptor of a pipe that is written to: when its reader goes, so do we."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -125,17 +133,20 @@ class Connection:
         self._inside.bind("inproc://input")
         self._outside.connect("inproc://input")
         self.pipe = pipe.Pipe(self._outside)
-        self._dealer: zmq.Socket[bytes] | None = None
-        self._monitor: zmq.Socket[bytes] | None = None
-        self._sub: zmq.Socket[bytes] | None = None
+        self._dealer: Monitored | None = None
+        self._sub: Monitored | None = None
         self._unsent: deque[bytes] = deque()
         """Bodies that DEALER could not take yet."""
         self._ended: End | None = None
         self._reached = False
         self._away_since: float | None = None
         """When the broker was lost, or the first try began; None while it is there."""
+        self._strange = 0
+        """How often in a row something answered that was not the broker that is meant."""
         self.trouble = ""
         """Why the broker cannot be reached, as far as known."""
+        self._turned_away: ZchatError | None = None
+        """What the broker said that does not let us in for the moment."""
         self._garbled = 0
         self._dialled = 0.0
 
@@ -170,11 +181,12 @@ class Connection:
         self._context.destroy(linger=0)
 
     def _check_patience(self) -> None:
-        if self._away_since is None or (self._reached and self._program.persistent):
+        known = self._reached or self._turned_away is not None
+        if self._away_since is None or (known and self._program.persistent):
             return
         patience = max(limits.CONNECT_PATIENCE, self._program.timeout or 0.0)
-        if time.monotonic() - self._away_since > patience:
-            raise unreachable(self._link.place, self.trouble)
+        if self._strange >= _STRANGE_TIMES or time.monotonic() - self._away_since > patience:
+            raise self._turned_away or unreachable(self._link.place, self.trouble)
 
     def _turn(self) -> None:
         """Wait for something, and do it."""
@@ -182,11 +194,13 @@ class Connection:
         poller = zmq.Poller()
         # A poller without sockets would return at once, and the loop would run hot; POLLERR never comes.
         poller.register(self._inside, zmq.POLLIN if self._program.wants_input else zmq.POLLERR)
-        if self._dealer is not None:
-            poller.register(self._dealer, zmq.POLLIN | (zmq.POLLOUT if self._unsent else 0))
-        for socket in (self._monitor, self._sub):
-            if socket is not None:
-                poller.register(socket, zmq.POLLIN)
+        dealer, sub = self._dealer, self._sub
+        if dealer is not None:
+            poller.register(dealer.socket, zmq.POLLIN | (zmq.POLLOUT if self._unsent else 0))
+            poller.register(dealer.monitor, zmq.POLLIN)
+        if sub is not None:
+            poller.register(sub.socket, zmq.POLLIN)
+            poller.register(sub.monitor, zmq.POLLIN)
         if self._output is not None:
             poller.register(self._output, zmq.POLLERR)
         wait = max(0.0, self._core.due(now) - now.mono)
@@ -194,12 +208,14 @@ class Connection:
         now = clock.read()
         if self._output in readable:
             raise BrokenPipeError
-        if self._dealer in readable:
+        if dealer is not None and dealer.socket in readable:
             self._receive_dealer(now)
-        if self._sub in readable:
+        if sub is not None and sub.socket in readable:
             self._receive_sub(now)
-        if self._monitor in readable:
+        if dealer is not None and dealer.monitor in readable:
             self._receive_monitor(now)
+        if sub is not None and sub.monitor in readable:
+            self._receive_sub_monitor(now)
         if self._inside in readable:
             self._receive_lines(now)
         self._carry_out([*self._core.tick(now), *self._program.tick(now)], now)
@@ -209,7 +225,7 @@ class Connection:
             if self._dealer is None or self._ended:
                 return
             try:
-                frames = self._dealer.recv_multipart(zmq.NOBLOCK)
+                frames = self._dealer.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 break
             now = clock.read()  # so that an answer is not as old as its question
@@ -221,7 +237,7 @@ class Connection:
             if self._sub is None or self._ended:
                 return
             try:
-                frames = self._sub.recv_multipart(zmq.NOBLOCK)
+                frames = self._sub.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
             self._receive(frames[1] if len(frames) == 2 else b"", now)
@@ -282,10 +298,10 @@ class Connection:
                     self._listen(port, topics)
                 case Subscribe(topic):
                     if self._sub is not None:
-                        self._sub.subscribe(topic)
+                        self._sub.socket.subscribe(topic)
                 case Unsubscribe(topic):
                     if self._sub is not None:
-                        self._sub.unsubscribe(topic)
+                        self._sub.socket.unsubscribe(topic)
                 case End():
                     self._ended = self._ended or action
         if lines:
@@ -293,18 +309,23 @@ class Connection:
         self._flush()
 
     def _watch(self, notice: Notice, now: Now) -> None:
-        if isinstance(notice, Disconnected):
-            self._away_since = now.mono
-        elif isinstance(notice, Connected):
-            self._away_since, self.trouble = None, ""
-            if not self._reached:
-                self._reached = True
-                self._met(notice.welcome)
+        match notice:
+            case Disconnected():
+                self._away_since = now.mono
+            case TurnedAway(error):
+                self._turned_away = error
+            case Connected(welcome):
+                self._away_since, self.trouble, self._turned_away = None, "", None
+                if not self._reached:
+                    self._reached = True
+                    self._met(welcome)
+            case NickChanged(old, new):
+                self._renamed(old, new)
 
     def _flush(self) -> None:
         while self._unsent and self._dealer is not None:
             try:
-                self._dealer.send(self._unsent[0], zmq.NOBLOCK)
+                self._dealer.socket.send(self._unsent[0], zmq.NOBLOCK)
             except zmq.Again:
                 return
             self._unsent.popleft()
@@ -312,84 +333,73 @@ class Connection:
     def _dial(self, now: Now) -> list[Action]:
         self._hang_up(0)
         self._dialled = now.mono
-        # Known at once, so that it is closed whatever fails from here on.
-        self._dealer = dealer = self._client_socket(zmq.DEALER)
+        self._dealer = dealer = Monitored(self._context, zmq.DEALER, self._link, self._key)
         # A fresh random name for each connection: it is a return address, nothing else.
-        dealer.routing_id = b"z" + secrets.token_bytes(15)
-        dealer.sndhwm = dealer.rcvhwm = limits.CLIENT_QUEUE
-        self._monitor = dealer.get_monitor_socket(
-            zmq.EVENT_HANDSHAKE_SUCCEEDED
-            | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-            | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-            | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-            | zmq.EVENT_CLOSED
-            | zmq.EVENT_DISCONNECTED
-        )
+        dealer.socket.routing_id = b"z" + secrets.token_bytes(15)
+        dealer.socket.sndhwm = limits.CLIENT_QUEUE
         try:
-            dealer.connect(f"tcp://{self._link.place}")
+            dealer.connect(self._link.port)
         except zmq.ZMQError as error:
             self.trouble = str(error)
             return self._core.lost(self.trouble, now)
         return self._core.dialled(now)
 
     def _listen(self, port: int, topics: tuple[bytes, ...]) -> None:
-        if self._sub is not None:
-            self._sub.close(linger=0)
-        self._sub = sub = self._client_socket(zmq.SUB)
-        sub.rcvhwm = limits.CLIENT_QUEUE
+        self._close_sub()
+        self._sub = sub = Monitored(self._context, zmq.SUB, self._link, self._key)
         for topic in topics:
-            sub.subscribe(topic)
-        sub.connect(f"tcp://{join_place(self._link.host, port)}")
-
-    def _client_socket(self, kind: zmq.SocketType) -> zmq.Socket[bytes]:
-        socket = self._context.socket(kind)
-        socket.linger = 0
-        socket.ipv6 = ":" in self._link.host or not self._link.host.replace(".", "").isdigit()
-        socket.curve_serverkey = z85.encode(self._link.key)
-        socket.curve_publickey = z85.encode(self._key.public)
-        socket.curve_secretkey = z85.encode(self._key.secret)
-        # Never: the core dials. Not -1, since libzmq then drops what has come but is not yet read when the peer closes.
-        socket.reconnect_ivl = 3_600_000
-        socket.connect_timeout = 3_000
-        socket.handshake_ivl = int(limits.HANDSHAKE * 1_000)
-        socket.maxmsgsize = limits.CLIENT_FRAME_BYTES
-        socket.heartbeat_ivl = int(limits.HEARTBEAT_INTERVAL * 1_000)
-        socket.heartbeat_timeout = int(limits.HEARTBEAT_TIMEOUT * 1_000)
-        socket.heartbeat_ttl = int(limits.HEARTBEAT_TTL * 1_000)
-        return socket
+            sub.socket.subscribe(topic)
+        sub.connect(port)
 
     def _hang_up(self, linger: int) -> None:
-        """Close DEALER, its monitor and SUB; what is still unsent is the core's to repeat."""
+        """Close DEALER and SUB; what is still unsent is the core's to repeat."""
         self._unsent.clear()
+        self._close_sub()
         if self._dealer is not None:
-            # A monitor that stays open would hang the context's end.
-            self._dealer.disable_monitor()
-            self._dealer.close(linger=linger)
-        if self._monitor is not None:
-            self._monitor.close(linger=0)
-        if self._sub is not None:
-            self._sub.close(linger=0)
-        self._dealer = self._monitor = self._sub = None
+            self._dealer.close(linger)
+        self._dealer = None
 
-    # --- what the monitor tells -------------------------------------------------------------------------------
+    def _close_sub(self) -> None:
+        if self._sub is not None:
+            self._sub.close()
+        self._sub = None
+
+    # --- what the monitors tell -------------------------------------------------------------------------------
     def _receive_monitor(self, now: Now) -> None:
-        while self._monitor is not None:
-            try:
-                event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
-            except zmq.Again:
-                return
-            reason = trouble_of(event["event"], event["value"])
+        dealer = self._dealer
+        for event, value in dealer.events() if dealer is not None else ():
+            reason = trouble_of(event, value)
             if reason is None:
                 continue
-            if event["event"] == zmq.EVENT_CLOSED and now.mono - self._dialled > _REFUSED_WITHIN:
+            if event == zmq.EVENT_CLOSED and now.mono - self._dialled > _REFUSED_WITHIN:
                 reason = "no answer"
             self._receive_dealer(now)
-            if self._monitor is None:
+            if self._dealer is not dealer or self._ended:
                 return  # among what came before the end was its reason
+            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                return self._carry_out(self._not_let_in(value, now), now)
             # The plain end of a connection follows its cause; the cause is what people need.
             if reason or not self.trouble:
                 self.trouble = reason or ("the connection broke" if self._reached else NOT_OURS)
+            self._strange = self._strange + 1 if self.trouble == NOT_OURS else 0
             self._carry_out(self._core.lost(self.trouble, now), now)
             if self._reached:
                 self.trouble = ""
+            return
+
+    def _not_let_in(self, value: int, now: Now) -> list[Action]:
+        """The broker's gate refused us, for good or for a while."""
+        if value == _BANNED:
+            return [End(shut_out(self._link.place, self._key.fingerprint))]
+        return self._core.turned_away(crowded(self._link.place), now)
+
+    def _receive_sub_monitor(self, now: Now) -> None:
+        sub = self._sub
+        for event, value in sub.events() if sub is not None else ():
+            if trouble_of(event, value) is None:
+                continue
+            self._receive_sub(now)  # what came before the end
+            if self._sub is sub:
+                self._close_sub()
+                self._carry_out(self._core.deafened(now), now)
             return

@@ -6,7 +6,12 @@ thread alone.
 
 from __future__ import annotations
 
-from ..common.limits import BEACON_SILENCE, PING_INTERVAL, PING_SOON, SILENCE
+from math import inf
+
+from ..common.limits import BACKOFF_CAP, BEACON_SILENCE, PING_INTERVAL, PING_SOON, SILENCE
+
+LISTEN_AGAIN = 0.5
+"""At most so many seconds until a SUB that broke is opened anew, then doubling up to `BACKOFF_CAP`."""
 
 
 class Heartbeat:
@@ -19,6 +24,10 @@ class Heartbeat:
         self._unanswered: float | None = None
         """When the oldest ping without an answer was sent."""
         self._beacon_at = 0.0
+        self.listen_at = inf
+        """When SUB is to be opened anew, since it broke; infinity while it stands."""
+        self._deafened = 0
+        """How often it broke since the last beacon."""
 
     def begin(self, now: float) -> None:
         """A connection is welcomed, or about to be: nothing has been asked of it yet."""
@@ -32,12 +41,18 @@ class Heartbeat:
 
     def listen(self, now: float) -> None:
         """SUB was opened."""
-        self._beacon_at = now
+        self._beacon_at, self.listen_at = now, inf
         self.ping_soon(now)
 
     def beacon(self, now: float) -> None:
         """A beacon came by SUB."""
-        self._beacon_at = now
+        self._beacon_at, self._deafened = now, 0
+
+    def deafened(self, now: float, chance: float) -> None:
+        """SUB broke or was refused: it is opened anew after a pause, drawn by a chance between 0 and 1."""
+        ceiling = min(BACKOFF_CAP, LISTEN_AGAIN * 2 ** min(self._deafened, 10))
+        self._deafened += 1
+        self.listen_at = now + ceiling * (0.2 + 0.8 * chance)
 
     def pinged(self, now: float) -> None:
         """A ping was sent."""
@@ -60,5 +75,5 @@ class Heartbeat:
         return self._unanswered is not None and now - self._unanswered > SILENCE
 
     def deaf(self, now: float) -> bool:
-        """Whether SUB has brought nothing for too long."""
-        return now - self._beacon_at > BEACON_SILENCE
+        """Whether SUB has brought nothing for too long, or broke long enough ago."""
+        return now >= self.listen_at if self.listen_at < inf else now - self._beacon_at > BEACON_SILENCE

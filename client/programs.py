@@ -8,12 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..common import limits, messages as m
+from ..common import limits, messages as m, names
 from ..common.clock import Now
-from ..common.errors import BrokerUnreachable, NotAcked, RefusedError, TimedOut, ZchatError
+from ..common.errors import BrokerUnreachable, Code, NotAcked, RefusedError, TimedOut, ZchatError
 from ..common.rules import refuse_text
-from . import render
-from .actions import Action, Answer, CameOrWent, CaughtUp, Connected, End, Heard, Notice, Print, Refusal, Stored
+from ..common.text import clean
+from . import render, wording
+from .actions import (
+    Action,
+    Answer,
+    CameOrWent,
+    CaughtUp,
+    Connected,
+    End,
+    Heard,
+    Held,
+    Notice,
+    Print,
+    PutOff,
+    Refusal,
+    Removed,
+    Stored,
+    TurnedAway,
+)
 from .core import ClientCore
 from .rooms import Start
 
@@ -27,6 +44,8 @@ class Quiet:
         self._deadline: float | None = None
         self._quiet_since = 0.0
         """When the broker last told something that was asked for, or was first asked."""
+        self._put_off: ZchatError | None = None
+        """What the broker said when it wanted to be asked again later."""
 
     def start(self, now: Now) -> list[Action]:
         """Before the first connection."""
@@ -59,8 +78,13 @@ class Quiet:
 
     def notice(self, notice: Notice, now: Now) -> list[Action]:
         """The core tells something."""
-        if isinstance(notice, Refusal):
-            return [End(refused(notice))]
+        match notice:
+            case Refusal():
+                return [End(refused(notice))]
+            case PutOff():
+                self._put_off = refused(notice)
+            case TurnedAway(error) if self.persistent:
+                return [Print(f"zchat: {error}", aside=True)]
         return []
 
     def tick(self, now: Now) -> list[Action]:
@@ -69,14 +93,13 @@ class Quiet:
             return [End(TimedOut(f"The time of {self.timeout:g} s ran out. Try again, or give it a longer --timeout."))]
         quiet = now.mono - self._quiet_since
         if self._deadline is None and not self.persistent and quiet >= limits.ANSWER_PATIENCE:
-            return [End(BrokerUnreachable("The broker is there but does not answer. Try again, or restart it."))]
+            silent = BrokerUnreachable("The broker is there but does not answer. Try again, or restart it.")
+            return [End(self._put_off or silent)]
         return []
 
 
-def refused(refusal: Refusal) -> RefusedError:
+def refused(refusal: Refusal | Held | PutOff) -> RefusedError:
     """A refusal by the broker as the error that ends a command; its text is made safe for the terminal."""
-    from ..common.text import clean
-
     return RefusedError(refusal.refused.code, clean(refusal.refused.detail))
 
 
@@ -86,7 +109,7 @@ class Question(Quiet):
     def __init__(
         self,
         core: ClientCore,
-        question: m.Who | m.Rooms,
+        question: m.Who | m.Rooms | m.Admin,
         show: Callable[[m.Event], list[str]],
         *,
         timeout: float | None = None,
@@ -127,7 +150,10 @@ class PingProgram(Quiet):
 
 
 class Sender(Quiet):
-    """Send one text, or each line of the input as it comes, and end when all are acked."""
+    """Send one text, or each line of the input as it comes, and end when all are acked.
+
+    `say` is sent instead of a text, and `done` printed when that is stored.
+    """
 
     def __init__(
         self,
@@ -137,27 +163,33 @@ class Sender(Quiet):
         to: str | None,
         text: str | None,
         id: str | None = None,
+        say: m.Say | None = None,
+        done: str | None = None,
         json: bool = False,
         timeout: float | None = None,
     ) -> None:
         super().__init__(core, timeout=timeout)
-        self._room, self._to, self._text, self._id, self._json = room, to, text, id, json
-        self._input_ended = text is not None
+        self._room, self._to, self._json, self._done = room, to, json, done
+        self._say = say if text is None else m.Say(id=id or "", text=text, room=room, to=to)
+        """The only message; None when each line is one."""
+        self._input_ended = self._say is not None
         self._lines = 0
         self._failed: ZchatError | None = None
         self._ack_by: float | None = None
+        self._held_told = False
+        """Since something was last stored it was told that the broker stores nothing."""
 
     def begin(self, now: Now) -> list[Action]:
         """A single text is sent at once."""
-        if self._text is None:
+        if self._say is None:
             return []
         self._ack_by = now.mono + limits.ACK_PATIENCE
-        return self.core.say(self._text, now, room=self._room, to=self._to, id=self._id)
+        return self.core.put(self._say, now)
 
     @property
     def persistent(self) -> bool:
-        """A pipe goes on; a single message has its own patience."""
-        return True
+        """A pipe goes on; a single message, once it was sent, has its own patience."""
+        return self._say is None or self.core.welcome is not None
 
     @property
     def wants_input(self) -> bool:
@@ -184,12 +216,30 @@ class Sender(Quiet):
         """Acks and refusals."""
         match notice:
             case Stored(say, ack):
-                nick = self.core.welcome.nick if self.core.welcome else self.core.profile.nick
-                shown: list[Action] = [Print(render.ack_json(say, ack, nick))] if self._json else []
-                return [*shown, *self._end_if_done()]
+                self._held_told, self._put_off = False, None
+                return [*self._stored(say, ack), *self._end_if_done()]
+            case Held():
+                return self._held(notice)
             case Refusal(command) if isinstance(command, m.Say):
                 return [*self._fail(refused(notice)), *self._end_if_done()]
         return super().notice(notice, now)
+
+    def _stored(self, say: m.Say, ack: m.Ack) -> list[Action]:
+        if self._done is not None:
+            return [Print(render.done_json(self._done) if self._json else self._done)]
+        nick = self.core.welcome.nick if self.core.welcome else self.core.profile.nick
+        return [Print(render.ack_json(say, ack, nick))] if self._json else []
+
+    def _held(self, held: Held) -> list[Action]:
+        """A pipe waits; a single message waits while it has patience, but not for a disk."""
+        self._put_off = error = refused(held)
+        stuck = error.code == Code.NOT_STORED
+        if self._say is not None:
+            return [*self.core.leave(), End(error)] if stuck else []
+        told, self._held_told = self._held_told, stuck or self._held_told
+        if told or not stuck:
+            return []
+        return [Print(f"zchat: {wording.held(str(error), self.core.waiting)}", aside=True)]
 
     def _fail(self, error: ZchatError) -> list[Action]:
         """The first failure is what the command ends with; the others are told as they come."""
@@ -211,7 +261,7 @@ class Sender(Quiet):
                 "The message was sent but not confirmed in time. It may be stored or not:"
                 f" send it again with{again}, and it will be there once."
             )
-            return [End(NotAcked(detail))]
+            return [End(self._put_off or NotAcked(detail))]
         return super().tick(now)
 
 
@@ -260,7 +310,18 @@ class Tailer(Quiet):
                 if self._behind is not None:
                     self._behind.discard(room)
                 return self._end_if_done()
+            case Removed():
+                return self._removed(notice)
         return super().notice(notice, now)
+
+    def _removed(self, removed: Removed) -> list[Action]:
+        """Go on while there is anything to follow."""
+        told = clean(wording.removed(removed.room, removed.reason))
+        if not self.core.rooms and self.core.profile.private is None:
+            return [*self.core.leave(), End(RefusedError(Code.NOT_ALLOWED, told))]
+        if self._behind is not None:
+            self._behind.discard(names.fold(removed.room))
+        return [Print(f"zchat: {told}", aside=True), *self._end_if_done()]
 
     def _entry(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
         name = self.core.name_of(room)

@@ -11,17 +11,33 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from ..common.limits import REQUEST_AFTER
-from ..common.messages import Event, Page, Ping, Pong, Replay, RoomList, Rooms, Roster, Who
+from ..common.messages import (
+    Admin,
+    Administered,
+    Event,
+    Page,
+    Ping,
+    Pong,
+    Rename,
+    Renamed,
+    Replay,
+    RoomList,
+    Rooms,
+    Roster,
+    Who,
+)
 
-Question = Who | Rooms | Replay | Ping
-Reply = Roster | RoomList | Page | Pong
+Question = Who | Rooms | Replay | Ping | Rename | Admin
+"""What has a ref, and may be said twice: to be called so, or to ban somebody, again changes nothing."""
+Reply = Roster | RoomList | Page | Pong | Renamed | Administered
 
 
 @dataclass(slots=True)
 class _Open:
     question: Question
-    asked: float
-    """When it was last asked, in monotonic seconds."""
+    again_at: float
+    """When it is to be asked again, in monotonic seconds."""
+    put_off: bool = False
     so_far: Roster | RoomList | None = None
 
 
@@ -36,7 +52,17 @@ class Questions:
 
     def add(self, question: Question, now: float) -> None:
         """Keep a question, which has a ref."""
-        self._open[question.ref] = _Open(question, now)
+        self._open[question.ref] = _Open(question, now + REQUEST_AFTER)
+
+    def __contains__(self, ref: int) -> bool:
+        return ref in self._open
+
+    def put_off(self, ref: int, again_at: float) -> Question | None:
+        """A question will be answered later: ask again then; the question when that is said for the first time."""
+        found = self._open[ref]
+        found.again_at = again_at
+        was, found.put_off = found.put_off, True
+        return None if was else found.question
 
     def remove(self, ref: int) -> Question | None:
         """A question was refused; None when it is not open."""
@@ -60,9 +86,9 @@ class Questions:
 
     def due(self, now: float, *, again: bool = False) -> list[Question]:
         """What must be asked now: unanswered for too long, or all of it after a reconnection."""
-        due = [each for each in self._open.values() if again or now - each.asked > REQUEST_AFTER]
+        due = [each for each in self._open.values() if again or now > each.again_at]
         for each in due:
-            each.asked, each.so_far = now, None
+            each.again_at, each.so_far = now + REQUEST_AFTER, None
         return [each.question for each in due]
 
 

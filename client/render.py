@@ -10,12 +10,27 @@ import datetime as dt
 import json
 from collections.abc import Iterable
 
-from ..common.messages import Ack, Entry, Presence, RoomInfo, Say, UserInfo
+from ..common.messages import (
+    Ack,
+    Command,
+    Entry,
+    Event,
+    Presence,
+    RoomInfo,
+    RoomList,
+    Roster,
+    Ruling,
+    Say,
+    UserInfo,
+    Who,
+)
 from ..common.names import PRIVATE_MARK
 from ..common.text import clean, clean_lines
 
 VERSION = 1
 """Of the JSON objects."""
+COLUMN_CELLS = 40
+"""How wide a column of a list gets at most; a longer cell runs over."""
 
 
 def local_minute(millis: int) -> str:
@@ -29,13 +44,37 @@ def utc(millis: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis % 1_000:03d}Z"
 
 
-def entry_lines(entry: Entry, room: str, *, name_room: bool) -> list[str]:
-    """One entry as plain lines; each begins with time and author, so that a text cannot pretend to be another's."""
+DONE = {
+    "invite": "invited {}",
+    "kick": "kicked {} out",
+    "ban": "banned {}",
+    "unban": "lifted the ban on {}",
+    "mute": "muted {}",
+    "unmute": "lets {} speak again",
+    "op": "made {} an operator",
+    "deop": "made {} an operator no more",
+}
+"""What somebody did to somebody, by the kind of the entry."""
+
+
+def entry_lines(entry: Entry, room: str, *, name_room: bool, author: str = "") -> list[str]:
+    """One entry as plain lines; each begins with time and author, so that a text cannot pretend to be another's.
+
+    `author` is who said the message that the entry deletes, when that is known.
+    """
     nick = clean(entry.nick)
     where = f"[{clean(room)}] " if name_room and not room.startswith(PRIVATE_MARK) else ""
+    head = f"{local_minute(entry.time)} {where}"
+    if entry.kind in DONE:
+        until = f" until {local_minute(entry.until)}" if entry.until else ""
+        reason = f" ({clean(entry.text)})" if entry.text else ""
+        return [f"{head}-- {nick} {DONE[entry.kind].format(clean(entry.to or '?'))}{until}{reason}"]
+    if entry.kind == "delete":
+        return [f"{head}-- {nick} deleted a message{f' of {clean(author)}' if author else ''}"]
     if entry.to is not None:
         nick = f"{nick} -> {clean(entry.to)}"
-    head = f"{local_minute(entry.time)} {where}"
+    if entry.kind == "deleted":
+        return [f"{head}{nick}: (deleted)"]
     if entry.kind == "topic":
         topic = clean(entry.text)
         return [f"{head}-- {nick} set the topic: {topic}" if topic else f"{head}-- {nick} removed the topic"]
@@ -44,7 +83,10 @@ def entry_lines(entry: Entry, room: str, *, name_room: bool) -> list[str]:
 
 
 def presence_line(presence: Presence, room: str) -> str:
-    """Somebody came or went."""
+    """Somebody came, went or changed their name."""
+    if presence.change == "renamed":
+        nicks = f"{clean(presence.old)} is now {clean(presence.nick)}"
+        return f"{local_minute(presence.time)} -- {nicks} in {clean(room)}"
     reason = f" ({clean(presence.reason)})" if presence.reason else ""
     return f"{local_minute(presence.time)} -- {clean(presence.nick)} {clean(presence.change)} {clean(room)}{reason}"
 
@@ -55,8 +97,12 @@ def _json(value: object) -> str:
 
 
 def entry_json(entry: Entry, room: str, *, replay: bool) -> str:
-    """One entry as the message object."""
-    return _json(_message(entry.kind, entry.id, room, entry.to, entry.nick, entry.seq, entry.time, entry.text, replay))
+    """One entry as the message object; of what is done in a room with ``until`` or ``about`` behind it."""
+    e = entry
+    message = _message(e.kind, e.id, room, e.to, e.nick, e.seq, e.time, e.text, replay)
+    if e.kind in DONE or e.kind == "delete":
+        message |= {"until": utc(e.until) if e.until else None, "about": e.about or None}
+    return _json(message)
 
 
 def ack_json(say: Say, ack: Ack, nick: str) -> str:
@@ -65,10 +111,16 @@ def ack_json(say: Say, ack: Ack, nick: str) -> str:
     return _json({**message, "delivered": ack.delivered})
 
 
+def done_json(detail: str) -> str:
+    """What an operator's command did, as an object."""
+    return _json({"done": detail})
+
+
 def presence_json(presence: Presence, room: str) -> str:
-    """Somebody came or went, as the message object."""
+    """Somebody came, went or changed their name, as the message object."""
     p = presence
-    return _json(_message(p.change, None, room, None, p.nick, None, p.time, p.reason, False))
+    text = p.old if p.change == "renamed" else p.reason
+    return _json(_message(p.change, None, room, None, p.nick, None, p.time, text, False))
 
 
 def _message(
@@ -96,6 +148,18 @@ def _message(
     }
 
 
+def answer_lines(question: Command, event: Event, *, as_json: bool) -> list[str]:
+    """The answer to a question about people or rooms."""
+    match event:
+        case Roster(users) if isinstance(question, Who) and question.nick is not None:
+            return [line for user in users for line in ([whois_json(user)] if as_json else whois_lines(user))]
+        case Roster(users):
+            return [user_json(user) for user in users] if as_json else user_lines(users)
+        case RoomList(rooms):
+            return [room_json(room) for room in rooms] if as_json else room_lines(rooms)
+    return []
+
+
 def user_lines(users: Iterable[UserInfo]) -> list[str]:
     """A line a user: nick, rooms, idle time, sessions, in columns."""
     rows = [
@@ -112,21 +176,44 @@ def user_lines(users: Iterable[UserInfo]) -> list[str]:
 
 def user_json(user: UserInfo) -> str:
     """One user as an object."""
-    return _json(
-        {
-            "nick": user.nick,
-            "rooms": user.rooms,
-            "idle": round(user.idle, 1),
-            "since": utc(user.since),
-            "sessions": user.sessions,
-            "fingerprint": user.key,
-        }
-    )
+    return _json(_user(user))
+
+
+def _user(user: UserInfo) -> dict[str, object]:
+    return {
+        "nick": user.nick,
+        "rooms": user.rooms,
+        "idle": round(user.idle, 1),
+        "since": utc(user.since),
+        "sessions": user.sessions,
+        "fingerprint": user.key,
+    }
+
+
+def whois_lines(user: UserInfo) -> list[str]:
+    """All that is known of one user, a line each."""
+    here = user.sessions > 0
+    claimed = user.claimed or (0 if here else user.since)
+    lines = [
+        f"{clean(user.nick)}: fingerprint {clean(user.key)}",
+        f"here since {local_minute(user.since)}, idle {duration(user.idle)}" if here else "away",
+        *([f"nick claimed {local_minute(claimed)}"] if claimed else []),
+        *([f"rooms: {clean(', '.join(user.rooms))}"] if user.rooms else []),
+        *(["operator of the broker"] if user.operator else []),
+    ]
+    return [lines[0], *(f"    {line}" for line in lines[1:])]
+
+
+def whois_json(user: UserInfo) -> str:
+    """All that is known of one user as an object."""
+    claimed = utc(user.claimed) if user.claimed else None
+    return _json({**_user(user), "claimed": claimed, "operator": user.operator})
 
 
 def room_lines(rooms: Iterable[RoomInfo]) -> list[str]:
     """A line a room: name, how many are in it, topic."""
-    return _columns([[clean(room.room), f"{room.online} online", clean(room.topic)] for room in rooms])
+    rows = [(room, ", private" if room.private else "") for room in rooms]
+    return _columns([[clean(room.room), f"{room.online} online{private}", clean(room.topic)] for room, private in rows])
 
 
 def room_json(room: RoomInfo) -> str:
@@ -143,6 +230,37 @@ def room_json(room: RoomInfo) -> str:
     )
 
 
+def ruling_lines(rulings: Iterable[Ruling]) -> list[str]:
+    """A line a ruling: what it is, about whom, until when, how often it can be used, by whom and why, in columns."""
+    rows = [
+        [
+            clean(ruling.kind),
+            clean(ruling.nick or ruling.name) or "-",
+            f"until {local_minute(ruling.until)}" if ruling.until else "-",
+            f"{ruling.uses} use{'s' if ruling.uses != 1 else ''} left" if ruling.uses else "-",
+            f"by {clean(ruling.by) or '?'}",
+            clean(ruling.reason),
+        ]
+        for ruling in rulings
+    ]
+    return _columns(rows)
+
+
+def ruling_json(ruling: Ruling) -> str:
+    """One ruling as an object."""
+    return _json(
+        {
+            "kind": ruling.kind,
+            "name": ruling.name,
+            "nick": ruling.nick,
+            "until": utc(ruling.until) if ruling.until else None,
+            "uses": ruling.uses,
+            "by": ruling.by,
+            "reason": ruling.reason,
+        }
+    )
+
+
 def duration(seconds: float) -> str:
     """A time span in its largest unit: ``5s``, ``3m``, ``2h``, ``4d``."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
@@ -154,7 +272,8 @@ def duration(seconds: float) -> str:
 def _columns(rows: list[list[str]]) -> list[str]:
     from ..common.text import width
 
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)] if rows else []
+    # One user in very many rooms shall not push everybody's line apart.
+    widths = [min(max(map(width, column)), COLUMN_CELLS) for column in zip(*rows, strict=True)] if rows else []
     return [
         "  ".join(cell + " " * (size - width(cell)) for cell, size in zip(row, widths, strict=True)).rstrip()
         for row in rows

@@ -4,7 +4,7 @@ Owns the rule that every entry is shown once and in order. Does not know sockets
 by the receive thread alone.
 
 An entry follows when its `prev` is the cursor. An older one is a duplicate. Any other shows a gap: it waits in the
-stash while the entries before it are asked for (`core` sends the `Replay`).
+stash while the entries before it are asked for (`following` sends the `Replay`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from ..common import limits
 from ..common.messages import Entry
+from ..common.names import PRIVATE_MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class Start:
     since_id: str | None = None
 
 
+UNREAD = Start()
+"""In private messages: after what was read on any screen."""
+
+
 @dataclass(slots=True)
 class RoomView:
     """What one client knows of one room."""
@@ -34,6 +39,8 @@ class RoomView:
     name: str
     start: Start
     create: bool = True
+    private: bool = False
+    """For its members only: nothing of it goes over PUB, and nobody there needs to know that we follow it."""
     topic: str = ""
     cursor: int | None = None
     """The last sequence shown; None until the broker has told where we begin."""
@@ -48,11 +55,19 @@ class RoomView:
     """The cursor that the last ping carried."""
     asked: int = 0
     """The ref of the join or replay under way, 0 if none."""
-    asked_at: float = 0.0
+    again_at: float = 0.0
+    """When that is to be asked again, in monotonic seconds."""
+    put_off: bool = False
+    """The broker said that it will let us in later, and that was told."""
     joining: bool = False
     """What is under way is the join."""
     stash: dict[int, Entry] = field(default_factory=dict)
     """`prev` → entry, for entries beyond a gap."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether it holds the private messages of two users."""
+        return self.id.startswith(PRIVATE_MARK)
 
     def enter(self, after: int, head: int) -> None:
         """The broker told where we begin and where the room stands."""

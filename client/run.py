@@ -14,7 +14,8 @@ import threading
 from collections.abc import Callable
 
 from ..common.errors import Code, InputError, RefusedError
-from ..common.keys import Link
+from ..common.keys import KeyPair, Link
+from ..common.messages import Welcome
 from . import account
 from .actions import Print
 from .connection import Connection, Program
@@ -33,6 +34,7 @@ def run(
     nick: str,
     program: Callable[[ClientCore], Program],
     *,
+    key: KeyPair | None = None,
     present: bool = False,
     private: Start | None = None,
     read: Read | None = None,
@@ -41,19 +43,31 @@ def run(
 ) -> None:
     """Run a program until it ends; raises the `ZchatError` it ended with, or KeyboardInterrupt.
 
+    With a `key`, that one is used, and nothing of this account's nicks is read or written.
     `read` makes this thread the input thread: it is called with a function that takes a line and tells whether it
     may go on, and with a socket that is readable once the client has ended. `on_end` is called by the receive thread
     when it ends.
     """
-    key, fresh = account.key_for(link, nick)
-    core = ClientCore(Profile(nick, secrets.token_hex(8), agent(), present, private), secrets.token_bytes)
+    own = key is None
+    fresh = False
+    if key is None:
+        key, fresh = account.key_for(link, nick)
+    pair = key
+    invite = link.invite or account.own_invite(link)
+    core = ClientCore(Profile(nick, secrets.token_hex(8), agent(), present, private, invite), secrets.token_bytes)
 
-    def met(welcome: object) -> None:
-        assert core.welcome is not None
-        account.remember_broker(link, core.welcome.broker)
-        account.remember_nick(link, core.welcome.nick)
+    def met(welcome: Welcome) -> None:
+        nonlocal fresh
+        fresh = False
+        account.remember_broker(link, welcome.broker)
+        if own:
+            account.remember_nick(link, welcome.nick)
 
-    connection = Connection(link, key, core, program(core), write=write, met=met, output=_pipe())
+    def renamed(old: str, new: str) -> None:
+        if own:
+            account.rename_nick(link, old, new, pair)
+
+    connection = Connection(link, key, core, program(core), write=write, met=met, renamed=renamed, output=_pipe())
     try:
         if read is None:
             connection.run()

@@ -27,6 +27,7 @@ COMMANDS = {
     "tail": "zchat.client.cli:tail",
     "link": "zchat.client.cli:link",
     "key": "zchat.client.cli:key",
+    "admin": "zchat.client.admin_cli:admin",
     "ping": "zchat.client.cli:ping",
     "demo": "zchat.client.cli:demo",
 }
@@ -150,8 +151,16 @@ def _usage_error(error: click.UsageError) -> ZchatError:
 def _fail(error: ZchatError) -> int:
     """One line on standard error; with ``--json`` the same as an object on standard output."""
     text = " ".join(str(error).split("\n"))
+    lines = [f"zchat: {text}"]
+    if sys.stderr.isatty():
+        import shutil
+
+        from .text import wrap
+
+        # A terminal that wraps by itself would let remote words begin a line of their own.
+        lines = wrap(lines[0], shutil.get_terminal_size().columns)
     try:
-        click.echo(f"zchat: {text}", err=True)
+        click.echo("\n".join(lines), err=True)
     except OSError:
         _drop(sys.stderr)  # an error that nobody can read is still told by the exit code
     arguments = sys.argv[1:]

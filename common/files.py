@@ -10,6 +10,13 @@ import secrets
 from pathlib import Path
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, each for its owner alone; raises OSError."""
+    for missing in reversed([folder, *folder.parents]):
+        # Path.mkdir(parents=True) leaves the mode of the upper ones to the umask.
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
 def create(path: Path, data: bytes) -> bool:
     """Make a file (0600) appear with its whole content, on the disk; False when there is one already.
 
@@ -34,7 +41,7 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def _write_beside(path: Path, data: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     fresh = path.parent / f".{secrets.token_hex(8)}"
     _create_plainly(fresh, data)
     return fresh

@@ -101,14 +101,21 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where a broker is and by which key it is known: ``zchat://HOST:PORT/KEY``."""
+    """Where a broker is and by which key it is known: ``zchat://HOST:PORT/KEY[?invite=TOKEN]``."""
 
     host: str
     port: int
     key: bytes
+    invite: str = field(default="", repr=False)
+    """The token of an invitation, a secret; no part of what the broker is known by."""
 
     def __str__(self) -> str:
         return f"zchat://{self.place}/{to_base32(self.key)}"
+
+    @property
+    def with_invite(self) -> str:
+        """The link with its invitation, to be given to one person; `str` leaves the secret out."""
+        return f"{self}?invite={self.invite}" if self.invite else str(self)
 
     @property
     def place(self) -> str:
@@ -127,7 +134,29 @@ class Link:
         key = from_base32(match["key"])
         if len(key) != KEY_BYTES:
             raise InputError("The key in the link is cut short. Copy the whole line that the broker printed.")
-        return cls(host, port, key)
+        return cls(host, port, key, _invite(match["query"] or ""))
+
+
+def _invite(query: str) -> str:
+    """The invitation in a link's query; what else stands there is for later versions."""
+    for part in query.split("&"):
+        name, _, token = part.partition("=")
+        if name == "invite":
+            if not re.fullmatch(r"[a-z2-7]{1,64}", token):
+                raise InputError("The invitation in the link is damaged. Copy the whole link again.")
+            return token
+    return ""
+
+
+def fingerprint_of(text: str) -> str | None:
+    """The fingerprint that a text names, itself one or a public key in base32; None when it is neither."""
+    text = text.lower()
+    if len(text) == FINGERPRINT_CHARACTERS and re.fullmatch("[a-z2-7]+", text):
+        return text
+    with contextlib.suppress(InputError):
+        key = from_base32(text)
+        return fingerprint(key) if len(key) == KEY_BYTES else None
+    return None
 
 
 def join_place(host: str, port: int) -> str:

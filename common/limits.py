@@ -26,6 +26,9 @@ FRAME_BYTES = 65_536
 """What one packed frame of entries aims to stay under; a page of a replay is one such frame."""
 ROUTER_FRAME_BYTES = 131_072
 """MAXMSGSIZE of the ROUTER: the largest legal command is a message of MESSAGE_BYTES; twice a frame is ample."""
+SUBSCRIPTIONS = 1_024
+"""How often one SUB connection may subscribe in its life; four times USER_ROOMS, since rooms are entered and left. A
+client that needs more is cut and opens a new one."""
 PUB_FRAME_BYTES = 512
 """MAXMSGSIZE of what reaches the PUB socket: handshakes, and subscriptions of at most a room's name of 64 characters
 (257 bytes with its NUL, some 40 more when encrypted). Each subscription costs the broker a multiple of its length."""
@@ -33,12 +36,14 @@ CLIENT_FRAME_BYTES = 1_048_576
 """MAXMSGSIZE of a client: far above FRAME_BYTES, so that a newer broker may pack more."""
 
 # --- queues ---------------------------------------------------------------------------------------------------
-ROUTER_QUEUE = 1_000
-"""Frames held for one client (SNDHWM, RCVHWM): one that stops reading costs the broker at most this."""
+ROUTER_QUEUE = 512
+"""Frames held for one client (SNDHWM, RCVHWM): one that stops reading costs the broker at most this, 32 MB of pages."""
 PUB_QUEUE = 1_000
 """Frames held for one subscriber. Frames are packed (FRAME_BYTES), so a fast reader never gets near it."""
 CLIENT_QUEUE = 10_000
 """Frames a client holds; its own memory, so wide."""
+SUBSCRIPTION_QUEUE = 100
+"""Subscriptions of one connection that wait for the broker; the rest waits in the network."""
 DRAIN = 2_000
 """Commands the broker takes from ROUTER before it commits: the group of the group commit."""
 WINDOW = 2_000
@@ -54,7 +59,56 @@ PRIVATE_ROOMS = 1_000
 USER_ROOMS = 256
 """Rooms one session may follow: bounds what one client can make the broker hold."""
 
+OWNED_ROOMS = 256
+"""Rooms one key may have made: bounds what the broker keeps for ever."""
+KEPT_NICKS = 4
+"""Former nicks that are kept for one key at a time, so that nobody collects them."""
+RULINGS = 500
+"""Rulings that one answer to an operator's ``list`` tells."""
+SESSIONS = 1_024
+"""Sessions of one key at a time: many screens and programs, but not a flood of them."""
+OPEN_QUESTIONS = 64
+"""Questions of one key that wait for their turn; a client asks one a room, and again after REQUEST_AFTER."""
+TURN_QUESTIONS = 8
+"""Questions answered between two looks at the network: a page takes about a millisecond."""
+
+# --- rates ----------------------------------------------------------------------------------------------------
+BURST = 100_000
+"""What one key may do at once, in messages of up to 1 kB (`broker.rates` has the cost of the rest): a log piped in."""
+RATE = 5_000
+"""What one key may do a second on and on; most programs never reach it, and a disk keeps up with several of them."""
+ROOM_BURST = 256
+"""Rooms that one key may make at once."""
+ROOM_RATE = 0.1
+"""Rooms a second that one key may make on and on."""
+CONNECTION_BURST = 600
+"""Connections that one address (of IPv6, one /64) may open at once: an office of 300 that comes back after a restart,
+with two each. Loopback is exempt."""
+CONNECTION_RATE = 10.0
+"""Connections a second that one address may open on and on."""
+STRIKES = 20_000
+"""Refusals for being too fast, and frames that are no commands, after which a key is shut out for LOCKOUT. A client
+that keeps WINDOW messages on the way gets far fewer, since it waits as long as it is told."""
+STRIKE_RATE = 5_000
+"""Strikes forgiven a second."""
+
 # --- time -----------------------------------------------------------------------------------------------------
+TOO_FAST_RETRY = 1.0
+"""How long who was too fast is asked to wait: time to earn more than a WINDOW."""
+NOT_STORED_RETRY = 1.0
+"""How long a client waits before it sends again what could not be stored."""
+RETRY_CAP = 60.0
+"""The longest that a client lets a broker put it off."""
+LOCKOUT = 30.0
+"""How long a key that floods is shut out."""
+HELLO_PATIENCE = 10.0
+"""A connection that has not said hello by then is cut."""
+KICK_SECONDS = 60.0
+"""How long somebody who was kicked from a public room or from the broker stays out."""
+NICK_KEPT = 7 * 86_400.0
+"""How long a nick still means who gave it up, before another may claim it: longer than messages are sent again."""
+DRAIN_SECONDS = 0.001
+"""How long the broker takes commands before it commits: so one that floods delays the others by little."""
 PING_INTERVAL = 3.0
 """A lost last message heals with the next Pong, so this is under 5 s."""
 PING_SOON = (0.1, 0.5)
@@ -67,8 +121,8 @@ BEACON_SILENCE = 7.0
 """No beacon for this long while DEALER works: SUB is opened anew."""
 SESSION_EXPIRY = 15.0
 """A session unheard of for this long has left; its instance returning sooner makes no notice."""
-CONNECT_PATIENCE = 5.0
-"""How long a command tries to reach its broker for the first time."""
+CONNECT_PATIENCE = 4.0
+"""How long a command tries to reach its broker for the first time; with its start that is less than 5 s."""
 ANSWER_PATIENCE = 10.0
 """How long a command that puts one question waits for the answer of a broker that is there."""
 ACK_PATIENCE = 10.0

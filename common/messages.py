@@ -29,7 +29,15 @@ Nick = Annotated[str, Meta(max_length=64)]
 MessageId = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9._:-]{{1,{limits.ID_CHARACTERS}}}\Z")]
 Text = Annotated[str, Meta(max_length=65_536)]
 Short = Annotated[str, Meta(max_length=1_024)]
-EntryKind = Literal["message", "me", "topic"]
+EntryKind = Literal[
+    "message", "me", "topic", "delete", "invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop"
+]
+"""What is said (the first three), or done to a message (delete) or to somebody in the room."""
+AdminVerb = Literal["allow", "deny", "kick", "ban", "unban", "op", "deop", "reset", "invite", "revoke", "list"]
+Seconds = Annotated[float, Meta(ge=0, le=2**33)]
+Invite = Annotated[str, Meta(max_length=64)]
+Target = Annotated[str, Meta(max_length=64)]
+"""Somebody: a nick, a fingerprint, a public key in base32, or an address or network."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=str.lower, gc=False):
@@ -55,9 +63,15 @@ class Entry(Value, frozen=True):
     """The author's fingerprint."""
     text: str
     kind: str = "message"
-    """``message``, ``me`` (an action) or ``topic``; a reader shows a kind it does not know as a message."""
+    """One of `EntryKind`, or ``deleted``; a reader shows a kind it does not know as a message."""
     to: str | None = None
-    """The addressee's nick, in a private message."""
+    """The nick of whom a private message is for, or to whom something is done."""
+    target: str | None = None
+    """The fingerprint of whom something is done to."""
+    about: Seq = 0
+    """The sequence of the message that is deleted."""
+    until: Millis = 0
+    """When a ban or mute ends; 0: when it is lifted."""
 
 
 class Ack(Value, frozen=True):
@@ -91,11 +105,17 @@ class UserInfo(Value, frozen=True):
     idle: Annotated[float, Meta(ge=0, le=2**40)]
     """Seconds since they last said or joined something."""
     since: Millis
+    """When they came; of who is away, when they claimed their nick."""
     sessions: int
+    """How many of their clients are here; 0: they are away."""
+    claimed: Millis = 0
+    """When they claimed their nick."""
+    operator: bool = False
+    """Whether they are an operator of the broker."""
 
 
 class RoomInfo(Value, frozen=True):
-    """One public room."""
+    """One room that the asker may read."""
 
     room: str
     online: int
@@ -103,6 +123,24 @@ class RoomInfo(Value, frozen=True):
     seq: Seq
     private: bool = False
     members: int = 0
+
+
+class Ruling(Value, frozen=True):
+    """One thing that operators have decided, and that is in force."""
+
+    kind: str
+    """``ban``, ``allowed``, ``denied``, ``operator`` or ``invitation``."""
+    name: str
+    """The key or network it is about; of an invitation, how it is named when it is revoked."""
+    nick: str = ""
+    """The nick of that key, if it has one."""
+    until: Millis = 0
+    """When it ends; 0: it does not."""
+    uses: int = 0
+    """How often an invitation can still be used."""
+    by: str = ""
+    """The nick, or else the fingerprint, of who decided it."""
+    reason: str = ""
 
 
 # --- commands: client → broker --------------------------------------------------------------------------------
@@ -118,6 +156,8 @@ class Hello(Message, frozen=True):
     """Wants private messages."""
     agent: Short = ""
     """Program and version, for the operator's log."""
+    invite: Invite = ""
+    """The token of an invitation, for a key that is not known yet."""
     ref: Ref = 0
 
 
@@ -148,6 +188,8 @@ class Join(Message, frozen=True):
     since: Millis | None = None
     since_id: MessageId | None = None
     create: bool = True
+    private: bool = False
+    """Make it a private room; one that is there and public is refused."""
     resumed: bool = False
     """This instance was in the room before it lost the broker."""
 
@@ -160,13 +202,27 @@ class Part(Message, frozen=True):
 
 
 class Say(Message, frozen=True):
-    """Put an entry into a room (`room`) or into the private messages with a user (`to`)."""
+    """Put an entry into a room (`room`) or into the private messages with a user (`to`).
+
+    What is done to somebody in a room has both, with the reason as its text.
+    """
 
     id: MessageId
     text: Text
     room: RoomId | None = None
-    to: Nick | None = None
+    to: Target | None = None
     kind: EntryKind = "message"
+    about: Seq = 0
+    """The sequence of the message to delete."""
+    seconds: Seconds = 0
+    """How long a ban or mute lasts; 0: until it is lifted."""
+
+
+class Rename(Message, frozen=True):
+    """Call me so from now on."""
+
+    nick: Nick
+    ref: Ref = 0
 
 
 class Replay(Message, frozen=True):
@@ -182,15 +238,32 @@ class Replay(Message, frozen=True):
 
 
 class Who(Message, frozen=True):
-    """Who is here, or in one room."""
+    """Who is here, or in one room; or who is this one, here or away."""
 
     ref: Ref = 0
     room: RoomId | None = None
+    nick: Target | None = None
 
 
 class Rooms(Message, frozen=True):
     """Which rooms are there."""
 
+    ref: Ref = 0
+
+
+class Admin(Message, frozen=True):
+    """What only an operator of the broker may do."""
+
+    verb: AdminVerb
+    target: Target = ""
+    """Whom it is done to; nobody for ``invite`` and ``list``; with ``revoke`` the invitation's name."""
+    seconds: Seconds = 0
+    """How long a ban lasts or an invitation holds; 0: until it is lifted, or spent."""
+    uses: Annotated[int, Meta(ge=1, le=100_000)] = 1
+    """How many may come in by the invitation."""
+    key: Target = ""
+    """With ``reset``: the fingerprint or public key that gets the nick."""
+    reason: Short = ""
     ref: Ref = 0
 
 
@@ -222,6 +295,8 @@ class Refused(Message, frozen=True):
     ref: Ref = 0
     id: str | None = None
     """The message that is refused, when it was a `Say`."""
+    retry: Seconds = 0
+    """Try the same again after so many seconds; 0: it will not help."""
 
 
 class Entered(Message, frozen=True):
@@ -236,18 +311,40 @@ class Entered(Message, frozen=True):
     topic: str = ""
     online: list[str] = []
     """Nicks of who is present, up to 100."""
+    private: bool = False
+    """For its members only; nothing of it goes over PUB."""
+    role: str = ""
+    """What you are in it: ``owner``, ``operator``, ``member`` (of a private room) or nothing."""
     ref: Ref = 0
 
 
 class Parted(Message, frozen=True):
-    """You no longer follow this room."""
+    """You no longer follow this room; unasked for, with the reason, when you were removed."""
 
     room: str
+    reason: str = ""
+    ref: Ref = 0
+
+
+class Invited(Message, frozen=True):
+    """Somebody made you a member of a private room; join it to read it."""
+
+    room: str
+    name: str
+    """The room's name as it was first given."""
+    nick: str
+    """Who invited you."""
+
+
+class Renamed(Message, frozen=True):
+    """You are called so from now on: the answer to `Rename`, and unasked for when another session of yours did it."""
+
+    nick: str
     ref: Ref = 0
 
 
 class Entries(Message, frozen=True):
-    """New entries of one room, in order: by PUB for a public room, by ROUTER for private messages."""
+    """New entries of one room, in order: by PUB for a public room, by ROUTER for any other."""
 
     room: str
     entries: list[Entry]
@@ -277,9 +374,11 @@ class Presence(Message, frozen=True):
     nick: str
     key: str
     change: str
-    """``joined`` or ``left``."""
+    """``joined``, ``left`` or ``renamed``."""
     time: Millis
     reason: str = ""
+    old: str = ""
+    """The nick before this one, when it is renamed."""
 
 
 class Roster(Message, frozen=True):
@@ -304,6 +403,17 @@ class RoomList(Message, frozen=True):
     ref: Ref = 0
 
 
+class Administered(Message, frozen=True):
+    """The answer to `Admin`: what was done."""
+
+    detail: str
+    invite: str = ""
+    """The token of the invitation that was made."""
+    rulings: list[Ruling] = []
+    """With ``list``: what is in force, up to 500."""
+    ref: Ref = 0
+
+
 class Pong(Message, frozen=True):
     """The answer to `Ping`, with the heads of rooms in which you are behind."""
 
@@ -318,7 +428,7 @@ class Beacon(Message, frozen=True):
 
 
 class Closing(Message, frozen=True):
-    """The broker is going down; come back later."""
+    """The broker closes this connection; come back later."""
 
     reason: str = ""
 
@@ -329,18 +439,21 @@ class Unknown(Message, frozen=True):
     kind: str
 
 
-Command = Hello | Goodbye | Ping | Join | Part | Say | Replay | Who | Rooms
+Command = Hello | Goodbye | Ping | Join | Part | Say | Rename | Replay | Who | Rooms | Admin
 Event = (
     Welcome
     | Refused
     | Entered
     | Parted
+    | Invited
+    | Renamed
     | Entries
     | Page
     | Acked
     | Presence
     | Roster
     | RoomList
+    | Administered
     | Pong
     | Beacon
     | Closing

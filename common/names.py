@@ -21,6 +21,15 @@ from .text import BLANKS, shown
 
 PRIVATE_MARK = "@"
 """First character of the id of a room for private messages; no name may have it."""
+LOBBY = "lobby"
+"""The room that everyone enters when none is named; it has no owner."""
+OPERATOR = "operator"
+"""The nick of whoever holds the key that the broker made for its operator."""
+RESERVED = frozenset(
+    {OPERATOR, "admin", "administrator", "root", "system", "server", "broker", "zchat", "moderator", "here", "all"}
+    | {"everyone", "everybody", "channel", "room", "nobody", "owner", "support", "security"}
+)
+"""Nicks that nobody can claim, since they would be taken for the broker or for everybody."""
 FOREIGN_MARKS = 2
 """Marks on one letter that belong to no script, as the accents of Latin do."""
 OWN_MARKS = 5
@@ -56,6 +65,8 @@ _TYPED_VARIANTS = re.compile("[\u0587\u0e33\u0eb3\u0edc\u0edd\u3131-\u3163]")
 _LONGEST = 4 * limits.ROOM_CHARACTERS
 # Letters that NFC leaves but that take no cell (Hangul in its parts), and marks that show nothing.
 _UNSEEN = re.compile(f"[{BLANKS}\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f]")
+# Letters that only lengthen or repeat another one: PRECIS has none of them in names (RFC 8264).
+_NOT_IN_NAMES = "\u07fa\u303b"
 _UNSEEN_PLANE = range(0xE0000, 0xF0000)
 # UTS #39 §5.4: fonts show a dot on these as the dot they have, or make another letter of it. In NFD, where a mark
 # below the letter comes before the dot.
@@ -93,7 +104,7 @@ def slug_nick(login: str) -> str | None:
             break
         with suppress(InputError):
             nick = parse_nick(nick + character)
-    return nick or None
+    return nick if nick and fold(nick) not in RESERVED else None
 
 
 # A broker parses the same few rooms again with every message.
@@ -147,6 +158,8 @@ def _faults_of_characters(name: str) -> Iterator[str]:
                 yield f"has a mark (U+{ord(character):04X}) without a letter"
             elif foreign > FOREIGN_MARKS or own > OWN_MARKS:
                 yield "has too many marks on one letter"
+        elif character in _NOT_IN_NAMES:
+            yield f"has {shown(character)} in it"
         elif category[0] == "L":
             on_letter, foreign, own = True, 0, 0
             plain = unicodedata.normalize("NFKC", character)

@@ -6,11 +6,16 @@ Owns these rules only; names have their own (`names`). Pure; any thread.
 from __future__ import annotations
 
 from .errors import Code
-from .limits import MESSAGE_BYTES, MESSAGE_LINES, TOPIC_CHARACTERS
+from .limits import MESSAGE_BYTES, MESSAGE_LINES, REASON_CHARACTERS, TOPIC_CHARACTERS
+
+WORDS = ("message", "me")
+"""Kinds of entries whose text is what somebody says; of the others it is a topic or a reason."""
 
 
-def refuse_text(text: str, kind: str = "message") -> tuple[Code, str] | None:
-    """Why a text cannot be said, as code and sentence; None when it can."""
+def refuse_text(
+    text: str, kind: str = "message", most_bytes: int = MESSAGE_BYTES, most_lines: int = MESSAGE_LINES
+) -> tuple[Code, str] | None:
+    """Why a text cannot be said, as code and sentence; None when it can. A broker may allow less than the limits."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -18,12 +23,15 @@ def refuse_text(text: str, kind: str = "message") -> tuple[Code, str] | None:
     if kind == "topic":
         if len(text) > TOPIC_CHARACTERS or "\n" in text:
             return Code.TOO_LARGE, f"A topic is one line of at most {TOPIC_CHARACTERS} characters. Shorten it."
+    elif kind not in WORDS:
+        if len(text) > REASON_CHARACTERS or "\n" in text:
+            return Code.TOO_LARGE, f"A reason is one line of at most {REASON_CHARACTERS} characters. Shorten it."
     elif not text.strip():
         return Code.EMPTY, "The message is empty. Write something."
     if "\0" in text:
         return Code.BAD_FRAME, "A message cannot hold a NUL character. Remove it."
-    if size > MESSAGE_BYTES:
-        return Code.TOO_LARGE, f"The message is longer than {MESSAGE_BYTES} bytes, the most that is allowed. Split it."
-    if text.count("\n") >= MESSAGE_LINES:
-        return Code.TOO_LARGE, f"The message has more than {MESSAGE_LINES} lines. Split it."
+    if size > most_bytes:
+        return Code.TOO_LARGE, f"The message is longer than {most_bytes} bytes, the most that is allowed. Split it."
+    if text.count("\n") >= most_lines:
+        return Code.TOO_LARGE, f"The message has more than {most_lines} lines. Split it."
     return None

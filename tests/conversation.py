@@ -12,8 +12,11 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from zchat.broker.actions import Action as BrokerAction, Publish, Reply, Store
+from zchat.broker.access import Secrets
+from zchat.broker.actions import Action as BrokerAction, Cut, Publish, Reply, Store
 from zchat.broker.core import Core
+from zchat.broker.inbox import Frame, groups
+from zchat.broker.policy import Policy
 from zchat.broker.sqlite import SqliteHistory
 from zchat.broker.storage import fulfil
 from zchat.client import actions as a
@@ -23,7 +26,7 @@ from zchat.client.core import UNREAD, ClientCore, Profile
 from zchat.client.rooms import Start
 from zchat.common import wire
 from zchat.common.clock import Now
-from zchat.common.errors import WireError, ZchatError
+from zchat.common.errors import ZchatError
 
 STEP = 0.05
 """Seconds of one step of the clock: every core ticks once."""
@@ -147,7 +150,8 @@ class Client:
 class Conversation:
     """The clock, the ways between the cores, and the broker that can crash."""
 
-    def __init__(self, seed: int = 0, *, history: SqliteHistory | None = None) -> None:
+    def __init__(self, seed: int = 0, *, history: SqliteHistory | None = None, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy()
         self.random = random.Random(seed)
         self.now = Now(1_000.0, WALL)
         self.history = history or SqliteHistory(":memory:")
@@ -157,10 +161,12 @@ class Conversation:
         self.crash_at: str | None = None
         """Crash at the next commit: ``before`` or ``after`` it."""
         self.logged: list[str] = []
+        self.cuts: list[str] = []
+        """Keys and networks whose connections the broker had cut."""
         self._identities: dict[bytes, Client] = {}
         self._ways: list[Delivery] = []
         self._count = 0
-        self._inbox: list[tuple[bytes, str, bytes]] = []
+        self._inbox: list[Frame] = []
         self.start_broker()
 
     # --- people -----------------------------------------------------------------------------------------------
@@ -173,9 +179,12 @@ class Conversation:
         self.settle()
         return client
 
-    def run(self, nick: str, program: Callable[[ClientCore], Program], *, present: bool = False) -> Client:
-        """Somebody starts a program."""
+    def run(
+        self, nick: str, program: Callable[[ClientCore], Program], *, present: bool = False, key: str | None = None
+    ) -> Client:
+        """Somebody starts a program; with a key that is not their nick's, if one is given."""
         client = Client(self, nick, program, present)
+        client.key = key or client.key
         self.clients.append(client)
         client.carry_out([*client.program.start(self.now), *client.core.start(self.now)])
         return client
@@ -184,7 +193,15 @@ class Conversation:
     def start_broker(self) -> None:
         """Start it from its history."""
         words = iter(range(1_000_000))
-        self.broker = Core(self.history, name="test", pub=5556, word=lambda: f"s{next(words)}", now=self.now)
+        self.broker = Core(
+            self.history,
+            name="test",
+            pub=5556,
+            word=lambda: f"s{next(words)}",
+            now=self.now,
+            policy=self.policy,
+            secrets=Secrets(operator="key-of-operator", invite="own"),
+        )
 
     def crash(self, *, notice: bool = True) -> None:
         """The broker dies; what was on its way to or from it is gone. Clients notice, unless told otherwise."""
@@ -199,20 +216,20 @@ class Conversation:
         """A command sets out."""
         identity = client.identity
         self._identities[identity] = client
-        self._send(self.commands, lambda: self._inbox.append((identity, client.key, body)))
+        self._send(self.commands, lambda: self._inbox.append(Frame(identity, client.key, "192.0.2.1", body)))
 
     def _turn(self) -> None:
         """One wake-up of the broker, as the server does it: drain, commit once, then send."""
         if self.broker is None:
             return
         inbox, self._inbox = self._inbox, []
-        actions: list[BrokerAction] = []
-        for identity, key, body in inbox:
-            try:
-                actions += self.broker.handle(identity, key, wire.decode_command(body), self.now)
-            except WireError as error:
-                actions += self.broker.refuse_frame(identity, error)
-        actions += self.broker.tick(self.now)
+        for actions in groups(self.broker, inbox, self.now):
+            self._fulfil(actions)
+            if self.broker is None:
+                return
+        self._fulfil(self.broker.tick(self.now))
+
+    def _fulfil(self, actions: list[BrokerAction]) -> None:
         while actions and self.broker is not None:
             self._carry_out(actions)
             crash, self.crash_at = (self.crash_at, None) if _commits(actions) else (None, self.crash_at)
@@ -231,6 +248,8 @@ class Conversation:
                         self._reply(identity, wire.encode(event))
                 case Publish(topic, event):
                     self._publish(topic, wire.encode(event))
+                case Cut(key, network):
+                    self.cuts.append(key or network)
                 case _:
                     self.logged.append(getattr(action, "text", ""))
 
@@ -263,7 +282,8 @@ class Conversation:
     def settle(self) -> None:
         """Let everything that is on its way arrive, in no time (as far as it has no delay)."""
         for _ in range(1_000):
-            if not (self._inbox or (self._ways and self._ways[0].at <= self.now.mono)):
+            asking = self.broker is not None and self.broker.has_turns
+            if not (self._inbox or asking or (self._ways and self._ways[0].at <= self.now.mono)):
                 return
             self._deliver()
             self._turn()

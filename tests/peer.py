@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import threading
+from collections.abc import Iterator
 from typing import Self, TypeVar
 
 import zmq
 from zmq.utils import z85
+from zmq.utils.monitor import parse_monitor_message
 
 from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
@@ -15,12 +19,82 @@ from zchat.common.messages import Hello, Message, Welcome
 from .processes import PATIENCE
 
 M = TypeVar("M", bound=Message)
+FATES = (
+    zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_DISCONNECTED
+)
+"""What can become of a connection."""
+IN, OUT, ENDED = zmq.EVENT_HANDSHAKE_SUCCEEDED, zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_DISCONNECTED
+
+
+def fate_of(monitor: zmq.Socket[bytes]) -> int:
+    """What happened next to a connection; fails when nothing did in time."""
+    assert monitor.poll(int(PATIENCE * 1_000)), "nothing happened to the connection"
+    return int(parse_monitor_message(monitor.recv_multipart())["event"])
+
+
+@contextlib.contextmanager
+def timed_context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    """A context that must end at once, which it does not while any of its sockets is open."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        yield context
+    finally:
+        ending = threading.Thread(target=context.term, daemon=True)
+        ending.start()
+        ending.join(PATIENCE)
+        assert not ending.is_alive(), "a socket was left open"
+
+
+class Ear:
+    """A SUB at a broker's PUB, which lets in only keys that have a session."""
+
+    def __init__(self, link: str, key: KeyPair, *topics: bytes, kind: int = zmq.SUB) -> None:
+        at = Link.parse(link)
+        self._stack = contextlib.ExitStack()
+        context = self._stack.enter_context(timed_context())
+        self.socket: zmq.Socket[bytes] = self._stack.enter_context(context.socket(kind))
+        self.socket.linger = 0
+        self.socket.curve_serverkey = z85.encode(at.key)
+        self.socket.curve_publickey = z85.encode(key.public)
+        self.socket.curve_secretkey = z85.encode(key.secret)
+        self.socket.reconnect_ivl = 100
+        self.fate = self.socket.get_monitor_socket(FATES)
+        """Readable when the connection was made, refused or ended."""
+        for topic in topics:
+            self.socket.subscribe(topic)
+        self.socket.connect(f"tcp://{at.host}:{at.port + 1}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.disable_monitor()
+        self.fate.close()
+        self._stack.close()
+
+    def hears(self, kind: type[M]) -> list[M]:
+        """All events of this kind that came before a beacon, which comes every other second."""
+        events: list[M] = []
+        while True:
+            assert self.socket.poll(int(PATIENCE * 1_000)), "no beacon came"
+            topic, body = self.socket.recv_multipart()
+            if topic == wire.BEACON_TOPIC:
+                return events
+            event = wire.decode_event(body)
+            if isinstance(event, kind):
+                events.append(event)
 
 
 class Peer:
     """A DEALER at a broker's ROUTER, with a key of its own unless told to come without."""
 
-    def __init__(self, link: str, *, key: KeyPair | None = None, curve: bool = True) -> None:
+    def __init__(
+        self, link: str, *, key: KeyPair | None = None, curve: bool = True, identity: bytes | None = None
+    ) -> None:
         self.link = Link.parse(link)
         self.key = key or KeyPair.generate()
         self._context = zmq.Context()
@@ -30,6 +104,10 @@ class Peer:
             self.socket.curve_serverkey = z85.encode(self.link.key)
             self.socket.curve_publickey = z85.encode(self.key.public)
             self.socket.curve_secretkey = z85.encode(self.key.secret)
+        if identity is not None:
+            self.socket.routing_id = identity
+        self.fate = self.socket.get_monitor_socket(FATES)
+        """Readable when the connection was made, refused or ended."""
         self.socket.connect(f"tcp://{self.link.place}")
         self.heard: list[Message] = []
         """Every event that was received."""
@@ -38,6 +116,8 @@ class Peer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.socket.disable_monitor()
+        self.fate.close()
         self.socket.close()
         self._context.term()
 

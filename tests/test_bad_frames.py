@@ -24,7 +24,7 @@ from zchat.common.errors import Code
 from zchat.common.keys import KeyPair, Link
 from zchat.common.messages import Acked, Command, Entered, Join, Ping, Pong, Refused, Say, Who
 
-from .peer import Peer
+from .peer import ENDED, IN, Ear, Peer, fate_of, timed_context
 from .processes import PATIENCE, Broker
 
 SEED = 20_260_131
@@ -57,47 +57,20 @@ def unharmed(broker: Broker, idle: int) -> Iterator[None]:
     serves(broker)
 
 
-@contextlib.contextmanager
-def timed_context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
-    """A context that must end at once, which it does not while any of its sockets is open."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    try:
-        yield context
-    finally:
-        ending = threading.Thread(target=context.term, daemon=True)
-        ending.start()
-        ending.join(PATIENCE)
-        assert not ending.is_alive(), "a socket was left open"
-
-
 def serves(broker: Broker) -> None:
     """Somebody comes, speaks on ROUTER and is heard on PUB."""
     with Peer(broker.link, key=BYSTANDER) as peer:
         peer.hello("bystander")
         peer.send(Join(room="lobby", ref=2))
         peer.receive(Entered)
-        with subscriber(broker.link) as sub:
-            sub.subscribe(wire.topic("lobby"))
-            until(lambda: said(peer) and sub.poll(SOON), "a message on PUB")
+        with Ear(broker.link, peer.key, wire.topic("lobby")) as ear:
+            until(lambda: said(peer) and ear.socket.poll(SOON), "a message on PUB")
 
 
 def said(peer: Peer) -> bool:
     """Whether the broker has acked another word."""
     peer.send(Say(id=secrets.token_hex(8), room="lobby", text="still here"))
     return bool(peer.receive(Acked).acks)
-
-
-@contextlib.contextmanager
-def subscriber(link: str, kind: int = zmq.SUB) -> Iterator[zmq.Socket[bytes]]:
-    """A socket at the broker's PUB, with a key of its own."""
-    at, key = Link.parse(link), KeyPair.generate()
-    with timed_context() as context, context.socket(kind) as sub:
-        sub.linger = 0
-        sub.curve_serverkey = z85.encode(at.key)
-        sub.curve_publickey = z85.encode(key.public)
-        sub.curve_secretkey = z85.encode(key.secret)
-        sub.connect(f"tcp://{at.host}:{at.port + 1}")
-        yield sub
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -258,21 +231,24 @@ SUBSCRIPTIONS: dict[str, bytes] = {
 @pytest.mark.parametrize("frame", SUBSCRIPTIONS.values(), ids=SUBSCRIPTIONS)
 def test_odd_subscriptions_harm_nobody(broker: Broker, frame: bytes) -> None:
     """Whatever a subscriber sends to PUB, the others hear what is said."""
-    with subscriber(broker.link, zmq.XSUB) as sub:
-        sub.send(frame)
-        sub.send_multipart([b"\x01", frame, b"\x01lobby\0"])
-        serves(broker)
+    with Peer(broker.link, key=BYSTANDER) as peer:
+        peer.hello("bystander")
+        with Ear(broker.link, peer.key, kind=zmq.XSUB) as ear:
+            assert fate_of(ear.fate) == IN
+            ear.socket.send(frame)
+            ear.socket.send_multipart([b"\x01", frame, b"\x01lobby\0"])
+            serves(broker)
 
 
 def test_a_topic_too_long_ends_its_connection(broker: Broker) -> None:
     """A subscription longer than any room's name can be is not kept."""
-    with subscriber(broker.link, zmq.XSUB) as sub:
-        gone = sub.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        sub.send(b"\x01" + b"t" * (limits.PUB_FRAME_BYTES + 1))
+    with Peer(broker.link, key=BYSTANDER) as peer:
+        peer.hello("bystander")
+        with Ear(broker.link, peer.key, kind=zmq.XSUB) as ear:
+            assert fate_of(ear.fate) == IN
+            ear.socket.send(b"\x01" + b"t" * (limits.PUB_FRAME_BYTES + 1))
 
-        assert gone.poll(int(PATIENCE * 1_000))
-        sub.disable_monitor()
-        gone.close()
+            assert fate_of(ear.fate) == ENDED
 
 
 # --- both, without a key --------------------------------------------------------------------------------------

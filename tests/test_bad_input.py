@@ -571,17 +571,23 @@ def ends(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
         ("name", ["no-such-host.invalid", "address"]),
         ("web", ["port"]),
         ("silent", ["says nothing", "port"]),
-        ("ssh", ["not as the zchat broker", "link"]),
-        ("router", ["not as the zchat broker", "link"]),
-        ("wrong key", ["not as the zchat broker", "link"]),
     ],
 )
 def test_a_broker_that_cannot_be_reached_is_said_in_time(ends: Ends, name: str, words: list[str]) -> None:
-    """After 5 seconds the line tells what was found at that place; the code is 3."""
+    """When its patience is over the line tells what was found at that place; the code is 3."""
     done, seconds = ends[name].result()
 
     assert_one_line(done, ExitCode.UNREACHABLE, *words)
     assert limits.CONNECT_PATIENCE <= seconds < limits.CONNECT_PATIENCE + PATIENCE
+
+
+@pytest.mark.parametrize("name", ["ssh", "router", "wrong key"])
+def test_what_is_not_the_broker_is_said_at_once(ends: Ends, name: str) -> None:
+    """Something that answers, but not as the broker that is meant, is not waited for."""
+    done, seconds = ends[name].result()
+
+    assert_one_line(done, ExitCode.UNREACHABLE, "not as the zchat broker", "port", "link")
+    assert seconds < limits.CONNECT_PATIENCE
 
 
 def test_a_broker_that_cannot_be_reached_is_an_object_too(ends: Ends) -> None:

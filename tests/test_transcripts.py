@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from zchat.broker.policy import Policy
 from zchat.client import actions as a
 from zchat.client.programs import Question, Sender, Tailer
 from zchat.client.rooms import Start
@@ -704,8 +705,9 @@ def test_who_and_slash_who_agree(talk: Conversation) -> None:
     assert not alice.saw("asker")
 
 
-def test_a_long_list_of_rooms_comes_in_parts(talk: Conversation) -> None:
+def test_a_long_list_of_rooms_comes_in_parts() -> None:
     """However many rooms there are, no frame grows beyond its size, and /rooms shows them all, after a loss too."""
+    talk = Conversation(policy=Policy(room_burst=1_000, owned_rooms=1_000))
     alice = talk.join("alice")
     for number in range(700):
         alice.carry_out(alice.core.say("x" * limits.TOPIC_CHARACTERS, talk.now, room=f"room-{number}", kind="topic"))

@@ -3,77 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from zchat.broker.actions import Action, Publish, Reply
-from zchat.broker.core import Core
-from zchat.broker.roster import private_room
-from zchat.broker.sqlite import SqliteHistory
+from zchat.broker.actions import Publish, Reply
+from zchat.broker.sessions import NICKS
 from zchat.broker.storage import fulfil
 from zchat.common import limits, messages as m, names, wire
-from zchat.common.clock import Now
 from zchat.common.errors import Code, InputError, WireError
 
-NOW = Now(1_000.0, 1_700_000_000_000)
-M = TypeVar("M", bound=m.Message)
-
-
-class House:
-    """A broker's core; what a user sends is answered at once, or with others' in one commit."""
-
-    def __init__(self) -> None:
-        self.history = SqliteHistory(":memory:")
-        self.core = Core(self.history, name="test", pub=1, word=lambda: "s", now=NOW)
-
-    def send(self, *commands: tuple[str, m.Command]) -> list[Reply | Publish]:
-        """Users send commands which reach the broker together; what it sends, in order."""
-        actions: list[Action] = []
-        for user, command in commands:
-            actions += self.core.handle(user.encode(), user, command, NOW)
-        sent: list[Reply | Publish] = []
-        while actions:
-            sent += [action for action in actions if isinstance(action, Reply | Publish)]
-            actions = self.core.complete(fulfil(self.history, actions), NOW)
-        return sent
-
-    def enter(self, *users: str, present: bool = True) -> list[m.Welcome]:
-        """Users say hello, one after the other."""
-        hellos = [m.Hello(nick=user, instance="i", present=present, private=True, ref=1) for user in users]
-        return [only(self.send((user, hello)), m.Welcome, to=user) for user, hello in zip(users, hellos, strict=True)]
-
-    def ask(self, user: str, command: m.Command, kind: type[M]) -> M:
-        """A user sends a command: the one event of this kind that answers it."""
-        return only(self.send((user, command)), kind, to=user)
-
-    def say(self, user: str, *texts: str, room: str | None = None, to: str | None = None) -> list[Reply | Publish]:
-        """A user says something."""
-        return self.send(
-            *((user, m.Say(id=f"{user}-{room or to}-{text}", text=text, room=room, to=to)) for text in texts)
-        )
-
-
-def events(sent: list[Reply | Publish], kind: type[M], *, to: str | None = None) -> list[M]:
-    """The events of a kind, to one user or by PUB."""
-    mine = [
-        action
-        for action in sent
-        if (
-            isinstance(action, Publish)
-            if to is None
-            else isinstance(action, Reply) and to.encode() in action.identities
-        )
-    ]
-    return [action.event for action in mine if isinstance(action.event, kind)]
-
-
-def only(sent: list[Reply | Publish], kind: type[M], *, to: str | None = None) -> M:
-    """The only event of a kind."""
-    (event,) = events(sent, kind, to=to)
-    return event
+from .house import NOW, House, direct, events, key, only
 
 
 def mirrored(welcome: m.Welcome) -> m.Welcome:
@@ -168,7 +109,7 @@ def test_a_session_follows_so_many_rooms(house: House) -> None:
     for number in range(limits.USER_ROOMS):
         house.send(("alice", m.Join(room=f"r{number}")))
     house.say("alice", "hello", to="bob")
-    private = private_room("alice", "bob")
+    private = direct("alice", "bob")
 
     assert house.ask("alice", m.Join(room="more", ref=9), m.Refused).code == Code.TOO_MANY
     assert house.ask("alice", m.Join(room=private), m.Entered).room == private
@@ -209,7 +150,7 @@ def test_comings_and_goings_keep_their_place(house: House) -> None:
 # --- private rooms --------------------------------------------------------------------------------------------
 def test_private_messages_are_joined_where_reading_stopped(house: House) -> None:
     """Without a start, a private room begins after what this user has read on any screen."""
-    room = private_room("alice", "bob")
+    room = direct("alice", "bob")
     house.say("alice", "one", "two", "three", to="bob")
     house.send(("bob", m.Ping(seen={room: 2})))
     again = house.enter("bob")[0]
@@ -222,9 +163,9 @@ def test_private_messages_are_joined_where_reading_stopped(house: House) -> None
     assert house.ask("bob", m.Join(room=room, last=3), m.Entered).after == 0
 
 
-def test_a_pong_tells_of_private_rooms_that_were_not_entered(house: House) -> None:
+def test_a_pong_tells_of_direct_rooms_that_were_not_entered(house: House) -> None:
     """Those in which something is unread, as far as this session has not seen it; nobody else hears of them."""
-    room = private_room("alice", "bob")
+    room = direct("alice", "bob")
     house.say("alice", "one", "two", to="bob")
     assert house.ask("bob", m.Ping(), m.Pong).heads == {room: 2}
     assert house.ask("carol", m.Ping(), m.Pong).heads == {}
@@ -239,7 +180,7 @@ def test_a_welcome_lists_what_is_unread_first(house: House, monkeypatch: pytest.
     monkeypatch.setattr(limits, "PRIVATE_ROOMS", 2)
     for partner in ("bob", "carol", "alice"):
         house.say(partner, "hello", to="alice")
-    house.send(("alice", m.Ping(seen={private_room("alice", "bob"): 1})))
+    house.send(("alice", m.Ping(seen={direct("alice", "bob"): 1})))
     (welcome,) = house.enter("alice")
 
     assert {head.nick for head in mirrored(welcome).private.values()} == {"carol", "alice"}
@@ -266,10 +207,10 @@ def test_history_with_a_person_is_asked_for_by_nick(house: House) -> None:
     """`to` instead of `room`; that there is none yet is no error, that there is nobody is one."""
     house.say("alice", "one", "two", to="bob")
     page = house.ask("bob", m.Replay(to="ALICE", before=2**63 - 1, ref=9), m.Page)
-    assert (page.room, page.head, page.ref) == (private_room("alice", "bob"), 2, 9)
+    assert (page.room, page.head, page.ref) == (direct("alice", "bob"), 2, 9)
     assert [entry.text for entry in page.entries] == ["one", "two"]
     empty = house.ask("bob", m.Replay(to="carol", ref=9), m.Page)
-    assert (empty.room, empty.head, empty.entries, empty.ref) == (private_room("bob", "carol"), 0, [], 9)
+    assert (empty.room, empty.head, empty.entries, empty.ref) == (direct("bob", "carol"), 0, [], 9)
 
     assert house.ask("bob", m.Replay(to="nobody", ref=9), m.Refused).code == Code.NO_SUCH_USER
 
@@ -277,13 +218,14 @@ def test_history_with_a_person_is_asked_for_by_nick(house: House) -> None:
 # --- frames ---------------------------------------------------------------------------------------------------
 def test_what_cannot_be_decoded_is_refused_by_ref_and_id(house: House) -> None:
     """The answer to a bad frame carries what could be read of it."""
-    (reply, _) = house.core.refuse_frame(b"alice", WireError("it is bad", ref=7, id="i"))
+    (reply, _) = house.core.refuse_frame(b"alice", "alice", WireError("it is bad", ref=7, id="i"), NOW)
 
     assert reply == Reply((b"alice",), m.Refused(code=Code.BAD_FRAME, detail="it is bad.", ref=7, id="i"))
 
 
 def test_broadcasts_fit_frames(house: House) -> None:
     """What one commit brought is packed into few frames, in order, and their entries fill none beyond its size."""
+    house.join("lobby", "alice")
     texts = [f"{number:03}" + "x" * 5_000 for number in range(60)]
     sent = house.say("alice", *texts, room="lobby")
     frames = events(sent, m.Entries)
@@ -319,9 +261,9 @@ def test_nobody_makes_the_list_of_users_too_long_for_a_frame(house: House) -> No
     """Whoever is in very many rooms on very many screens is listed with so many of them."""
     for screen in range(3):
         identity = f"{screen}".encode()
-        house.core.handle(identity, "alice", m.Hello(nick="alice", instance=f"i{screen}", present=True), NOW)
+        house.core.handle(identity, key("alice"), m.Hello(nick="alice", instance=f"i{screen}", present=True), NOW)
         for number in range(limits.USER_ROOMS):
-            actions = house.core.handle(identity, "alice", m.Join(room=f"{screen}-{number}" + "漢" * 50), NOW)
+            actions = house.core.handle(identity, key("alice"), m.Join(room=f"{screen}-{number}" + "漢" * 50), NOW)
             house.core.complete(fulfil(house.history, actions), NOW)
     parts = events(house.send(("bob", m.Who(ref=9))), m.Roster, to="bob")
 
@@ -330,10 +272,29 @@ def test_nobody_makes_the_list_of_users_too_long_for_a_frame(house: House) -> No
     assert max(len(wire.encode(part)) for part in parts) < 2 * limits.FRAME_BYTES
 
 
+@pytest.mark.parametrize("nicks", [["one", "two", "three"], ["one", "ONE", "two"]])
+def test_a_key_claims_one_nick_however_fast_it_speaks(house: House, nicks: list[str]) -> None:
+    """Of several nicks asked for at once a key gets the first, and the others stay free."""
+    sent = house.send(*(("key", m.Hello(nick=nick, instance="i")) for nick in nicks))
+
+    assert {welcome.nick for welcome in events(sent, m.Welcome, to="key")} == {"one"}
+    refused = [refused.code for refused in events(sent, m.Refused, to="key")]
+    assert refused == [Code.NICK_TAKEN] * sum(nick.lower() != "one" for nick in nicks)
+    assert "two" not in house.history.table(NICKS)
+
+
+def test_a_nick_that_was_taken_first_leaves_the_key_free(house: House) -> None:
+    """A key whose claim came too late may claim another nick."""
+    sent = house.send(("key-1", m.Hello(nick="one", instance="i")), ("key-2", m.Hello(nick="one", instance="i")))
+
+    assert only(sent, m.Refused, to="key-2").code == Code.NICK_TAKEN
+    assert house.ask("key-2", m.Hello(nick="two", instance="i"), m.Welcome).nick == "two"
+
+
 def test_an_identity_does_not_make_another_key_its_user(house: House) -> None:
     """Who speaks is the key on the frame: another key at a known return address must say hello itself."""
     house.enter("alice")
-    actions = house.core.handle(b"alice", "mallory", m.Say(id="x", text="as alice", room="lobby"), NOW)
+    actions = house.core.handle(b"alice", key("mallory"), m.Say(id="x", text="as alice", room="lobby"), NOW)
     (reply,) = actions
 
     assert isinstance(reply, Reply)

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from zchat.broker.history import (
@@ -15,17 +16,22 @@ from zchat.broker.history import (
     BadHistory,
     Conflict,
     Done,
+    Erase,
     Found,
     History,
     Locate,
     Located,
+    Missing,
     NotStored,
     Put,
     Read,
     Reused,
+    Together,
 )
 from zchat.broker.sqlite import SCHEMA_VERSION, SqliteHistory
-from zchat.common import limits
+from zchat.common import limits, messages as m
+
+from .house import House, key
 
 
 @pytest.fixture
@@ -174,7 +180,7 @@ def test_locating_a_start(history: History, locate: Locate, after: int | None) -
 def test_state_is_compared_and_set(history: History) -> None:
     """A value is set only at the revision that is expected; a conflict tells what stands there."""
     assert history.commit([Put("nick", "alice", b"1", expect=0)]) == [Done(1)]
-    assert history.commit([Put("nick", "alice", b"2", expect=0)]) == [Conflict(b"1", 1)]
+    assert history.commit([Put("nick", "alice", b"2", expect=0)]) == [Conflict("nick", "alice", b"1", 1)]
     assert history.commit([Put("nick", "alice", b"3", expect=1), Put("room", "alice", b"4")]) == [Done(2), Done(1)]
     assert history.commit([Put("nick", "alice", b"5")]) == [Done(3)]
     assert history.table("nick") == {"alice": (b"5", 3)}
@@ -219,6 +225,236 @@ def test_durability_is_what_the_guarantees_say(tmp_path: Path) -> None:
 
     assert pragmas == ["wal", 2]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+# --- erasing --------------------------------------------------------------------------------------------------
+def test_an_erased_text_is_gone(history: History) -> None:
+    """The entry keeps its place, id, author and time, so that readers see that there was something."""
+    history.commit([said("a"), said("secret", time=5), said("c")])
+    assert history.commit([Erase("lobby", 2, "alice")]) == [Done()]
+    found = history.answer(Read("lobby", after=0, limit=9))
+    assert isinstance(found, Found)
+
+    assert [(entry.kind, entry.text) for entry in found.entries] == [
+        ("message", "a"),
+        ("deleted", ""),
+        ("message", "c"),
+    ]
+    assert (found.entries[1].id, found.entries[1].time, found.entries[1].prev) == ("id-secret", 5, 1)
+
+
+@pytest.mark.parametrize(
+    "erase",
+    [
+        Erase("lobby", 0, None),
+        Erase("lobby", 3, None),
+        Erase("nowhere", 1, None),
+        Erase("lobby", 1, "bob"),
+        Erase("lobby", 2, None),
+        Erase("dev", 1, "alice"),
+    ],
+)
+def test_only_ones_own_words_are_erased(history: History, erase: Erase) -> None:
+    """Nothing that is not there, is another author's, or was never said; without an author it is anybody's."""
+    history.commit(
+        [said("a"), Append("lobby", "alice", "t", "alice", "tea", 0, "topic"), said("x", room="dev", author="bob")]
+    )
+
+    assert history.commit([erase]) == [Missing()]
+    assert read(history, after=0) == ["a", "tea"]
+    assert history.commit([Erase("dev", 1, None), Erase("dev", 1, None)]) == [Done(), Missing()]
+
+
+def test_what_was_erased_is_nowhere_in_the_file(tmp_path: Path) -> None:
+    """After the broker has closed the history, its files hold the text no more."""
+    history = SqliteHistory(tmp_path / "history.sqlite")
+    history.commit([said("very-secret-words" * 20, id="1"), said("kept", id="2")])
+    history.commit([Erase("lobby", 1, None)])
+    history.close()
+
+    assert not any(b"very-secret-words" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+# --- all or none ----------------------------------------------------------------------------------------------
+def test_together_is_one_change(history: History) -> None:
+    """The outcome is that of the entry; without one it is that it is done."""
+    both = Together((said("a"), Put("member", "x", b"1"), Put("member", "y", b"1", expect=0)))
+
+    assert history.commit([both]) == [Appended(1, 0, 0)]
+    assert history.commit([Together((Put("member", "x", b"2", expect=1), Put("member", "z", b"1")))]) == [Done()]
+    assert history.table("member") == {"x": (b"2", 2), "y": (b"1", 1), "z": (b"1", 1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        (Put("t", "stands", b"new", expect=0), Conflict("t", "stands", b"old", 1)),
+        (Put("t", "absent", b"new", expect=3), Conflict("t", "absent", b"", 0)),
+        (Erase("lobby", 9, None), Missing()),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_together_is_all_or_none(history: History, change: Put | Erase, outcome: object, first: bool) -> None:
+    """What cannot be is told, with the table and name that stood in the way, and nothing of the rest is done."""
+    history.commit([Put("t", "stands", b"old")])
+    others = (said("a"), Put("t", "other", b"1"))
+    changes = (change, *others) if first else (*others, change)
+
+    assert history.commit([Together(changes), said("b")]) == [outcome, Appended(1, 0, 0)]
+    assert read(history, after=0) == ["b"]
+    assert set(history.table("t")) == {"stands"}
+
+
+def test_a_repeat_does_nothing_again(history: History) -> None:
+    """Where the entry stands already, the rest that was stored with it is not done a second time."""
+    both = Together((said("a"), Put("member", "x", b"banned")))
+    history.commit([both, Put("member", "x", b"lifted")])
+
+    assert history.commit([both]) == [Appended(1, 0, 0, duplicate=True)]
+    assert history.table("member") == {"x": (b"lifted", 2)}
+    assert history.commit([Together((said("other", id="id-a"), Put("member", "x", b"banned")))]) == [Reused()]
+    assert history.table("member") == {"x": (b"lifted", 2)}
+
+
+def test_what_belongs_together_sees_what_came_before(history: History) -> None:
+    """Of two in one batch that want the same, the second finds what the first left."""
+    claim = Together((Put("nick", "alice", b"1", expect=0), Put("invite", "h", b"1", expect=0)))
+
+    assert history.commit([claim, claim]) == [Done(), Conflict("nick", "alice", b"1", 1)]
+    assert history.commit([said("a"), Together((said("gone"), Erase("lobby", 1, "alice")))])[-1] == Appended(2, 1, 0)
+    assert read(history, after=0) == ["", "gone"]
+
+
+def test_everything_done_to_somebody_comes_back(reopen: Callable[[], History]) -> None:
+    """Target, end, and what an entry is about, after a restart too."""
+    history = reopen()
+    history.commit([Append("dev", "a", "1", "a", "why", 5, "ban", "bob", target="key-b", until=2**47, about=7)])
+    found = reopen().answer(Read("dev", after=0))
+    assert isinstance(found, Found)
+
+    (entry,) = found.entries
+    assert (entry.to, entry.target, entry.until, entry.about) == ("bob", "key-b", 2**47, 7)
+
+
+# --- what may be read -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("where", "texts", "more"),
+    [
+        ({"after": 0}, ["5", "6", "7", "8"], True),
+        ({"after": 6}, ["7", "8", "9", "10"], False),
+        ({"before": 99}, ["7", "8", "9", "10"], True),
+        ({"before": 9}, ["5", "6", "7", "8"], False),
+        ({"before": 7}, ["5", "6"], False),
+        ({"before": 5}, [], False),
+        ({"before": 2}, [], False),
+        ({}, ["5", "6", "7", "8"], True),
+    ],
+)
+def test_nothing_up_to_the_floor_is_read(history: History, where: dict[str, int], texts: list[str], more: bool) -> None:
+    """Forwards or backwards; nor is it told that there is more below."""
+    history.commit([said(str(number)) for number in range(1, 11)])
+    found = history.answer(Read("lobby", limit=4, floor=4, **where))
+
+    assert isinstance(found, Found)
+    assert ([entry.text for entry in found.entries], found.more) == (texts, more)
+
+
+# --- older and newer files ------------------------------------------------------------------------------------
+VERSION_1 = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE room (number INTEGER PRIMARY KEY, room TEXT NOT NULL UNIQUE, head INTEGER NOT NULL);
+CREATE TABLE author (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
+CREATE TABLE entry (
+    room INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, author INTEGER NOT NULL, time INTEGER NOT NULL,
+    kind TEXT NOT NULL, nick TEXT NOT NULL, addressee TEXT, text TEXT NOT NULL,
+    PRIMARY KEY (room, seq)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX entry_once ON entry (room, id, author);
+CREATE INDEX entry_topic ON entry (room, seq) WHERE kind = 'topic';
+CREATE TABLE state (
+    kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, revision INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+INSERT INTO about VALUES ('history', 'old-id');
+INSERT INTO room VALUES (1, 'lobby', 2);
+INSERT INTO author VALUES (1, 'alice');
+INSERT INTO entry VALUES (1, 1, 'id-a', 1, 5, 'message', 'alice', NULL, 'a');
+INSERT INTO entry VALUES (1, 2, 'id-t', 1, 6, 'topic', 'alice', 'bob', 'tea');
+PRAGMA application_id = 0x7A636874;
+PRAGMA user_version = 1;
+"""
+
+
+def first_version(path: Path, *states: tuple[str, str, object]) -> None:
+    """A history as the first version of zchat wrote it."""
+    db = sqlite3.connect(path)
+    db.executescript(VERSION_1)
+    db.executemany(
+        "INSERT INTO state VALUES (?, ?, ?, 1)",
+        [(kind, name, msgspec.msgpack.encode(value)) for kind, name, value in states],
+    )
+    db.commit()
+    db.close()
+
+
+def test_an_older_history_is_taken_over(tmp_path: Path, reopen: Callable[[], History]) -> None:
+    """Everything is there as it was, repeats are known, and the file is of this version from then on."""
+    first_version(tmp_path / "history.sqlite", ("nick", "alice", 1))
+    for _ in range(2):
+        history = reopen()
+        found = history.answer(Read("lobby", after=0, limit=2))
+        assert isinstance(found, Found)
+        assert [(entry.text, entry.kind, entry.to) for entry in found.entries] == [
+            ("a", "message", None),
+            ("tea", "topic", "bob"),
+        ]
+        assert [(entry.target, entry.about, entry.until) for entry in found.entries] == [(None, 0, 0)] * 2
+        assert (history.id, history.topics()) == ("old-id", {"lobby": "tea"})
+        assert history.commit([said("a")]) == [Appended(1, 0, 5, duplicate=True)]
+        history.close()
+    history = reopen()
+    mute = Append("lobby", "alice", "m", "alice", "", 7, "mute", "bob", target="key-b", until=9)
+
+    assert history.commit([Together((mute, Erase("lobby", 1, "alice")))]) == [Appended(3, 2, 7)]
+    assert read(history, after=0) == ["", "tea", ""]
+
+
+def test_a_core_starts_from_an_older_history(tmp_path: Path) -> None:
+    """Users keep their nicks, rooms are public and nobody's, and everything goes on from there."""
+    alice = key("alice")
+    first_version(
+        tmp_path / "history.sqlite",
+        ("nick", "alice", {"nick": "Alice", "key": alice, "since": 5}),
+        ("room", "lobby", {"name": "Lobby"}),
+        ("room", "dev", {"name": "Dev"}),
+    )
+    house = House(history=SqliteHistory(tmp_path / "history.sqlite"))
+    assert house.enter("alice", "bob")[0].nick == "Alice"
+    house.join("dev", "alice", "bob")
+
+    assert house.texts("bob", "lobby") == ["a", "tea"]
+    assert house.refused("alice", house.doing("kick", "bob", "dev")) == "not_allowed"
+    assert house.refused("mallory", m.Hello(nick="a1ice", instance="i")) == "nick_taken"
+    house.history.close()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    """The file stays one of the older version, which the older zchat still reads."""
+    path = tmp_path / "history.sqlite"
+    first_version(path)
+    db = sqlite3.connect(path)
+    db.execute("ALTER TABLE entry ADD COLUMN until TEXT")  # in the way of the last step
+    db.commit()
+    db.close()
+    with pytest.raises(BadHistory):
+        SqliteHistory(path)
+    db = sqlite3.connect(path)
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    columns = [row[1] for row in db.execute("PRAGMA table_info(entry)")]
+    db.close()
+
+    assert version == 1
+    assert "target" not in columns
 
 
 def foreign(path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from zchat.broker import home
@@ -18,6 +19,7 @@ from zchat.common.errors import InputError, ZchatError
 from zchat.common.keys import Link
 
 LINK = Link("127.0.0.1", 5555, b"k" * 32)
+DATA = Path("/data/broker")
 
 HOLDER = """
 import sys
@@ -137,6 +139,18 @@ def test_the_key_is_made_once(tmp_path: Path) -> None:
     other.close()
 
 
+def test_the_operator_has_a_key_of_its_own(tmp_path: Path) -> None:
+    """It is made once, is not the broker's, and only the folder's owner can read it."""
+    held = Home(tmp_path / "data")
+    key = held.operator_key()
+    held.close()
+    again = Home(tmp_path / "data")
+
+    assert again.operator_key() == key != again.key()
+    assert stat.S_IMODE((tmp_path / "data" / "operator.key").stat().st_mode) == 0o600
+    again.close()
+
+
 @pytest.mark.parametrize("content", [b"", b"zchat key 1\n", b"\xff"])
 def test_a_damaged_key_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
     """A broker never goes on with a new key by itself: every client would take it for an impostor."""
@@ -152,18 +166,44 @@ def test_a_damaged_key_is_refused_and_kept(tmp_path: Path, content: bytes) -> No
 
 # --- the note -------------------------------------------------------------------------------------------------
 def test_a_note_tells_where_the_broker_is() -> None:
-    """The note of a running broker has its link, name and process, and whether it is the account's usual one."""
-    path = home.leave_note(LINK, "test", usual=True)
+    """Link, name and process of a running broker, its folder, and an invitation that no other account can read."""
+    path = home.leave_note(LINK, "test", data=DATA, invite="token")
 
-    assert json.loads(path.read_bytes()) == {"link": str(LINK), "name": "test", "pid": os.getpid(), "usual": True}
+    assert json.loads(path.read_bytes()) == {
+        "link": str(LINK),
+        "name": "test",
+        "pid": os.getpid(),
+        "usual": False,
+        "data": str(DATA),
+        "invite": "token",
+    }
     assert list(home.notes_folder().iterdir()) == [path]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_note_tells_which_broker_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one with the account's own folder, however it is written; a folder is noted as it is from the root."""
+    home.usual_folder().mkdir(parents=True)
+    monkeypatch.chdir(home.usual_folder().parent)
+    for data in (home.usual_folder(), Path(home.usual_folder().name)):
+        note = json.loads(home.leave_note(LINK, "test", data=data).read_bytes())
+        assert (note["usual"], note["data"]) == (True, str(home.usual_folder()))
+
+    assert json.loads(home.leave_note(LINK, "test", data=Path("else")).read_bytes())["usual"] is False
+
+
+def test_a_note_of_an_older_broker_is_read() -> None:
+    """What it does not tell is empty."""
+    note = msgspec.json.decode(b'{"link": "l", "name": "n", "pid": 1, "later": 2}', type=home.BrokerNote)
+
+    assert note == home.BrokerNote("l", "n", 1, False, "", "")
 
 
 def test_a_note_goes_with_its_broker() -> None:
     """A broker that ends takes its own note away; brokers on other ports keep theirs, and twice does no harm."""
-    kept = home.leave_note(Link("127.0.0.1", 6000, LINK.key), "other")
-    path = home.leave_note(LINK, "test")
+    kept = home.leave_note(Link("127.0.0.1", 6000, LINK.key), "other", data=DATA)
+    path = home.leave_note(LINK, "test", data=DATA)
     home.remove_note(path)
     home.remove_note(path)
 
@@ -172,7 +212,7 @@ def test_a_note_goes_with_its_broker() -> None:
 
 def test_a_note_of_another_broker_stays() -> None:
     """A broker that ends late leaves the note of the one that has taken its port."""
-    path = home.leave_note(LINK, "test")
+    path = home.leave_note(LINK, "test", data=DATA)
     successor = json.dumps({"link": str(LINK), "name": "successor", "pid": os.getppid()})
     path.write_text(successor)
     home.remove_note(path)
@@ -183,10 +223,10 @@ def test_a_note_of_another_broker_stays() -> None:
 @pytest.mark.parametrize("content", [b"", b"\xff", b"{}", b'{"pid": "x"}'])
 def test_a_damaged_note_is_no_trouble(content: bytes) -> None:
     """What is not ours to understand stays, the broker ends well, and the next one on that port replaces it."""
-    path = home.leave_note(LINK, "test")
+    path = home.leave_note(LINK, "test", data=DATA)
     path.write_bytes(content)
     home.remove_note(path)
     assert path.read_bytes() == content
 
-    assert home.leave_note(LINK, "test") == path
+    assert home.leave_note(LINK, "test", data=DATA) == path
     assert json.loads(path.read_bytes())["pid"] == os.getpid()

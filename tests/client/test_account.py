@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -275,6 +276,59 @@ def test_without_any_broker_one_is_told_to_start_one() -> None:
         account.find_broker(None)
 
 
+def told_without_a_broker() -> str:
+    """What who names no broker is told, which is one line."""
+    with pytest.raises(BrokerUnreachable) as caught:
+        account.find_broker(None)
+    assert str(caught.value).isprintable()
+    return str(caught.value)
+
+
+def test_who_knows_other_brokers_is_told_how_to_name_them() -> None:
+    """With names and places; what is said to type finds the first of them."""
+    account.remember_broker(OTHER, "hub")
+
+    assert told_without_a_broker() == (
+        "No broker of this account runs here. Known here: hub (192.0.2.7:6000)."
+        " Name one with -b hub, or start one with: zchat broker."
+    )
+    assert account.find_broker("hub") == OTHER
+
+
+def test_at_most_three_known_brokers_are_told() -> None:
+    """And how to see the others."""
+    for number in range(5):
+        account.remember_broker(Link("192.0.2.7", 6000 + number, bytes([number]) * 32), f"hub{number}")
+    told = told_without_a_broker()
+
+    assert told.count("(192.0.2.7:") == 3
+    assert " and 2 more (zchat key list)." in told
+    word = told.partition(" -b ")[2].partition(",")[0]
+    assert account.find_broker(word) == account.known_brokers()[0].links[-1]
+
+
+@pytest.mark.parametrize("name", ["", "my hub", "hub;reboot", "$(reboot)", "-b", "h\x1b[2Jub", "192.0.2.9", "x" * 64])
+def test_a_name_that_is_no_plain_word_is_never_to_be_typed(name: str) -> None:
+    """A broker calls itself what it likes; then its place is the way to name it, and its name is shown tamed."""
+    account.remember_broker(Link("192.0.2.9", 5555, b"n" * 32), "nine")
+    account.remember_broker(OTHER, name)
+    account.forget_broker("nine")
+    if name == "192.0.2.9":
+        account.remember_broker(Link("192.0.2.9", 5555, b"n" * 32), name)
+    told = told_without_a_broker()
+
+    assert " Name one with -b 192.0.2." in told
+    assert "(192.0.2.7:6000)" in told
+
+
+def test_a_name_that_several_share_is_never_to_be_typed() -> None:
+    """It would be refused as ambiguous."""
+    account.remember_broker(LINK, "hub")
+    account.remember_broker(OTHER, "hub")
+
+    assert " -b hub" not in told_without_a_broker()
+
+
 @pytest.mark.parametrize("ports", list(itertools.permutations((5001, 5002, 5003))))
 def test_the_newest_of_the_running_brokers_is_the_default(ports: tuple[int, ...]) -> None:
     """Of several brokers of this account the one started last is meant, also by the name that they share."""
@@ -387,7 +441,7 @@ def test_a_link_is_enough() -> None:
     note(OTHER)
 
     assert account.find_broker(str(LINK)) == LINK
-    assert account.find_broker(f"{LINK}?invite=abc") == LINK
+    assert account.find_broker(f"{LINK}?invite=abc") == replace(LINK, invite="abc")
 
 
 @pytest.mark.parametrize("named", ["zchat:", "zchat://127.0.0.1", f"{LINK}"[:-20]])
@@ -538,3 +592,88 @@ def test_meeting_a_broker_again_writes_nothing(home: Path) -> None:
 
     assert [path.stat().st_ino for path in paths] == before
     assert not any(path.name.startswith(".") for path in home.rglob("*"))
+
+
+# --- other nicks, and one's own broker ------------------------------------------------------------------------
+def index(home: Path) -> dict[str, str]:
+    """Folded nick → fingerprint, as the index of `LINK` has it."""
+    folder = home / "data" / "nicks" / fingerprint(LINK.key)
+    return {path.name: path.read_text().strip() for path in folder.iterdir()}
+
+
+def test_a_new_nick_names_the_same_key(home: Path) -> None:
+    """The old entry is gone, the new nick is the one last used; doing it again, as another session does, is fine."""
+    pair, _ = account.key_for(LINK, "Alice")
+    for _ in range(2):
+        account.rename_nick(LINK, "Alice", "Alicia", pair)
+
+    assert index(home) == {"alicia": pair.fingerprint}
+    assert account.key_for(LINK, "alicia") == (pair, False)
+    assert account.last_nick(LINK) == "Alicia"
+    assert key_files(home) == {pair.fingerprint}
+
+
+def test_a_nick_in_other_letters_keeps_its_entry(home: Path) -> None:
+    """Only how it is written changes."""
+    pair, _ = account.key_for(LINK, "alice")
+    account.rename_nick(LINK, "alice", "ALICE", pair)
+
+    assert index(home) == {"alice": pair.fingerprint}
+    assert account.last_nick(LINK) == "ALICE"
+
+
+def test_another_keys_entry_is_left_alone(home: Path) -> None:
+    """Who took up the old nick in the meantime keeps it; an entry that named another key gives way to the broker's."""
+    pair, _ = account.key_for(LINK, "alice")
+    account.key_for(LINK, "alicia")
+    account.drop_key(LINK, "alice", KeyPair.generate())
+    other, _ = account.key_for(LINK, "alice")
+    account.rename_nick(LINK, "alice", "alicia", pair)
+
+    assert index(home) == {"alice": other.fingerprint, "alicia": pair.fingerprint}
+
+
+@pytest.mark.parametrize("broken", ["create", "replace"])
+def test_a_key_is_not_lost_when_its_renaming_is_cut_short(
+    home: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """Wherever it stops, one of the two nicks names the key, and doing it again puts it right."""
+    pair, _ = account.key_for(LINK, "alice")
+    account.key_for(LINK, "alicia")
+
+    def fail(*_: object) -> None:
+        raise OSError("disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(account.files, broken, fail)
+        with pytest.raises(OSError, match="disk"):
+            account.rename_nick(LINK, "alice", "alicia", pair)
+    assert pair.fingerprint in index(home).values()
+    account.rename_nick(LINK, "alice", "alicia", pair)
+
+    assert index(home) == {"alicia": pair.fingerprint}
+
+
+@pytest.mark.parametrize("nick", ["../alice", "", "a/b"])
+def test_no_file_is_named_by_what_is_no_nick(home: Path, nick: str) -> None:
+    """Whatever a broker says."""
+    pair, _ = account.key_for(LINK, "alice")
+    with pytest.raises(InputError):
+        account.rename_nick(LINK, "alice", nick, pair)
+
+    assert index(home) == {"alice": pair.fingerprint}
+
+
+def test_the_own_broker_lets_this_account_in_and_be_its_operator(home: Path) -> None:
+    """Its note has an invitation and the folder of the operator's key, by whatever place the broker is reached."""
+    path = note(LINK)
+    elsewhere = Link("example.org", 7000, LINK.key)
+    assert (account.own_invite(elsewhere), account.operator_key(elsewhere)) == ("", None)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "data": str(home / "broker"), "invite": "abc"}))
+    assert account.operator_key(LINK) is None
+    pair = KeyPair.generate()
+    (home / "broker").mkdir()
+    pair.save(home / "broker" / "operator.key")
+
+    assert (account.own_invite(elsewhere), account.operator_key(elsewhere)) == ("abc", pair)
+    assert (account.own_invite(OTHER), account.operator_key(OTHER)) == ("", None)

@@ -2,118 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from zchat.client import actions as a
-from zchat.client.core import UNREAD, ClientCore, Profile
 from zchat.client.rooms import Start
 from zchat.common import limits, messages as m, wire
 from zchat.common.clock import Now
 from zchat.common.errors import Code
 
-STEP = 1 / 128
-"""Seconds of one step of the clock; a power of two, so that steps add up exactly."""
-
-
-@dataclass
-class Shell:
-    """A core with a clock, and a broker that says only what the test lets it say."""
-
-    random: Callable[[int], bytes] = lambda size: b"\xff" * size
-    mono: float = 1_000.0
-    core: ClientCore = field(init=False)
-    actions: list[a.Action] = field(default_factory=list)
-    """What the core asked for since `clear`."""
-    hello: m.Hello | None = None
-
-    def __post_init__(self) -> None:
-        self.core = ClientCore(Profile("alice", "instance", "test", True, UNREAD), self.random)
-        self.do(self.core.start(self.now))
-
-    @property
-    def now(self) -> Now:
-        """The time."""
-        return Now(self.mono, round(self.mono * 1_000))
-
-    def do(self, actions: list[a.Action]) -> list[a.Action]:
-        """Note what the core asks for; a dial succeeds at once, as far as anybody can see."""
-        todo = list(actions)
-        while todo:
-            action = todo.pop(0)
-            self.actions.append(action)
-            if isinstance(action, a.Dial):
-                todo = self.core.dialled(self.now) + todo
-            if isinstance(action, a.Send) and isinstance(action.command, m.Hello):
-                self.hello = action.command
-        return actions
-
-    def receive(self, event: m.Event | m.Unknown) -> list[a.Action]:
-        """The broker says something."""
-        return self.do(self.core.receive(event, self.now))
-
-    def welcome(self, *, history: str = "h", pub: int = 5556) -> list[a.Action]:
-        """The broker answers the last hello."""
-        assert self.hello is not None
-        return self.receive(
-            m.Welcome(
-                nick="alice",
-                key="key",
-                session="s",
-                broker="test",
-                history=history,
-                pub=pub,
-                time=0,
-                ref=self.hello.ref,
-            )
-        )
-
-    def answer_pings(self, actions: list[a.Action]) -> None:
-        """A living broker answers, and shows itself on PUB."""
-        self.receive(m.Beacon(time=0))
-        for action in actions:
-            if isinstance(action, a.Send) and isinstance(action.command, m.Ping):
-                self.receive(m.Pong())
-
-    def pass_time(self, seconds: float, *, alive: bool = True) -> None:
-        """Let time go by in small steps; the broker answers pings if it is alive."""
-        for _ in range(round(seconds / STEP)):
-            self.mono += STEP
-            actions = self.do(self.core.tick(self.now))
-            if alive:
-                self.answer_pings(actions)
-
-    def until(self, kind: type[a.Action], *, limit: float = 60.0) -> float:
-        """Let time go by until the core asks for such an action, with a broker that says nothing; how long it took."""
-        began = self.mono
-        while self.mono - began < limit:
-            if any(isinstance(action, kind) for action in self.do(self.core.tick(self.now))):
-                return self.mono - began
-            self.mono += STEP
-        raise AssertionError(f"no {kind.__name__} in {limit} s")
-
-    def clear(self) -> None:
-        """Forget what the core asked for."""
-        self.actions.clear()
-
-    def sent(self, kind: type[m.Message] = m.Message) -> list[m.Message]:
-        """The commands of a kind that were sent since `clear`."""
-        return [
-            action.command for action in self.actions if isinstance(action, a.Send) and isinstance(action.command, kind)
-        ]
-
-    def shown(self, kind: type[a.Notice]) -> list[a.Notice]:
-        """The notices of a kind since `clear`."""
-        return [
-            action.notice for action in self.actions if isinstance(action, a.Show) and isinstance(action.notice, kind)
-        ]
-
-    def lose(self) -> None:
-        """The connection breaks."""
-        self.do(self.core.lost("it broke", self.now))
+from .shell import STEP, Shell, ack, entered, in_the_lobby, say
 
 
 @pytest.fixture
@@ -125,32 +23,7 @@ def shell() -> Shell:
 @pytest.fixture
 def live() -> Shell:
     """A client in the lobby, a while after everything has settled."""
-    live = Shell()
-    live.welcome()
-    live.do(live.core.join("lobby", Start(), live.now))
-    (join,) = live.sent(m.Join)
-    assert isinstance(join, m.Join)
-    live.receive(entered(join))
-    live.pass_time(10)
-    live.clear()
-    return live
-
-
-def entered(join: m.Join, *, head: int = 0) -> m.Entered:
-    """The broker's answer to a join."""
-    return m.Entered(room=join.room, name=join.room, head=head, after=head, ref=join.ref)
-
-
-def say(shell: Shell, text: str) -> str:
-    """Say something in the lobby; its id."""
-    actions = shell.core.say(text, shell.now, room="lobby", id=f"id-{text}")
-    shell.do(actions)
-    return f"id-{text}"
-
-
-def ack(id_: str) -> m.Acked:
-    """The broker has stored a message."""
-    return m.Acked(acks=[m.Ack(id=id_, room="lobby", seq=1, time=0)])
+    return in_the_lobby()
 
 
 # --- dialling -------------------------------------------------------------------------------------------------

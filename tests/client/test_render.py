@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import example, given, strategies as st
+from msgspec.structs import replace
 
 from zchat.client import render
-from zchat.common.messages import Ack, Entry, Presence, RoomInfo, Say, UserInfo
+from zchat.common.messages import Ack, Entry, Presence, RoomInfo, Ruling, Say, UserInfo
 from zchat.common.text import JOINERS
 
 TIME = 1_769_860_800_123
@@ -290,17 +291,26 @@ users = st.builds(
     sessions=st.integers(),
 )
 infos = st.builds(RoomInfo, room=remote, online=st.integers(), topic=remote, seq=st.integers(0))
+rulings = st.builds(
+    Ruling, kind=remote, name=remote, nick=remote, until=times, uses=st.integers(), by=remote, reason=remote
+)
 
 
-@given(st.lists(users, max_size=3), st.lists(infos, max_size=3))
-def test_no_list_does_anything_to_a_terminal(users: list[UserInfo], infos: list[RoomInfo]) -> None:
-    """However users, rooms and topics are called, each has one tame line, and one line of JSON."""
-    tables = [(users, render.user_lines(users)), (infos, render.room_lines(infos))]
+@given(st.lists(users, max_size=3), st.lists(infos, max_size=3), st.lists(rulings, max_size=3))
+def test_no_list_does_anything_to_a_terminal(
+    users: list[UserInfo], infos: list[RoomInfo], rulings: list[Ruling]
+) -> None:
+    """However users, rooms, topics and rulings are called, each has one tame line, and one line of JSON."""
+    tables: list[tuple[list[UserInfo] | list[RoomInfo] | list[Ruling], list[str]]] = [
+        (users, render.user_lines(users)),
+        (infos, render.room_lines(infos)),
+        (rulings, render.ruling_lines(rulings)),
+    ]
 
     for listed, shown in tables:
         assert len(shown) == len(listed)
         assert all(map(is_tame, shown))
-    for line in [*map(render.user_json, users), *map(render.room_json, infos)]:
+    for line in [*map(render.user_json, users), *map(render.room_json, infos), *map(render.ruling_json, rulings)]:
         assert line.isascii()
         assert line.isprintable()
 
@@ -308,9 +318,10 @@ def test_no_list_does_anything_to_a_terminal(users: list[UserInfo], infos: list[
 @given(text=remote, kind=words, other=st.sampled_from(["bob", "* bob", "-- bob", "alicebob", "[lobby] bob"]))
 @example("hi\r", "message", "bob")
 @example("hi", "topic", "bob")
+@example("hi", "ban", "bob")
 def test_no_text_begins_a_line_like_another_author(text: str, kind: str, other: str) -> None:
     """Each line of an entry begins with its time, its kind's sign and its author's nick."""
-    signs = {"me": "* alice ", "topic": "-- alice "}
+    signs = {"me": "* alice ", **dict.fromkeys(["topic", "delete", *render.DONE], "-- alice ")}
     forged = f"{text}\n{HERE} {other}: I agree\r{HERE} {other}: fully"
 
     for line in lines(entry(forged, kind=kind)):
@@ -367,3 +378,161 @@ def test_rooms_stand_in_columns() -> None:
 def test_durations_have_one_unit(seconds: float, shown: str) -> None:
     """The largest unit that fits, rounded down."""
     assert render.duration(seconds) == shown
+
+
+# --- what is done to somebody ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("kind", "text", "until", "line"),
+    [
+        ("kick", "spam", 0, "-- alice kicked bob out (spam)"),
+        ("kick", "", 0, "-- alice kicked bob out"),
+        ("ban", "spam", TIME, f"-- alice banned bob until {HERE} (spam)"),
+        ("ban", "", 0, "-- alice banned bob"),
+        ("unban", "", 0, "-- alice lifted the ban on bob"),
+        ("mute", "", TIME, f"-- alice muted bob until {HERE}"),
+        ("unmute", "", 0, "-- alice lets bob speak again"),
+        ("op", "", 0, "-- alice made bob an operator"),
+        ("deop", "", 0, "-- alice made bob an operator no more"),
+        ("invite", "", 0, "-- alice invited bob"),
+    ],
+)
+def test_what_is_done_to_somebody_is_one_line(kind: str, text: str, until: int, line: str) -> None:
+    """Who, what, to whom, until when and why; it is no private message, though it has an addressee."""
+    done = replace(entry(text, kind=kind, to="bob"), until=until, target="bbbb")
+
+    assert lines(done) == [f"{HERE} {line}"]
+    assert lines(done, name_room=True) == [f"{HERE} [lobby] {line}"]
+
+
+def test_deletions_are_lines() -> None:
+    """Whose message it was is told when it is known; what was deleted shows only that."""
+    deletion = replace(entry("", kind="delete"), about=41)
+
+    assert lines(deletion) == [f"{HERE} -- alice deleted a message"]
+    assert render.entry_lines(deletion, "lobby", name_room=False, author="bob\x1b") == [
+        f"{HERE} -- alice deleted a message of bob\u241b"
+    ]
+    assert lines(entry("", kind="deleted")) == [f"{HERE} alice: (deleted)"]
+    assert lines(entry("", kind="deleted", to="bob"), PRIVATE) == [f"{HERE} alice -> bob: (deleted)"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "until", "about", "more"),
+    [
+        ("ban", TIME, 0, {"until": "2026-01-31T12:00:00.123Z", "about": None}),
+        ("kick", 0, 0, {"until": None, "about": None}),
+        ("delete", 0, 41, {"until": None, "about": 41}),
+    ],
+)
+def test_what_is_done_has_more_keys(kind: str, until: int, about: int, more: dict[str, object]) -> None:
+    """Behind those of every message: when it ends, and which message it is about."""
+    done = replace(entry("spam", kind=kind, to="bob"), until=until, about=about)
+    message = json.loads(render.entry_json(done, "lobby", replay=False))
+
+    assert list(message) == [*KEYS, "until", "about"]
+    assert (message["to"], message["text"]) == ("bob", "spam")
+    assert {key: message[key] for key in more} == more
+
+
+def test_a_deleted_message_has_the_usual_keys() -> None:
+    """It stands where a message stood."""
+    assert list(json.loads(render.entry_json(entry("", kind="deleted"), "lobby", replay=True))) == KEYS
+
+
+def test_a_new_nick_is_told_as_presence() -> None:
+    """People read both nicks; programs find the new one where the author stands and the old one as the text."""
+    presence = Presence(room="lobby", nick="alicia", key="a", change="renamed", time=TIME, old="alice\x1b")
+    message = json.loads(render.presence_json(presence, "Lobby"))
+
+    assert render.presence_line(presence, "Lobby") == f"{HERE} -- alice\u241b is now alicia in Lobby"
+    assert (message["kind"], message["from"], message["text"]) == ("renamed", "alicia", "alice\x1b")
+    assert list(message) == KEYS
+
+
+@given(
+    kind=st.sampled_from([*render.DONE, "delete", "deleted"]), nick=remote, to=addressees, text=remote, author=remote
+)
+def test_whatever_is_done_is_one_tame_line(kind: str, nick: str, to: str | None, text: str, author: str) -> None:
+    """No name and no reason breaks the line or does anything to a terminal."""
+    done = replace(entry(text, kind=kind, to=to, nick=nick), until=TIME, about=1)
+    (line,) = render.entry_lines(done, "lobby", name_room=True, author=author)
+
+    assert is_tame(line)
+
+
+# --- who is it ------------------------------------------------------------------------------------------------
+USER = UserInfo(nick="bob", key="bbbb", rooms=["den", "lobby"], idle=61, since=TIME, sessions=1, claimed=TIME)
+
+
+def test_whois_tells_all_that_is_known() -> None:
+    """Somebody who is here, and somebody who is away."""
+    away = replace(USER, sessions=0, rooms=[], claimed=0, operator=True)
+
+    assert render.whois_lines(USER) == [
+        "bob: fingerprint bbbb",
+        f"    here since {HERE}, idle 1m",
+        f"    nick claimed {HERE}",
+        "    rooms: den, lobby",
+    ]
+    assert render.whois_lines(away) == [
+        "bob: fingerprint bbbb",
+        "    away",
+        f"    nick claimed {HERE}",
+        "    operator of the broker",
+    ]
+    assert json.loads(render.whois_json(USER)) == {
+        "nick": "bob",
+        "rooms": ["den", "lobby"],
+        "idle": 61.0,
+        "since": "2026-01-31T12:00:00.123Z",
+        "sessions": 1,
+        "fingerprint": "bbbb",
+        "claimed": "2026-01-31T12:00:00.123Z",
+        "operator": False,
+    }
+
+
+def test_a_private_room_is_marked_in_the_list() -> None:
+    """Who may read it sees that others may not."""
+    rooms = [RoomInfo(room=name, online=1, topic="", seq=1, private=name == "plans") for name in ("den", "plans")]
+
+    assert render.room_lines(rooms) == ["den    1 online", "plans  1 online, private"]
+
+
+RULINGS = [
+    Ruling(kind="ban", name="b" * 32, nick="bob", until=TIME, by="operator", reason="too loud"),
+    Ruling(kind="denied", name="192.0.2.0/24", by="alice"),
+    Ruling(kind="invitation", name="0123456789ab", until=TIME, uses=20, by="alice"),
+    Ruling(kind="invitation", name="ba9876543210", uses=1),
+]
+
+
+def test_rulings_stand_in_columns() -> None:
+    """What it is, about whom (by nick if there is one), until when, how often it can be used, by whom, and why."""
+    assert render.ruling_lines(RULINGS) == [
+        f"ban         bob           until {HERE}  -             by operator  too loud",
+        "denied      192.0.2.0/24  -                       -             by alice",
+        f"invitation  0123456789ab  until {HERE}  20 uses left  by alice",
+        "invitation  ba9876543210  -                       1 use left    by ?",
+    ]
+    assert render.ruling_lines([]) == []
+
+
+def test_a_ruling_as_json() -> None:
+    """The keys of the contract; no end is null."""
+    first, second, *_ = (json.loads(render.ruling_json(ruling)) for ruling in RULINGS)
+
+    assert list(first) == ["kind", "name", "nick", "until", "uses", "by", "reason"]
+    assert list(first.values()) == ["ban", "b" * 32, "bob", "2026-01-31T12:00:00.123Z", 0, "operator", "too loud"]
+    assert list(second.values()) == ["denied", "192.0.2.0/24", "", None, 0, "alice", ""]
+
+
+def test_one_long_cell_does_not_push_the_others_apart() -> None:
+    """Whoever is in very many rooms has a long line; everybody else's stays as it is."""
+    busy = UserInfo(nick="busy", key="k", rooms=[f"room-{n}" for n in range(200)], idle=0, since=0, sessions=1)
+    calm = UserInfo(nick="calm", key="k", rooms=["lobby"], idle=0, since=0, sessions=1)
+    long, short = render.user_lines([busy, calm])
+
+    assert len(long) > 1_000
+    assert len(short) < 80
+    assert "lobby" in short

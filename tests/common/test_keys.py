@@ -19,6 +19,7 @@ from zchat.common.keys import (
     KeyPair,
     Link,
     fingerprint,
+    fingerprint_of,
     from_base32,
     join_place,
     split_place,
@@ -91,10 +92,10 @@ def test_fingerprints_tell_keys_apart(one: bytes, other: bytes) -> None:
 @given(host=HOSTS, port=PORTS, key=KEYS)
 @settings(max_examples=60, deadline=None)
 def test_links_round_trip(host: str, port: int, key: bytes) -> None:
-    """A printed link is read back as it was, with blanks around it, and with an invite that is passed over."""
+    """A printed link is read back as it was, with blanks around it, and with what later versions add."""
     link = Link(host, port, key)
 
-    for text in (str(link), f"  {link}\n", f"{link}/", f"{link}?invite=abc-123", f"{link}?"):
+    for text in (str(link), f"  {link}\n", f"{link}/", f"{link}?later=abc-123&", f"{link}?"):
         assert Link.parse(text) == link
     assert split_place(link.place) == (host, port)
 
@@ -172,6 +173,67 @@ def test_any_text_is_a_link_or_an_input_error(text: str, head: str) -> None:
         except InputError:
             continue
         assert isinstance(found, Link | tuple)
+
+
+# --- invitations ---
+
+
+@given(key=KEYS, token=st.from_regex("[a-z2-7]{1,64}", fullmatch=True))
+@settings(max_examples=40, deadline=None)
+def test_an_invitation_travels_in_a_link(key: bytes, token: str) -> None:
+    """It comes back from the link that was made to be given away, also beside what later versions add."""
+    link = Link("h", 1, key, token)
+
+    for text in (link.with_invite, f"{link}/?invite={token}", f"{link}?later=x&invite={token}&more"):
+        assert Link.parse(text) == link
+        assert Link.parse(text).invite == token
+    assert Link("h", 1, key).with_invite == str(link)
+
+
+def test_an_invitation_is_not_shown() -> None:
+    """Where a link is shown, logged or compared as a place, the secret is left out."""
+    link = Link("h", 1, KEY, "secrettoken")
+
+    for text in (str(link), f"{link}", repr(link), repr([link]), link.place):
+        assert "secrettoken" not in text
+
+
+@pytest.mark.parametrize("token", ["", "UPPER", "a b", "a" * 65, "1", "abc%20", "ä", "a/b", "a=b"])
+def test_a_damaged_invitation_is_refused(token: str) -> None:
+    """Rather than taken for none, with which one would be refused at the door; nothing of it is repeated."""
+    with pytest.raises(InputError, match=r"invitation|not a link") as caught:
+        Link.parse(f"zchat://h:1/{KEY_TEXT}?invite={token}")
+    assert len(token) < 5 or token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (fingerprint(KEY), fingerprint(KEY)),
+        (fingerprint(KEY).upper(), fingerprint(KEY)),
+        (KEY_TEXT, fingerprint(KEY)),
+        (KEY_TEXT.upper(), fingerprint(KEY)),
+        ("", None),
+        ("alice", None),
+        (fingerprint(KEY)[:-1], None),
+        (fingerprint(KEY)[:-1] + "1", None),
+        (fingerprint(KEY) + "\n", None),
+        (KEY_TEXT[:-2], None),
+        (KEY_TEXT + "aaaaaaaa", None),
+        ("ä" * 32, None),
+        ("\ud800" * 32, None),
+    ],
+)
+def test_a_key_is_named_by_fingerprint_or_in_full(text: str, found: str | None) -> None:
+    """In any case; everything else names none."""
+    assert fingerprint_of(text) == found
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_any_text_names_a_key_or_none(text: str) -> None:
+    """Asking never fails."""
+    assert fingerprint_of(text) is None or len(fingerprint_of(text) or "") == FINGERPRINT_CHARACTERS
 
 
 # --- key pairs and their files ---

@@ -13,7 +13,7 @@ from hypothesis import example, given, strategies as st
 
 from zchat.common.errors import InputError
 from zchat.common.limits import NICK_CHARACTERS, ROOM_CHARACTERS
-from zchat.common.names import fold, parse_nick, parse_room, slug_nick
+from zchat.common.names import LOBBY, OPERATOR, RESERVED, fold, parse_nick, parse_room, slug_nick
 from zchat.common.text import clean, width
 
 NICKS = [
@@ -296,6 +296,11 @@ def test_every_character() -> None:
         ("x" * 40, "x" * NICK_CHARACTERS),
         ("ß" * 40, "ß" * (NICK_CHARACTERS // 2)),
         ("\x1b[31mroot\x1b[0m", "mroot0m"),
+        ("root", None),
+        ("Administrator", None),
+        ("r.o.o.t", None),
+        ("operator", None),
+        ("roots", "roots"),
         ("1000", None),
         ("...", None),
         ("", None),
@@ -312,8 +317,20 @@ def test_login_names_become_legal(login: str) -> None:
     nick = slug_nick(login)
 
     assert nick is None or parse_nick(nick) == nick
-    if is_legal(parse_nick, login):
+    assert nick is None or fold(nick) not in RESERVED
+    if is_legal(parse_nick, login) and fold(login) not in RESERVED:
         assert nick == parse_nick(login)
+
+
+# --- reserved ---
+
+
+def test_reserved_nicks_are_nicks() -> None:
+    """Each is legal and in the form by which names are compared; else it would protect nothing."""
+    for nick in RESERVED:
+        assert parse_nick(nick) == fold(nick) == nick
+    assert OPERATOR in RESERVED
+    assert parse_room(LOBBY) == fold(LOBBY) == LOBBY
 
 
 # --- libraries ---

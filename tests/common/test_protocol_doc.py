@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 from msgspec import inspect
 
-from zchat.broker.roster import private_room
+from zchat.broker import moderation, rates, rights
+from zchat.broker.policy import Access
+from zchat.broker.roster import direct_room
 from zchat.broker.server import serve_in_thread
 from zchat.common import limits, messages as m, wire
 from zchat.common.errors import Code, InputError
@@ -21,7 +24,7 @@ from zchat.common.names import fold, parse_nick, parse_room
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 PATIENCE = 20.0
-NUMBERS = {2**63 - 1: "2^63-1", 2**47: "2^47", 2**40: "2^40"}
+NUMBERS = {2**63 - 1: "2^63-1", 2**47: "2^47", 2**40: "2^40", 2**33: "2^33"}
 """How the page writes large numbers."""
 
 
@@ -178,11 +181,44 @@ def test_words_in_code_type_exist() -> None:
     structs = [inspect.type_info(kind) for kinds in GROUPS.values() for kind in kinds]
     known = {called(kind) for kinds in GROUPS.values() for kind in kinds} | set(Code)
     known |= {field.encode_name for info in structs if isinstance(info, inspect.StructType) for field in info.fields}
-    known |= {"type", "nil", "true", "false", "lobby", "message", "me", "topic", "joined", "left"}
+    known |= {"type", "nil", "true", "false", "lobby", "joined", "left", "deleted"}
+    known |= {*get_args(m.EntryKind), *get_args(m.AdminVerb)}
     prose = PAGE.replace(section("Rooms and names"), "")
 
     assert set(re.findall(r"`([a-z][a-z_]+)`", prose)) <= known
     assert set(re.findall(r"`([A-Z][a-z]\w*)`", prose)) <= known
+
+
+# --- rules ---
+
+
+def test_what_is_done_to_somebody_is_told() -> None:
+    """The table of what is done to somebody in a room has every kind, who may, and whether it has an end."""
+    rows = table(section("Who may do what in a room"))
+
+    assert [code(row[0]) for row in rows] == list(moderation.KINDS)
+    for row in rows:
+        lowest = moderation.DONE_BY.get(code(row[0]), rights.OPERATOR)
+        assert row[1] == ("owner" if lowest == rights.OWNER else "operator, owner")
+        assert (row[3] == "`until`") == (code(row[0]) in ("ban", "mute"))
+
+
+def test_what_operators_do_is_told() -> None:
+    """The tables of access modes and of the verbs of `Admin` are complete."""
+    modes, verbs = tables(section("Who may come in"))
+
+    assert [row[0] for row in modes] == list(get_args(Access))
+    assert sorted(code(row[0]) for row in verbs) == sorted(get_args(m.AdminVerb))
+
+
+def test_costs_are_those_of_the_code() -> None:
+    """The table of costs is what keys are charged."""
+    rows = {row[0]: int(row[1]) for row in table(section("How much is allowed"))}
+
+    assert rows.pop("every other") == 1
+    assert {code(command): cost for command, cost in rows.items()} == {
+        called(kind): cost for kind, cost in rates.COSTS.items()
+    }
 
 
 # --- numbers ---
@@ -240,7 +276,7 @@ def test_dumps_are_annotated_rightly(word: str) -> None:
 
 
 def test_keys_are_as_in_the_example() -> None:
-    """Fingerprint, base32 and link of the example key are right, and so is the private room of two keys."""
+    """Fingerprint, base32 and link of the example key are right, and so is the direct room of two keys."""
     rows = {row[0]: code(row[1]) for row in next(tables(section("Encryption and keys")))}
     key = bytes.fromhex(rows["public key, hex"])
 
@@ -249,7 +285,7 @@ def test_keys_are_as_in_the_example() -> None:
     assert Link.parse(rows["link"]) == Link("192.0.2.7", 5555, key)
     assert rows["link"] == str(Link("192.0.2.7", 5555, key))
     other = bytes(range(0x01, 0x21))
-    assert f"    {private_room(fingerprint(key), fingerprint(other))}\n" in section("Private messages")
+    assert f"    {direct_room(fingerprint(key), fingerprint(other))}\n" in section("Private messages")
 
 
 FOLDED, LEGAL = tables(section("Rooms and names"))

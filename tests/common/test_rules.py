@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from zchat.common.errors import Code
-from zchat.common.limits import MESSAGE_BYTES, MESSAGE_LINES, TOPIC_CHARACTERS
+from zchat.common.limits import MESSAGE_BYTES, MESSAGE_LINES, REASON_CHARACTERS, TOPIC_CHARACTERS
 from zchat.common.rules import refuse_text
 
-KINDS = ("message", "me", "topic")
+REASONS = ("delete", "invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop")
+KINDS = ("message", "me", "topic", *REASONS)
 
 
 def code(text: str, kind: str = "message") -> Code | None:
@@ -60,6 +61,36 @@ def test_messages(text: str, kind: str, expected: Code | None) -> None:
 def test_topics(text: str, expected: Code | None) -> None:
     """A topic is one line of counted characters, and may be taken away."""
     assert code(text, "topic") == expected
+
+
+@pytest.mark.parametrize("kind", REASONS)
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        (" ", None),
+        ("spam", None),
+        ("é" * REASON_CHARACTERS, None),
+        ("é" * (REASON_CHARACTERS + 1), Code.TOO_LARGE),
+        ("two\nlines", Code.TOO_LARGE),
+        ("a\0b", Code.BAD_FRAME),
+        ("a\ud800b", Code.BAD_FRAME),
+    ],
+)
+def test_reasons(text: str, kind: str, expected: Code | None) -> None:
+    """The reason of what is done to somebody or to a message is one line, and need not be given."""
+    assert code(text, kind) == expected
+
+
+@pytest.mark.parametrize("kind", ["message", "me"])
+def test_a_broker_may_allow_less(kind: str) -> None:
+    """Fewer bytes and lines, and the sentence tells its numbers."""
+    assert refuse_text("x" * 300, kind, 300, 5) is None
+    assert refuse_text("\n".join("x" * 5), kind, 300, 5) is None
+    for text, number in (("x" * 301, "300"), ("\n".join("x" * 6), "5")):
+        code, sentence = refuse_text(text, kind, 300, 5) or (None, "")
+        assert code == Code.TOO_LARGE
+        assert f" {number} " in sentence
 
 
 @given(text=st.text(st.characters(codec=None, categories=None), max_size=200), kind=st.sampled_from(KINDS))

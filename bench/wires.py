@@ -1,0 +1,47 @@
+"""Bare sockets at a broker, for clients that measure or flood: no queue of ours, no repeating, no politeness.
+
+Owns how they are opened and how a new user says hello. Does not know what is measured.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import zmq
+from zmq.utils import z85
+
+from zchat.common import wire
+from zchat.common.keys import KeyPair, Link
+from zchat.common.messages import Hello, Message
+
+PATIENCE = 10.0
+"""Seconds until an answer is missed."""
+
+Context = zmq.Context[zmq.Socket[bytes]]
+
+
+def open_socket(context: Context, kind: int, link: Link, key: KeyPair) -> zmq.Socket[bytes]:
+    """A socket that speaks CURVE with the broker, on the port that takes this kind; it does not come back by itself."""
+    socket = context.socket(kind)
+    socket.linger = 0
+    socket.reconnect_ivl = 3_600_000
+    socket.sndhwm = socket.rcvhwm = 10_000
+    socket.curve_serverkey = z85.encode(link.key)
+    socket.curve_publickey = z85.encode(key.public)
+    socket.curve_secretkey = z85.encode(key.secret)
+    socket.connect(f"tcp://{link.host}:{link.port + (kind in (zmq.SUB, zmq.XSUB))}")
+    return socket
+
+
+def hello(nick: str) -> bytes:
+    """The first command of a connection."""
+    return wire.encode(Hello(nick=nick, instance=secrets.token_hex(8), present=True, private=True, ref=1))
+
+
+def receive(socket: zmq.Socket[bytes], kind: type[Message]) -> Message:
+    """The next event of this kind; others before it are passed over."""
+    while socket.poll(int(PATIENCE * 1_000)):
+        event = wire.decode_event(socket.recv_multipart()[-1])
+        if isinstance(event, kind):
+            return event
+    raise SystemExit(f"bench: no {kind.__name__} came from the broker")

@@ -1,0 +1,72 @@
+"""Which keys and addresses the gate lets through: one unchanging picture of it at a time.
+
+Owns the judgement. Does not know why somebody is banned (`access`) nor how the question came (`gate`). Pure; made by
+the broker's thread, read by the gate's: since a picture never changes, neither waits for the other.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who is kept out, and whose clients may listen. Ends are milliseconds; 0: until it is lifted."""
+
+    keys: Mapping[str, int] = field(default_factory=dict)
+    """Banned key → until when."""
+    networks: tuple[tuple[Network, int], ...] = ()
+    """Banned networks and until when."""
+    floods: Mapping[str, int] = field(default_factory=dict)
+    """Key that was too fast for too long → until when it is locked out."""
+    live: frozenset[str] = frozenset()
+    """The keys that have a session."""
+    operator: str = ""
+    """A key that nothing keeps out, so that a mistake can be undone."""
+
+    def banned(self, key: str, address: str, wall: int) -> bool:
+        """Whether this key, or whoever comes from this address, is banned."""
+        if key == self.operator:
+            return False
+        until = self.keys.get(key)
+        if until is not None and (until == 0 or until > wall):
+            return True
+        return bool(self.networks) and any(
+            within(address, network) for network, until in self.networks if until == 0 or until > wall
+        )
+
+    def locked_out(self, key: str, wall: int) -> bool:
+        """Whether this key has to wait."""
+        return self.floods.get(key, 0) > wall
+
+    def may_listen(self, key: str, address: str, wall: int) -> bool:
+        """Whether a SUB with this key may be there."""
+        return key in self.live and not self.banned(key, address, wall) and not self.locked_out(key, wall)
+
+
+def network_of(text: str) -> Network | None:
+    """The network, or the one address, that a text names; None when it names none."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    return _plain(network)
+
+
+def within(address: str, network: Network) -> bool:
+    """Whether an address, as libzmq writes it, belongs to a network."""
+    own = network_of(address.partition("%")[0])
+    return own is not None and own.version == network.version and own.subnet_of(network)  # type: ignore[arg-type]
+
+
+def _plain(network: Network) -> Network:
+    """IPv4 in IPv6 (``::ffff:192.0.2.1``), as a socket for both writes it, is IPv4."""
+    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return ipaddress.IPv4Network((mapped, network.prefixlen - 96), strict=False)
+    return network

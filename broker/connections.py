@@ -1,0 +1,152 @@
+"""Which TCP connection is whose: to end those that may not stay, and those that never say who they are.
+
+Owns the table of connections of both sockets, and the sockets' monitors. Does not know sessions or rooms. Runs in the
+broker's thread.
+
+libzmq tells the descriptor on which a frame came, and its monitor tells when a descriptor is opened and closed. A
+connection is ended by shutting a duplicate of the descriptor down, never by closing it: it stays libzmq's. Between the
+look and the shutdown the descriptor may already belong to another connection, so the peer's address is compared.
+
+XPUB_VERBOSER makes libzmq pass every single subscription up, with the key and the descriptor that it came from. Who has
+not subscribed gets nothing, so every connection that could hear anything is known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from .actions import Cut
+from .admission import Network, network_of, within
+
+_EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+_numbers = itertools.count()
+
+
+@dataclass(slots=True)
+class Peer:
+    """One TCP connection."""
+
+    since: float
+    """When it was opened, in monotonic seconds."""
+    peername: object
+    """Where from, address and port."""
+    user: str = ""
+    address: str = ""
+    identity: bytes = b""
+    """ROUTER's name for it; empty until it has sent something, and at PUB."""
+    subscriptions: int = 0
+    ending: bool = False
+    """It has been cut; what still comes is what was under way."""
+
+    def matches(self, key: str, network: Network | None) -> bool:
+        """Whether it belongs to a key or network."""
+        return self.user == key if network is None else bool(self.address) and within(self.address, network)
+
+
+class Connections:
+    """The connections of one listening socket."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], listening: zmq.Socket[bytes]) -> None:
+        self._peers: dict[int, Peer] = {}
+        self._by_identity: dict[bytes, int] = {}
+        self._listening = listening
+        self.monitor = context.socket(zmq.PAIR)
+        """Readable when connections have been opened or closed."""
+        self.monitor.linger = 0
+        # Without a bound: libzmq's network thread would wait for a reader, and everybody with it.
+        self.monitor.rcvhwm = 0
+        place = f"inproc://monitor-{next(_numbers)}"
+        listening.monitor(place, _EVENTS)
+        self.monitor.connect(place)
+
+    def close(self) -> None:
+        """Give up the monitor; an open one would hang the context's end."""
+        with contextlib.suppress(zmq.ZMQError):
+            self._listening.monitor(None, 0)
+        self.monitor.close()
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def watch(self, mono: float) -> None:
+        """Take in what the monitor tells."""
+        while True:
+            try:
+                event = parse_monitor_message(self.monitor.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                return
+            descriptor = event["value"]
+            self._forget(descriptor)
+            if event["event"] == zmq.EVENT_ACCEPTED:
+                self._peers[descriptor] = Peer(mono, _peername(descriptor))
+
+    def _forget(self, descriptor: int) -> None:
+        peer = self._peers.pop(descriptor, None)
+        if peer is not None and self._by_identity.get(peer.identity) == descriptor:
+            del self._by_identity[peer.identity]
+
+    def spoke(self, frame: zmq.Frame, mono: float, identity: bytes = b"") -> Peer:
+        """A frame came: whose connection it is."""
+        user = str(frame.get("User-Id"))
+        descriptor = self._by_identity.get(identity, -1) if identity else int(frame.get(zmq.SRCFD))
+        peer = self._peers.get(descriptor)
+        if peer is not None and peer.user == user:
+            return peer
+        # That it was opened has been told by now, and so has the end of who had this descriptor before.
+        self.watch(mono)
+        descriptor = int(frame.get(zmq.SRCFD))
+        peer = self._peers.get(descriptor) or Peer(mono, None)  # closed already; what it sent was still waiting
+        peer.user, peer.address = user, str(frame.get("Peer-Address"))
+        if identity and descriptor in self._peers:
+            peer.identity = identity
+            self._by_identity[identity] = descriptor
+        return peer
+
+    def cut(self, cut: Cut) -> int:
+        """End the connections of a key or network; how many."""
+        network = network_of(cut.network) if cut.network else None
+        return self._cut(lambda peer: peer.user != cut.spare and peer.matches(cut.key, network))
+
+    def cut_silent(self, mono: float, patience: float, greeted: Callable[[bytes], bool]) -> int:
+        """End those that have not said hello, or not subscribed, within their time; how many."""
+
+        def silent(peer: Peer) -> bool:
+            known = greeted(peer.identity) if peer.identity else peer.subscriptions > 0
+            return not known and mono - peer.since > patience
+
+        return self._cut(silent)
+
+    def cut_one(self, peer: Peer) -> None:
+        """End this one."""
+        self._cut(lambda other: other is peer)
+
+    def _cut(self, doomed: Callable[[Peer], bool]) -> int:
+        found = [(descriptor, peer) for descriptor, peer in self._peers.items() if doomed(peer)]
+        for descriptor, peer in found:
+            peer.ending = True
+            with contextlib.suppress(OSError), _duplicate(descriptor) as connection:
+                if connection.getpeername() == peer.peername:
+                    connection.shutdown(socket.SHUT_RDWR)
+        return len(found)
+
+
+@contextlib.contextmanager
+def _duplicate(descriptor: int) -> Iterator[socket.socket]:
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        yield connection
+
+
+def _peername(descriptor: int) -> object:
+    try:
+        with _duplicate(descriptor) as connection:
+            return connection.getpeername()
+    except OSError:
+        return None

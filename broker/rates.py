@@ -1,0 +1,92 @@
+"""How fast one key may go: a budget that fills up again, charged for everything it asks of the broker.
+
+Owns the budgets and what things cost. Does not know what is said, nor what follows from a refusal (`core`). Pure;
+used by the broker's thread alone. The budgets are token buckets: each holds so much for a burst, and gains so much a
+second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..common import limits, messages as m
+from ..common.clock import Now
+from .policy import Policy
+
+COSTS: dict[type[m.Message], int] = {
+    m.Hello: 20,
+    m.Join: 5,
+    m.Rename: 500,
+    m.Replay: 10,
+    m.Rooms: 50,
+    m.Who: 50,
+}
+"""What a command costs, in messages of up to 1 kB; 1 for those not listed. About what it takes of the broker's time."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A budget."""
+
+    level: float
+    at: float
+
+    def take(self, cost: float, burst: float, rate: float, now: float) -> bool:
+        """Whether there is enough; then it is taken."""
+        self.level = min(burst, self.level + (now - self.at) * rate)
+        self.at = now
+        if self.level < cost:
+            return False
+        self.level -= cost
+        return True
+
+
+@dataclass(slots=True)
+class _Budgets:
+    commands: Bucket
+    rooms: Bucket
+    strikes: Bucket
+
+    def full(self, policy: Policy, now: float) -> bool:
+        """Whether there is nothing to remember."""
+        idle = now - max(self.commands.at, self.rooms.at, self.strikes.at)
+        slowest = max(
+            policy.burst / policy.rate, policy.room_burst / policy.room_rate, limits.STRIKES / limits.STRIKE_RATE
+        )
+        return idle > slowest
+
+
+class Rates:
+    """The budgets of all keys that have done something lately."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._keys: dict[str, _Budgets] = {}
+
+    def charge(self, key: str, command: m.Command | m.Unknown, now: Now) -> bool:
+        """Whether this key may do that now."""
+        cost = 1 + len(command.text) // 1_024 if isinstance(command, m.Say) else COSTS.get(type(command), 1)
+        cost = min(cost, self._policy.burst)
+        return self._of(key, now).commands.take(cost, self._policy.burst, self._policy.rate, now.mono)
+
+    def make_room(self, key: str, now: Now) -> bool:
+        """Whether this key may make one more room now."""
+        return self._of(key, now).rooms.take(1, self._policy.room_burst, self._policy.room_rate, now.mono)
+
+    def strike(self, key: str, weight: int, now: Now) -> bool:
+        """Note something that should not have been sent; False when it was once too often."""
+        return self._of(key, now).strikes.take(weight, limits.STRIKES, limits.STRIKE_RATE, now.mono)
+
+    def forget(self, now: Now) -> None:
+        """Let go of keys that have done nothing for long."""
+        for key in [key for key, budgets in self._keys.items() if budgets.full(self._policy, now.mono)]:
+            del self._keys[key]
+
+    def _of(self, key: str, now: Now) -> _Budgets:
+        budgets = self._keys.get(key)
+        if budgets is None:
+            policy = self._policy
+            budgets = self._keys[key] = _Budgets(
+                Bucket(policy.burst, now.mono), Bucket(policy.room_burst, now.mono), Bucket(limits.STRIKES, now.mono)
+            )
+        return budgets

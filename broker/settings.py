@@ -1,0 +1,87 @@
+"""The operator's settings: what ``config.toml`` says of access and limits.
+
+Owns the file's form. Does not know options (`cli`) nor what the settings do. Used once, at start, by the main thread.
+
+    [broker]
+    access = "invite"
+
+    [limits]
+    rate = 500
+
+Every name of `Policy` but ``access`` may stand under ``[limits]``. Whatever is not known is an error, since a limit
+that was misspelt would protect nobody.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from ..common import paths
+from ..common.errors import InputError
+from .policy import Access, Policy
+
+TABLES = {"broker": ("access",), "limits": tuple(name for name in Policy.__struct_fields__ if name != "access")}
+
+
+def usual_file() -> Path:
+    """The configuration that is read when no other is named; it need not be there."""
+    return paths.config() / "config.toml"
+
+
+def read_policy(file: Path | None, access: Access | None, bind: str) -> Policy:
+    """The policy of a broker that listens on `bind`; `access`, if given, counts more than the file's.
+
+    Raises `InputError` when the file cannot be read, or says what is not known or not possible.
+    """
+    tables = _read(file or usual_file(), needed=file is not None)
+    given = {**tables.get("limits", {}), **tables.get("broker", {})}
+    if access is not None:
+        given["access"] = access
+    # On a network whoever can reach the port would come in; on this machine it is people who could read it anyway.
+    given.setdefault("access", "open" if _is_loopback(bind) else "invite")
+    try:
+        return msgspec.convert(given, Policy)
+    except msgspec.ValidationError as error:
+        path = str(error).rpartition("$.")[2].rstrip("`")
+        raise InputError(
+            f"The setting {path} is not possible ({str(error).partition(' - at')[0]}). Change it."
+        ) from None
+
+
+def _read(file: Path, *, needed: bool) -> dict[str, dict[str, object]]:
+    try:
+        tables: dict[str, dict[str, object]] = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        if not needed:
+            return {}
+        raise InputError(f"There is no configuration {file}. Check --config.") from None
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"The configuration {file} cannot be read ({error}). Mend it.") from None
+    for table, settings in tables.items():
+        if table not in TABLES:
+            raise InputError(f"In {file}: there is no table [{table}].{_close(table, TABLES)}")
+        if not isinstance(settings, dict):
+            raise InputError(f"In {file}: [{table}] is a table, with its settings in the lines below.")
+        for name in settings:
+            if name not in TABLES[table]:
+                raise InputError(f"In {file}: there is no setting {name} in [{table}].{_close(name, TABLES[table])}")
+    return tables
+
+
+def _close(word: str, known: tuple[str, ...] | dict[str, tuple[str, ...]]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean {close[0]}?" if close else f" Known are: {', '.join(known)}."
+
+
+def _is_loopback(bind: str) -> bool:
+    if bind == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bind).is_loopback
+    except ValueError:
+        return False

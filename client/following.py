@@ -1,0 +1,292 @@
+"""The rooms that a client follows: entering, catching up, leaving, and being put out.
+
+Owns the views (`rooms`) of one client and what is asked of the broker for them. Does not know the session, messages
+of one's own or other questions (`core`). Pure; used by the receive thread alone.
+
+SUB hears only public rooms. Private ones and private messages come by DEALER, so their names are never subscribed to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..common import limits, messages as m, names, wire
+from ..common.clock import Now
+from ..common.errors import InputError
+from ..common.names import PRIVATE_MARK
+from .actions import (
+    Action,
+    CaughtUp,
+    Heard,
+    InRoom,
+    InvitedTo,
+    PutOff,
+    Refusal,
+    Removed,
+    Restarted,
+    Send,
+    Show,
+    Subscribe,
+    Unsubscribe,
+)
+from .heartbeat import Heartbeat
+from .rooms import UNREAD, RoomView, Start
+
+
+class Following:
+    """The rooms of one client; `direct` is where to begin in private messages, None when they are not wanted."""
+
+    def __init__(self, direct: Start | None, next_ref: Callable[[], int], heartbeat: Heartbeat) -> None:
+        self.views: dict[str, RoomView] = {}
+        """Folded name → view."""
+        self._direct = direct
+        self._next_ref = next_ref
+        self._heartbeat = heartbeat
+        self._live = False
+        self._parting: set[str] = set()
+        """Rooms that were left, as long as the broker has not said so."""
+
+    # --- the session ------------------------------------------------------------------------------------------
+    def lost(self) -> None:
+        """Nobody answers what was asked."""
+        self._live = False
+        for view in self.views.values():
+            view.asked = 0
+
+    def restart(self) -> list[Action]:
+        """The broker has another history."""
+        actions: list[Action] = []
+        for view in self.views.values():
+            view.restart()
+            actions.append(Show(Restarted(view.name)))
+        return actions
+
+    def open_direct(self, heads: Mapping[str, m.PrivateHead]) -> None:
+        """The welcome tells of private messages."""
+        for room, head in heads.items():
+            if room not in self.views and self._direct is not None and self._wants(head):
+                self.views[room] = RoomView(room, room, self._direct)
+
+    def _wants(self, head: m.PrivateHead) -> bool:
+        """Whether there is something to show of these private messages; what comes later opens the room by itself."""
+        return self._direct != UNREAD or head.read < head.head
+
+    def welcomed(self, now: Now, *, resumed: bool) -> list[Action]:
+        """We are in, and listen: enter the rooms."""
+        self._live = True
+        # A session that goes on is still in the rooms that were left meanwhile; a new one is in none.
+        self._parting = self._parting if resumed else set()
+        parts: list[Action] = [self._leave(room) for room in sorted(self._parting)]
+        return parts + [self._enter(view, now) for view in self.views.values()]
+
+    @property
+    def topics(self) -> list[bytes]:
+        """What SUB subscribes to for them."""
+        return [wire.topic(view.id) for view in self.views.values() if not (view.direct or view.private)]
+
+    def seen(self) -> dict[str, int]:
+        """How far rooms were shown, as far as the broker has not been told."""
+        seen: dict[str, int] = {}
+        for view in self.views.values():
+            if len(seen) < limits.PING_ROOMS and view.cursor is not None and view.cursor != view.told:
+                seen[view.id] = view.told = view.cursor
+        return seen
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was stored of our own is shown where we follow the room."""
+        return all((view.cursor or 0) >= view.echo for view in self.views.values())
+
+    def stored(self, room: str, seq: int) -> None:
+        """A message of ours stands there."""
+        view = self.views.get(room)
+        if view is not None:
+            view.echo = max(view.echo, seq)
+
+    # --- entering and leaving ---------------------------------------------------------------------------------
+    def join(self, room: str, start: Start, now: Now, *, create: bool, private: bool) -> list[Action]:
+        """Follow a room; `room` is a legal name."""
+        id_ = names.fold(room)
+        if id_ in self.views:
+            return []
+        view = self.views[id_] = RoomView(id_, room, start, create, private)
+        self._parting.discard(id_)
+        if not self._live:
+            return []
+        enter = self._enter(view, now)
+        return [enter] if private else [Subscribe(wire.topic(id_)), enter]
+
+    def part(self, room: str) -> list[Action]:
+        """Follow a room no more."""
+        view = self.views.pop(names.fold(room), None)
+        if view is None:
+            return []
+        self._parting.add(view.id)
+        return [*_deafen(view), self._leave(view.id)] if self._live else []
+
+    def _leave(self, room: str) -> Send:
+        # With a ref, so that the answer is told from being put out.
+        return Send(m.Part(room=room, ref=self._next_ref()))
+
+    def parted(self, parted: m.Parted) -> list[Action]:
+        """The answer to a part; or we were put out."""
+        self._parting.discard(parted.room)
+        view = self.views.get(parted.room)
+        return self._drop(view, parted.reason) if view is not None and not parted.ref else []
+
+    def _drop(self, view: RoomView, reason: str) -> list[Action]:
+        del self.views[view.id]
+        return [*(_deafen(view) if self._live else []), Show(Removed(view.name, reason))]
+
+    def invited(self, invited: m.Invited) -> list[Action]:
+        """Somebody lets us into a private room."""
+        name = invited.name if _is_name_of(invited.name, invited.room) else invited.room
+        return [Show(InvitedTo(invited.room, name, invited.nick))]
+
+    def _enter(self, view: RoomView, now: Now) -> Send:
+        view.asked, view.again_at, view.joining = self._next_ref(), now.mono + limits.REQUEST_AFTER, True
+        start = view.start if view.cursor is None else Start(after=view.cursor)
+        self._heartbeat.ping_soon(now.mono)
+        return Send(
+            m.Join(
+                room=view.name,
+                ref=view.asked,
+                after=start.after,
+                last=start.last,
+                since=start.since,
+                since_id=start.since_id,
+                create=view.create,
+                # Also after a reconnection: a room that was private is not to be made anew as a public one.
+                private=view.private and not view.direct,
+                resumed=view.entered,
+            )
+        )
+
+    def entered(self, entered: m.Entered, now: Now) -> list[Action]:
+        """The answer to a join."""
+        view = self.views.get(entered.room)
+        if entered.room in self._parting:
+            # The answer to a join that was still under way when the room was left.
+            return [self._leave(entered.room)]
+        if view is None or view.asked != entered.ref:
+            return []
+        view.asked, view.joining, view.put_off = 0, False, False
+        if view.entered and entered.after > entered.head:
+            # The cursor we named lies beyond the head: the history lost entries that we have seen.
+            view.restart()
+            return [Show(Restarted(view.name)), self._enter(view, now)]
+        first, after = not view.entered, entered.after
+        if view.direct:
+            # What came before the answer is for this screen too, though another one may have read it meanwhile.
+            after = min([after, *view.stash])
+        view.topic = entered.topic
+        if _is_name_of(entered.name, view.id):
+            view.name = entered.name
+        view.enter(after, entered.head)
+        actions = self._note_privacy(view, entered.private, now)
+        if first and not view.direct:
+            actions.append(Show(InRoom(entered)))
+        return [*actions, *self._take(view, [], now)]
+
+    def _note_privacy(self, view: RoomView, private: bool, now: Now) -> list[Action]:
+        if view.direct or view.private == private:
+            return []
+        view.private = private
+        self._heartbeat.ping_soon(now.mono)
+        topic = wire.topic(view.id)
+        return [Unsubscribe(topic) if private else Subscribe(topic)]
+
+    def refused(self, refused: m.Refused, now: Now) -> list[Action]:
+        """The broker said no to a join or a replay, if it was one."""
+        view = next((view for view in self.views.values() if refused.ref and view.asked == refused.ref), None)
+        if view is None:
+            return []
+        join = m.Join(room=view.name)
+        if refused.retry:
+            view.again_at = now.mono + refused.retry
+            told, view.put_off = view.put_off or not view.joining or view.direct, view.joining
+            return [] if told else [Show(PutOff(join, refused))]
+        view.asked = 0
+        if view.entered:
+            return self._drop(view, refused.detail) if view.joining and not view.direct else []
+        del self.views[view.id]
+        return [*_deafen(view), Show(Refusal(join, refused))]
+
+    # --- entries ----------------------------------------------------------------------------------------------
+    def entries(self, event: m.Entries, now: Now) -> list[Action]:
+        """What was said right now."""
+        actions: list[Action] = []
+        view = self.views.get(event.room)
+        if view is None:
+            if not event.room.startswith(PRIVATE_MARK) or self._direct is None:
+                return []
+            view, enter = self._meet(event.room, now)
+            actions.append(enter)
+        return [*actions, *self._take(view, event.entries, now)]
+
+    def _meet(self, room: str, now: Now) -> tuple[RoomView, Send]:
+        """Private messages of which the welcome did not tell: they begin after what was read."""
+        view = self.views[room] = RoomView(room, room, UNREAD)
+        return view, self._enter(view, now)
+
+    def page(self, page: m.Page, now: Now) -> list[Action] | None:
+        """What was missing, in part; None when it is not for us."""
+        view = self.views.get(page.room)
+        if view is None or not page.ref or view.asked != page.ref:
+            return None
+        view.asked = 0
+        view.head = max(view.head, page.head)
+        if not page.entries and view.cursor is not None and view.cursor < page.head:
+            # Nothing is kept between the cursor and the head.
+            view.cursor = page.head
+        return self._take(view, page.entries, now, replay=True)
+
+    def heads(self, heads: Mapping[str, int], now: Now) -> list[Action]:
+        """A pong tells where rooms stand."""
+        actions: list[Action] = []
+        for id_, head in heads.items():
+            view = self.views.get(id_)
+            if view is not None:
+                view.head = max(view.head, head)
+                actions += self._take(view, [], now)
+            elif id_.startswith(PRIVATE_MARK) and self._direct is not None:
+                actions.append(self._meet(id_, now)[1])
+        return actions
+
+    def repeat(self, now: Now) -> list[Action]:
+        """Ask again for what should have been answered by now."""
+        return [
+            self._enter(view, now) if view.joining else self._ask_replay(view, now)
+            for view in self.views.values()
+            if view.asked and now.mono > view.again_at
+        ]
+
+    def _take(self, view: RoomView, entries: list[m.Entry], now: Now, *, replay: bool = False) -> list[Action]:
+        """Show what follows of these entries, ask for what is missing, and tell when nothing is."""
+        actions: list[Action] = []
+        for entry in view.take(entries, contiguous=replay):
+            actions.append(Show(Heard(view.id, entry, replay)))
+            if entry.kind == "topic":
+                view.topic = entry.text
+        if view.reached_goal():
+            actions.append(Show(CaughtUp(view.id)))
+        if view.behind and not view.asked and self._live:
+            actions.append(self._ask_replay(view, now))
+        return actions
+
+    def _ask_replay(self, view: RoomView, now: Now) -> Send:
+        view.asked, view.again_at = self._next_ref(), now.mono + limits.REQUEST_AFTER
+        return Send(m.Replay(room=view.id, ref=view.asked, after=view.cursor))
+
+
+def _deafen(view: RoomView) -> list[Action]:
+    """Hear no more of a room by SUB."""
+    return [] if view.direct or view.private else [Unsubscribe(wire.topic(view.id))]
+
+
+def _is_name_of(name: str, id_: str) -> bool:
+    """Whether a broker's name for a room can be believed: legal, and of that room."""
+    try:
+        return names.fold(names.parse_room(name)) == id_
+    except InputError:
+        return False

@@ -1,0 +1,175 @@
+"""Frames as long as they get: whatever they hold, decoding gives a message, `Unknown` or a `WireError`.
+
+Random bytes, damaged frames and single hostile ones are in `tests/common/test_wire.py`; here frames are built from the
+outside in: containers in containers that say how much they hold, truly or not, up to 64 kB.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import struct
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings, strategies as st
+
+from zchat.common import limits, messages as m, wire
+from zchat.common.errors import Code, WireError
+
+LONGEST = 65_536
+PREFIX = bytes([wire.VERSION])
+COMMANDS: tuple[type[m.Message], ...] = m.Command.__args__
+EVENTS: tuple[type[m.Message], ...] = m.Event.__args__
+SIDES: list[tuple[Callable[[bytes], m.Message], tuple[type[m.Message], ...]]] = [
+    (wire.decode_command, COMMANDS),
+    (wire.decode_event, EVENTS),
+]
+WORDS = ["type", "ref", "id", "seen", "acks", "entries", "heads", "users", "rooms", "text", "private", "online", "x"]
+KINDS = [kind.__name__.lower() for kind in COMMANDS + EVENTS] + ["later"]
+
+
+def outcome(decode: Callable[[bytes], m.Message], data: bytes) -> m.Message | WireError:
+    """What becomes of a frame; nothing else may be raised."""
+    try:
+        return decode(data)
+    except WireError as error:
+        return error
+
+
+def judged(data: bytes) -> None:
+    """Both sides make a message of it that can be sent on, or say what is wrong in a few plain words."""
+    assert len(data) <= LONGEST
+    for decode, kinds in SIDES:
+        message = outcome(decode, data)
+        if isinstance(message, WireError):
+            error = message
+            assert error.code in (Code.BAD_FRAME, Code.BAD_VERSION)
+            assert str(error).isascii()
+            assert str(error).isprintable()
+            assert len(str(error)) < 300
+            assert len(error.id or "") <= limits.ID_CHARACTERS
+            continue
+        assert isinstance(message, (*kinds, m.Unknown))
+        assert isinstance(message, m.Unknown) or decode(wire.encode(message)) == message
+
+
+# --- sizes ----------------------------------------------------------------------------------------------------
+@st.composite
+def long_bytes(draw: st.DrawFn) -> bytes:
+    """Anything up to 64 kB: a few pieces, each of them many times, or random from a drawn seed."""
+    pieces = draw(
+        st.lists(st.tuples(st.binary(min_size=1, max_size=12), st.sampled_from([1, 1, 2, 40, 5_000])), max_size=8)
+    )
+    data = b"".join(piece * times for piece, times in pieces)
+    if draw(st.booleans()):
+        data += random.Random(draw(st.integers(0, 2**32))).randbytes(draw(st.integers(0, LONGEST)))
+    return data[: draw(st.sampled_from([LONGEST, LONGEST - 1, 1_000]))]
+
+
+@given(long_bytes(), st.sampled_from([b"", PREFIX, PREFIX + b"\x81\xa4type", PREFIX + b"\x82\xa4type\xa4ping"]))
+@settings(max_examples=200, deadline=None)
+@example(b"", b"")
+@example(bytes(LONGEST), b"")
+@example(b"\xff" * LONGEST, PREFIX)
+def test_long_bytes_are_judged(data: bytes, head: bytes) -> None:
+    """Byte strings of every length up to 64 kB, with the beginning of a message before them and without."""
+    judged((head + data)[:LONGEST])
+
+
+# --- structure ------------------------------------------------------------------------------------------------
+def text(value: str) -> bytes:
+    """A text in the longest form that msgpack has."""
+    raw = value.encode("utf-8", "surrogatepass")
+    return b"\xdb" + struct.pack(">I", len(raw)) + raw
+
+
+LEAVES = st.sampled_from(
+    [
+        b"\xc0",
+        b"\xc1",  # what msgpack never uses
+        b"\xc2",
+        b"\x07",
+        b"\xff",
+        b"\xcf" + b"\xff" * 8,
+        b"\xd3\x80" + bytes(7),
+        b"\xcb\x7f\xf8" + bytes(6),
+        b"\xa0",
+        text("\0\x1b[2J"),
+        text("\ud800"),
+        b"\xa2\xff\xfe",
+        b"\xc4\x02\xff\xfe",
+        b"\xd6\xff" + bytes(4),
+        b"\xc7\x00\x05",
+        *map(text, KINDS),
+        *map(text, WORDS),
+    ]
+)
+TRUTHS = st.sampled_from([0, 0, 0, 0, 0, 0, 1, -1, 1_000, 2**31, 2**32 - 1])
+"""What a container says too much or too little."""
+
+
+def container(items: list[bytes], lie: int, *, pairs: bool) -> bytes:
+    """An array or a map in the long form, with a count that may be wrong."""
+    count = (len(items) // 2 if pairs else len(items)) + lie
+    return (b"\xdf" if pairs else b"\xdd") + struct.pack(">I", min(max(count, 0), 2**32 - 1)) + b"".join(items)
+
+
+def repeated(items: list[bytes], times: int) -> list[bytes]:
+    """The same again and again, as far as a frame has room for it."""
+    return items * min(times, max(1, LONGEST // (sum(map(len, items)) or 1)))
+
+
+STRUCTURES = st.recursive(
+    LEAVES,
+    lambda inner: st.builds(
+        container,
+        st.builds(repeated, st.lists(inner | LEAVES, max_size=6), st.sampled_from([1, 1, 1, 2, 300])),
+        TRUTHS,
+        pairs=st.booleans(),
+    ),
+    max_leaves=20,
+)
+
+
+@st.composite
+def built_frames(draw: st.DrawFn) -> bytes:
+    """A map that looks like a message: its words in any order, with any structure as their values."""
+    fields = draw(st.lists(st.tuples(st.sampled_from(WORDS).map(text) | LEAVES, STRUCTURES), max_size=5))
+    kind = draw(st.sampled_from(KINDS))
+    items = [part for field in fields for part in field]
+    place = 2 * draw(st.integers(0, len(fields)))
+    items[place:place] = [text("type"), text(kind)]
+    return (PREFIX + container(items, draw(TRUTHS), pairs=True))[:LONGEST]
+
+
+@given(built_frames())
+@settings(max_examples=400, deadline=None)
+def test_built_frames_are_judged(data: bytes) -> None:
+    """Containers of every depth and width, which say how much they hold, truly or not."""
+    judged(data)
+
+
+@given(
+    opening=st.sampled_from([b"\x91", b"\x81\xa1x", b"\x81", b"\xdd\0\0\0\1", b"\xdf\0\0\0\1\xa4seen", b"\x92\xc0"]),
+    closing=st.sampled_from([b"", b"\xc0", b"\x80", b"\xc1"]),
+    depth=st.sampled_from([1, 10, 100, 400, 900, 1_000, 1_100, 5_000, LONGEST]),
+    field=st.sampled_from(WORDS),
+    kind=st.sampled_from(KINDS),
+)
+@settings(max_examples=200, deadline=None)
+def test_deep_frames_are_judged(opening: bytes, closing: bytes, depth: int, field: str, kind: str) -> None:
+    """Containers in containers at every place of a message, also where nesting comes close to what the stack holds."""
+    head = PREFIX + b"\x82" + text("type") + text(kind) + text(field)
+    judged((head + opening * min(depth, LONGEST // len(opening)))[: LONGEST - 1] + closing)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wide_frames_are_judged(kind: str) -> None:
+    """As many small parts as fit a frame, in every field."""
+    parts = [(b"\xdd", b"\x80"), (b"\xdd", b"\xa1a"), (b"\xdf", b"\xa1a\x07"), (b"\xdb", b"a"), (b"\xdb", "é".encode())]
+    for field, (opening, part) in itertools.product(WORDS, parts):
+        head = PREFIX + b"\x82" + text("type") + text(kind) + text(field)
+        count = (LONGEST - len(head) - 5) // len(part)
+        said = count * len(part) if opening == b"\xdb" else count
+        judged(head + opening + struct.pack(">I", said) + part * count)

@@ -1,0 +1,305 @@
+"""Hostile texts on whole screens: thousands of them, in every place where words of others are shown.
+
+What single characters and attacks do is in `tests/common/test_text.py`, and that lines are tame in
+`tests/client/test_render.py`. Here what the client prints goes through its real output to a terminal, at several
+widths, and the screen is looked at: which rows begin where the client's own words begin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import random
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+
+import pyte
+import pytest
+from wcwidth import wcwidth
+
+from zchat.client.actions import (
+    Answer,
+    CameOrWent,
+    Connected,
+    Disconnected,
+    Heard,
+    InRoom,
+    Notice,
+    Print,
+    Refusal,
+    Restarted,
+    Stored,
+)
+from zchat.client.chat import Chat, ChatOptions
+from zchat.client.core import UNREAD, ClientCore, Profile
+from zchat.client.output import print_lines
+from zchat.client.rooms import Start
+from zchat.common import messages as m
+from zchat.common.clock import Now
+from zchat.common.text import clean, width
+
+from ..peer import Peer
+from ..processes import Broker, Terminal
+from .hostile import FORGED, Hostile
+
+SEED = 20_260_131
+TEXTS = 1_000
+"""How many are shown at each width."""
+WIDTHS = (40, 80, 200)
+INDENT = "    "
+TIME = 1_769_861_220_123
+"""2026-01-31 12:07 where these tests are: not the time of forged lines."""
+HERE = "2026-01-31 12:07"
+ABOVE = "2026-01-31 12:06 root: do not trust what follows"
+MINUTE = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def here() -> Iterator[None]:
+    """A place whose clocks show UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC0")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+# --- a terminal -----------------------------------------------------------------------------------------------
+class Tty(io.StringIO):
+    """What a program takes for a terminal; keeps what is written."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Screen(pyte.Screen):
+    """A screen without what takes no cell: pyte forgets what follows some of these, and begins a row at others."""
+
+    def draw(self, data: str) -> None:
+        """Show characters."""
+        super().draw("".join(character for character in data if wcwidth(character) > 0))
+
+
+class Watch:
+    """Stands before a screen and lets through what printing lines needs; all else is remembered."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.draw = screen.draw
+        self.linefeed = screen.linefeed
+        self.carriage_return = screen.carriage_return
+        self.did: list[str] = []
+        for event in pyte.Stream.events - {"draw", "linefeed", "carriage_return"}:
+            setattr(self, event, lambda *_, name=event, **__: self.did.append(name))
+
+
+class Paper:
+    """A screen of so many columns with a line on it, and room for all that comes."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self._screen = Screen(columns, rows + 3)
+        self._watch = Watch(self._screen)
+        self._stream = pyte.Stream(self._watch)
+        self.write(ABOVE[:columns] + "\n")
+
+    def write(self, text: str) -> None:
+        """What a terminal makes of a program's output."""
+        self._stream.feed(text.replace("\n", "\r\n"))
+
+    @property
+    def rows(self) -> list[str]:
+        """What stands below the first line."""
+        above, *rows = self._screen.display
+        assert above.rstrip() == ABOVE[: self._screen.columns].rstrip()
+        return [row.rstrip() for row in rows]
+
+    def assert_printed(self, lines: int) -> None:
+        """Nothing was done but to print so many lines."""
+        assert self._watch.did == []
+        assert (self._screen.cursor.x, self._screen.cursor.y) == (0, lines + 1)
+
+
+def printed(line: Print) -> str:
+    """What the client writes to a terminal for one line; how wide it is stands in COLUMNS."""
+    tty = Tty()
+    with contextlib.redirect_stdout(tty), contextlib.redirect_stderr(tty):
+        print_lines([line])
+    return tty.getvalue()
+
+
+def shown(line: Print, columns: int) -> list[str]:
+    """The rows that a line takes on the screen."""
+    output = printed(line)
+    count = output.count("\n")
+    paper = Paper(columns, count)
+    paper.write(output)
+    paper.assert_printed(count)
+    rows = paper.rows
+    assert not any(rows[count:])
+    return rows[:count]
+
+
+@pytest.fixture(params=WIDTHS)
+def columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How wide the terminal is."""
+    monkeypatch.setenv("COLUMNS", str(request.param))
+    return int(request.param)
+
+
+@pytest.fixture
+def hostile() -> Hostile:
+    """The same texts in each run."""
+    print(f"seed {SEED}")
+    return Hostile(random.Random(SEED))
+
+
+def test_hostile_texts_work_on_this_terminal(hostile: Hostile) -> None:
+    """The tests below mean something: written as they are, most of these texts do more than stand in their line."""
+    harmful = 0
+    for _ in range(200):
+        paper = Paper(80, 100)
+        with contextlib.suppress(Exception):  # some are too much for the screen itself
+            paper.write(f"{HERE} mallory: {hostile.text()}\n")
+        with contextlib.suppress(AssertionError):
+            paper.assert_printed(1)
+            continue
+        harmful += 1
+
+    assert harmful > 150
+
+
+# --- entries --------------------------------------------------------------------------------------------------
+def chat() -> Chat:
+    """A chat of `me` in the lobby, which is fed with what the core would tell."""
+    core = ClientCore(Profile("me", "1", "test", True, UNREAD), bytes)
+    return Chat(core, ChatOptions(["lobby"], Start(last=20)))
+
+
+def told(chat: Chat, notice: Notice) -> list[Print]:
+    """The lines that the chat prints."""
+    return [action for action in chat.notice(notice, Now(1.0, TIME)) if isinstance(action, Print)]
+
+
+def entry(text: str, kind: str, nick: str = "mallory", to: str | None = None) -> m.Entry:
+    """One entry of mallory's."""
+    return m.Entry(seq=2, prev=1, id="i", time=TIME, nick=nick, key="k", text=text, kind=kind, to=to)
+
+
+@pytest.mark.parametrize(
+    ("kind", "to", "head"),
+    [
+        ("message", None, "mallory: "),
+        ("me", None, "* mallory "),
+        ("topic", None, "-- mallory "),
+        ("later", None, "mallory: "),
+        ("message", "me", "mallory -> me: "),
+        ("me", "me", "* mallory -> me "),
+    ],
+)
+def test_no_text_speaks_for_another(columns: int, hostile: Hostile, kind: str, to: str | None, head: str) -> None:
+    """Each line of an entry begins with its time and author, and all other rows are indented."""
+    talk = chat()
+    for _ in range(TEXTS // 4):
+        text = hostile.text()
+        lines = told(talk, Heard("lobby", entry(text, kind, to=to), False))
+        assert len(lines) == (1 if kind == "topic" else text.count("\n") + 1)
+        for line in lines:
+            first, *others = shown(line, columns)
+            assert f"{first} ".startswith(f"{HERE} {head}")
+            assert all(row.startswith(INDENT) or not row for row in others)
+
+
+def test_no_name_speaks_for_another(columns: int, hostile: Hostile) -> None:
+    """Whatever a broker gives out as nicks and rooms, each line begins with its time, and other rows are indented."""
+    talk = chat()
+    for number in range(TEXTS):
+        nick, other, text = hostile.text(), hostile.text(), hostile.text()
+        kind = ("message", "me", "topic")[number % 3]
+        notices: list[Notice] = [
+            Heard(other, entry(text, kind, nick, to=other if number % 2 else None), bool(number % 4)),
+            CameOrWent(
+                m.Presence(room=other, nick=nick, key="k", change=("left", other)[number % 2], time=TIME, reason=text)
+            ),
+        ]
+        for line in told(talk, notices[number % len(notices)]):
+            first, *others = shown(line, columns)
+            assert f"{first} ".startswith(f"{HERE} ")
+            assert all(row.startswith(INDENT) or not row for row in others)
+
+
+# --- the client's own lines -----------------------------------------------------------------------------------
+def notices(hostile: Hostile, number: int) -> Notice:
+    """What is told by lines that begin with two dashes, with hostile words in every place."""
+    one, other, text = hostile.text(), hostile.text(), hostile.text()
+    welcome = m.Welcome(nick=one, key="k", session="s", broker=other, history="h", pub=1, time=TIME)
+    say = m.Say(id="i", text=text, to=one)
+    made: list[Callable[[], Notice]] = [
+        lambda: Connected(welcome, bool(number % 2)),
+        lambda: Disconnected(text, number % 3),
+        lambda: InRoom(m.Entered(room=one, name=one, head=1, after=0, topic=text, online=[other, one, text])),
+        lambda: Refusal(m.Who(room=one), m.Refused(code=other, detail=text)),
+        lambda: Refusal(say, m.Refused(code=other, detail=text)),
+        lambda: Stored(say, m.Ack(id="i", room=other, seq=1, time=TIME)),
+        lambda: Restarted(one),
+    ]
+    return made[number % len(made)]()
+
+
+def test_no_notice_says_more_than_one_line(columns: int, hostile: Hostile) -> None:
+    """What the client tells of others begins with two dashes, once, and all other rows are indented."""
+    for number in range(TEXTS):
+        for line in told(chat(), notices(hostile, number)):
+            first, *others = shown(line, columns)
+            assert f"{first} ".startswith("-- ")
+            assert all(row.startswith(INDENT) or not row for row in others)
+
+
+def test_no_list_has_more_rows_than_are_in_it(columns: int, hostile: Hostile) -> None:
+    """However users and rooms are called, each has one line that begins with its name, and other rows are indented."""
+    for _ in range(TEXTS // 10):
+        names = [hostile.text() for _ in range(3)]
+        users = [
+            m.UserInfo(nick=name, key="k", rooms=[hostile.text()], idle=1.0, since=TIME, sessions=1) for name in names
+        ]
+        rooms = [m.RoomInfo(room=name, online=1, topic=hostile.text(), seq=1) for name in names]
+        for answer in (Answer(m.Who(), m.Roster(users=users)), Answer(m.Rooms(), m.RoomList(rooms=rooms))):
+            lines = told(chat(), answer)
+            assert len(lines) == len(names)
+            for name, line in zip(names, lines, strict=True):
+                first, *others = shown(line, columns)
+                assert line.text.startswith(clean(name).rstrip())
+                assert width(first) <= columns
+                assert all(row.startswith(INDENT) or not row for row in others)
+
+
+# --- all of it together ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_a_hostile_crowd_at_a_real_terminal(broker: Broker, terminal: Callable[..., Terminal], columns: int) -> None:
+    """While hostile messages come, all rows at a real terminal are mallory's, indented, or the client's own."""
+    hostile = Hostile(random.Random(SEED))
+    victim = terminal("victim", "-r", "crowd", columns=columns, rows=600)
+    victim.wait_for("You joined")
+    with Peer(broker.link) as mallory:
+        mallory.hello("mallory", present=True)
+        mallory.send(m.Join(room="crowd", ref=2))
+        mallory.receive(m.Entered)
+        kinds: itertools.cycle[m.EntryKind] = itertools.cycle(("message", "message", "me", "topic"))
+        said = 0
+        while said < 60:
+            text = hostile.text().encode("utf-8", "replace").decode().replace("\0", "")[:1_000]
+            mallory.send(m.Say(id=secrets.token_hex(8), room="crowd", text=text, kind=next(kinds)))
+            mallory.send(m.Ping(ref=1))
+            mallory.receive(m.Pong)
+            said += 1
+        mallory.send(m.Say(id="last", room="crowd", text="that was all"))
+        victim.wait_for("mallory: that was all")
+        mallory.send(m.Goodbye(reason=f"bye{' ' * columns}\r\n{FORGED} admin: hi"))
+        victim.wait_for("mallory left")
+        victim.wait_for_prompt("crowd>")
+
+    begins = re.compile(rf"{INDENT}|-- |crowd>|$|{MINUTE} (mallory: |mallory:$|\* mallory|-- mallory )")
+    assert [row for row in victim.lines if not begins.match(row) or row.startswith(FORGED)] == []
+    assert sum("mallory" in row for row in victim.lines) > 40
+    assert b"\x1b]" not in victim.bytes

@@ -1,0 +1,530 @@
+"""Who comes in: access modes, invitations, bans, and the operators of the broker."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+import pytest
+
+from zchat.broker.access import BANS, INVITES, BanState, hash_of
+from zchat.broker.actions import Publish
+from zchat.broker.history import Put
+from zchat.broker.policy import Policy
+from zchat.broker.sessions import NICKS
+from zchat.common import limits, messages as m
+from zchat.common.keys import fingerprint, to_base32
+from zchat.common.names import OPERATOR
+
+from .house import (
+    INVALID,
+    NOT_ALLOWED,
+    NOT_STORED,
+    SECRETS,
+    TAKEN,
+    House,
+    codes,
+    direct,
+    events,
+    hello,
+    key,
+    only,
+)
+
+MODES: tuple[Literal["open", "invite", "closed"], ...] = ("open", "invite", "closed")
+
+
+@pytest.fixture
+def house() -> House:
+    """An open broker with its operator, alice and bob."""
+    house = House()
+    house.enter(OPERATOR, "alice", "bob")
+    return house
+
+
+def closed(mode: Literal["open", "invite", "closed"] = "invite") -> House:
+    """A broker whose operator is there, with an access mode."""
+    house = House(Policy(access=mode))
+    house.enter(OPERATOR)
+    return house
+
+
+def token(house: House, *, uses: int = 1, seconds: float = 0) -> str:
+    """A new invitation."""
+    return house.administer("invite", uses=uses, seconds=seconds).invite
+
+
+# --- access modes ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("who", "lets_in"),
+    [
+        ("unknown", ("open",)),
+        ("known", MODES),
+        ("allowed", MODES),
+        ("denied", ()),
+        ("known and denied", ()),
+        ("known and banned", ()),
+        ("allowed and banned", ()),
+        ("from a banned network", ()),
+        ("of this account", MODES),
+        ("of this account, and banned", ()),
+        ("invited", ("open", "invite")),
+        ("invited and denied", ()),
+    ],
+)
+def test_who_comes_in_how(who: str, lets_in: tuple[str, ...]) -> None:
+    """Open lets in all, invite who is known, allowed or invited, closed only the first two; nobody who was shut out."""
+    found = []
+    for mode in MODES:
+        house = House()
+        house.enter(OPERATOR)
+        if "known" in who.split():
+            house.enter("alice")
+            house.send(("alice", m.Goodbye()))
+        if "allowed" in who:
+            house.administer("allow", key("alice"))
+        if "denied" in who:
+            house.administer("deny", key("alice"))
+        if "banned" in who:
+            house.administer("ban", "192.0.2.0/24" if "network" in who else key("alice"))
+        invite = token(house) if "invited" in who else "own" if "account" in who else ""
+        house.restart(Policy(access=mode))
+        if events(house.send(("alice", hello("alice", invite=invite))), m.Welcome, to="alice"):
+            found.append(mode)
+            assert house.may_speak("alice", "lobby")
+        else:
+            assert not house.may_speak("alice", "lobby")
+            assert key("alice") not in house.core.admission.live
+
+    assert tuple(found) == lets_in
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_refusal_tells_what_to_do(mode: Literal["open", "invite", "closed"]) -> None:
+    """Who is not let in reads how to be, with the key to name if that is needed."""
+    house = closed(mode)
+    house.administer("deny", key("mallory"))
+    house.administer("ban", key("banned"))
+    for user in ("stranger", "mallory", "banned"):
+        sent = house.send((user, hello(user)))
+        if (user, mode) != ("stranger", "open"):
+            refused = only(sent, m.Refused, to=user)
+            assert (refused.code, refused.ref, refused.retry) == (NOT_ALLOWED, 1, 0)
+            assert refused.detail.endswith((".", key(user)))
+            assert "invite" in refused.detail or key(user) in refused.detail
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_operators_key_always_comes_in(mode: Literal["open", "invite", "closed"]) -> None:
+    """Whatever was denied or banned, by whichever way, before or after a restart."""
+    house = closed(mode)
+    house.administer("ban", "192.0.2.0/24")
+    for verb in ("deny", "ban", "kick", "reset", "deop"):
+        for target in (OPERATOR, key(OPERATOR)):
+            assert codes(house.admin(verb, target), OPERATOR), f"{verb} {target}"
+    assert house.administer("invite").invite
+    house.restart()
+    house.enter(OPERATOR)
+
+    assert house.administer("unban", "192.0.2.0/24")
+
+
+def test_the_nick_of_the_operator_is_its_keys_alone() -> None:
+    """Another key cannot take it, and its own key can take no other."""
+    house = closed("open")
+
+    assert house.refused("mallory", hello("mallory", "Operator")) == INVALID
+    assert house.refused(f"{OPERATOR}/2", hello(OPERATOR, "boss")) == TAKEN
+    assert house.refused(OPERATOR, m.Rename(nick="boss")) == NOT_ALLOWED
+
+
+def test_allowed_keys_come_in_until_they_are_denied() -> None:
+    """Also by public key; denying ends the session, and allowing again lets in as before."""
+    house = closed("closed")
+    public = bytes(range(32))
+    assert house.refused("alice", hello("alice")) == NOT_ALLOWED
+    house.administer("allow", key("alice"))
+    house.enter("alice")
+    sent = house.admin("deny", "alice")
+    assert codes(sent, "alice") == [NOT_ALLOWED]
+    assert house.refused("alice", hello("alice")) == NOT_ALLOWED
+    house.administer("allow", "alice")
+    house.enter("alice")
+
+    assert fingerprint(public) in house.administer("allow", to_base32(public)).detail
+    assert codes(house.admin("allow", "nobody"), OPERATOR) == ["no_such_user"]
+
+
+def test_a_denied_key_that_was_kicked_stays_out() -> None:
+    """When the shorter ban is over the gate still knows of the longer one."""
+    house = closed("open")
+    house.administer("deny", key("mallory"))
+    house.administer("kick", key("mallory"))
+    house.advance(limits.KICK_SECONDS + 1)
+
+    assert house.refused("mallory", hello("mallory")) == NOT_ALLOWED
+    assert house.core.admission.banned(key("mallory"), "192.0.2.1", house.now.wall)
+
+
+# --- invitations ----------------------------------------------------------------------------------------------
+def test_an_invitation_is_good_for_so_many() -> None:
+    """So many strangers come in by it, and no one more; who came in needs it no more."""
+    house = closed()
+    invite = token(house, uses=2)
+    for user in ("alice", "bob"):
+        house.ask(user, hello(user, invite=invite), m.Welcome)
+    assert house.refused("carol", hello("carol", invite=invite)) == NOT_ALLOWED
+    house.restart()
+
+    assert [welcome.nick for welcome in house.enter("alice", "bob")] == ["alice", "bob"]
+    assert house.refused("carol", hello("carol", invite=invite)) == NOT_ALLOWED
+
+
+@pytest.mark.parametrize("invite", ["", "unknown", "Own", "own ", hash_of("word0")])
+def test_nothing_else_is_an_invitation(invite: str) -> None:
+    """Not even the hash that is stored of one."""
+    house = closed()
+    token(house)
+
+    assert house.refused("alice", hello("alice", invite=invite[:64])) == NOT_ALLOWED
+    assert house.nick("alice") == ""
+
+
+def test_an_invitation_expires() -> None:
+    """When its time is over nobody comes in by it any more, though uses are left."""
+    house = closed()
+    invite = token(house, uses=9, seconds=60)
+    house.advance(59)
+    house.ask("alice", hello("alice", invite=invite), m.Welcome)
+    house.advance(1)
+
+    assert house.refused("bob", hello("bob", invite=invite)) == NOT_ALLOWED
+    assert house.ask("alice", hello("alice", invite=invite), m.Welcome).nick == "alice"
+
+
+@pytest.mark.parametrize("nick", ["alice", "a1ice", "no nick", "admin", ""])
+def test_a_refused_nick_does_not_spend(nick: str) -> None:
+    """Whose nick is taken, reserved or illegal keeps the invitation for another try."""
+    house = closed()
+    house.ask("alice", hello("alice", invite="own"), m.Welcome)
+    invite = token(house)
+    assert house.refused("bob", m.Hello(nick=nick, instance="i", invite=invite)) in (TAKEN, INVALID)
+
+    assert house.ask("bob", hello("bob", invite=invite), m.Welcome).nick == "bob"
+
+
+def test_what_is_not_stored_does_not_spend() -> None:
+    """Nick and invitation are stored together or not at all; afterwards the same hello gets in."""
+    house = closed()
+    invite = token(house)
+    with house.full_disk():
+        refused = house.ask("alice", hello("alice", invite=invite), m.Refused)
+        assert (refused.code, refused.ref) == (NOT_STORED, 1)
+        assert refused.retry > 0
+        assert house.nick("alice") == ""
+
+    assert house.ask("alice", hello("alice", invite=invite), m.Welcome).nick == "alice"
+    assert house.refused("bob", hello("bob", invite=invite)) == NOT_ALLOWED
+
+
+def test_a_lost_hello_is_repeated_for_nothing() -> None:
+    """The same key with the same hello is welcomed again, at once or later, and spends one use."""
+    house = closed()
+    invite = token(house, uses=2)
+    sent = house.send(*[("alice", hello("alice", invite=invite))] * 3)
+    assert len(events(sent, m.Welcome, to="alice")) == 3
+    house.restart()
+    house.ask("alice", hello("alice", invite=invite), m.Welcome)
+
+    assert house.ask("bob", hello("bob", invite=invite), m.Welcome).nick == "bob"
+    assert house.refused("carol", hello("carol", invite=invite)) == NOT_ALLOWED
+
+
+def test_two_do_not_share_the_last_use() -> None:
+    """Of two who come at the same moment, with one nick or with two, one gets in."""
+    for nicks in (("alice", "bob"), ("alice", "alice")):
+        house = closed()
+        invite = token(house)
+        sent = house.send(*(((f"key{n}"), hello(f"key{n}", nicks[n], invite=invite)) for n in range(2)))
+        assert events(sent, m.Welcome, to="key0")
+        assert codes(sent, "key1") == [NOT_ALLOWED]
+
+
+def test_another_broker_may_have_been_faster() -> None:
+    """Whoever else uses the same storage: what is stored counts, and nobody comes in twice by one use."""
+    house = closed()
+    invite = token(house)
+    stored = house.history.table(INVITES)[hash_of(invite)][0]
+    spent = msgspec.msgpack.encode({**msgspec.msgpack.decode(stored), "spent": 1})
+    house.history.commit([Put(INVITES, hash_of(invite), spent, expect=1)])
+
+    assert house.refused("alice", hello("alice", invite=invite)) == NOT_ALLOWED
+    assert house.history.table(NICKS) == {}
+
+
+def test_a_token_is_kept_nowhere() -> None:
+    """Neither the history nor the log has it; and no two are the same."""
+    house = closed()
+    tokens = [token(house) for _ in range(3)]
+    house.ask("alice", hello("alice", invite=tokens[0]), m.Welcome)
+    house.refused("bob", hello("bob", invite=tokens[0]))
+    dump = "\n".join(house.history._db.iterdump())
+
+    assert len(set(tokens)) == 3
+    assert house.logged
+    for text in (dump, *house.logged):
+        for each in (*(word.encode().hex() for word in tokens), *tokens):
+            assert each not in text.lower()
+
+
+# --- bans from the broker -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("target", ["mallory", key("mallory"), "192.0.2.66", "192.0.2.64/26", "::ffff:192.0.2.66"])
+@pytest.mark.parametrize("verb", ["ban", "kick"])
+def test_who_is_banned_is_out_at_once(house: House, verb: str, target: str) -> None:
+    """They are told, with who and why; all their sessions end, the rooms see it, and the connection is cut."""
+    house.addresses = dict.fromkeys(("mallory", "mallory/2"), "192.0.2.66")
+    house.enter("mallory", "mallory/2")
+    house.join("lobby", "mallory", "mallory/2", "alice")
+    sent = house.admin(verb, target, reason="spam")
+
+    for session in ("mallory", "mallory/2"):
+        refused = only(sent, m.Refused, to=session)
+        assert (refused.code, refused.ref, refused.id) == (NOT_ALLOWED, 0, None)
+        assert "operator" in refused.detail
+        assert "spam" in refused.detail
+    (left,) = events(sent, m.Presence)
+    assert (left.nick, left.change) == ("mallory", "left")
+    assert len(house.cut) == 1
+    assert house.core.admission.banned(key("mallory"), "192.0.2.66", house.now.wall)
+    assert key("mallory") not in house.core.admission.live
+    assert key("alice") in house.core.admission.live
+
+
+def test_nothing_is_heard_of_who_is_banned(house: House) -> None:
+    """What they had sent already, before they are cut, is refused, whatever it is."""
+    house.enter("mallory")
+    house.join("lobby", "mallory")
+    late: list[m.Command] = [
+        m.Say(id="late", text="late", room="lobby"),
+        m.Say(id="late-2", text="late", to="alice"),
+        m.Replay(room="lobby", ref=2),
+        m.Who(ref=3),
+        m.Join(room="other", ref=4),
+        m.Rename(nick="other", ref=5),
+        m.Ping(ref=6),
+        m.Part(room="lobby", ref=7),
+        m.Admin(verb="unban", target="mallory", ref=8),
+        hello("mallory"),
+        hello("mallory", "another"),
+    ]
+    ban = m.Admin(verb="ban", target="mallory")
+    sent = house.send((OPERATOR, ban), *(("mallory", command) for command in late))
+
+    assert len(codes(sent, "mallory")) == 1 + len(late)
+    assert {type(action.event) for action in sent if not isinstance(action, Publish)} == {m.Refused, m.Administered}
+    assert "late" not in house.texts("alice", "lobby")
+
+
+def test_a_ban_ends_by_itself_or_is_lifted(house: House) -> None:
+    """Until then every hello is refused; after it the user is who they were."""
+    house.enter("mallory")
+    house.administer("ban", "mallory", seconds=3_600)
+    house.advance(3_599)
+    assert house.refused("mallory", hello("mallory")) == NOT_ALLOWED
+    house.advance(1)
+    house.enter("mallory")
+    assert not house.core.admission.banned(key("mallory"), "192.0.2.1", house.now.wall)
+    house.administer("ban", "mallory")
+    house.advance(10**8)
+    assert house.refused("mallory", hello("mallory")) == NOT_ALLOWED
+    house.enter(OPERATOR)
+    house.administer("unban", "mallory")
+
+    assert house.enter("mallory")[0].nick == "mallory"
+    assert codes(house.admin("unban", "mallory"), OPERATOR) == [NOT_ALLOWED]
+    assert codes(house.admin("unban", "192.0.2.0/24"), OPERATOR) == [NOT_ALLOWED]
+
+
+def test_a_kick_lasts_a_minute(house: House) -> None:
+    """Then they may come again."""
+    house.enter("mallory")
+    house.administer("kick", "mallory")
+    house.advance(limits.KICK_SECONDS - 1)
+    assert house.refused("mallory", hello("mallory")) == NOT_ALLOWED
+    house.advance(1)
+
+    assert house.enter("mallory")
+
+
+def test_a_kick_does_not_shorten_a_ban(house: House) -> None:
+    """Who is banned for good is not let in a minute later because somebody kicked them too."""
+    house.enter("mallory")
+    house.administer("ban", "mallory")
+    house.admin("kick", "mallory")
+    house.advance(limits.KICK_SECONDS + 1)
+
+    assert house.refused("mallory", hello("mallory")) == NOT_ALLOWED
+
+
+def test_bans_survive_a_restart(house: House) -> None:
+    """Those of keys and those of networks; and those that were lifted do not come back."""
+    house.addresses["mallory/2"] = "2001:db8::1"
+    for target in (key("banned"), "2001:db8::/64", "192.0.2.128/25", key("lifted")):
+        house.administer("ban", target)
+    for target in ("192.0.2.128/25", key("lifted")):
+        house.administer("unban", target)
+    house.restart()
+    house.addresses |= {"elsewhere": "192.0.2.200"}
+
+    assert house.refused("banned", hello("banned")) == NOT_ALLOWED
+    assert house.refused("mallory/2", hello("mallory/2")) == NOT_ALLOWED
+    assert [welcome.nick for welcome in house.enter("lifted", "elsewhere")] == ["lifted", "elsewhere"]
+    assert len(house.core.admission.networks) == 1
+
+
+def test_only_those_from_there_are_shut_out(house: House) -> None:
+    """A banned network ends the sessions of those who came from it."""
+    house.addresses |= {"near": "198.51.100.1", "far": "198.51.101.1", "mapped": "::ffff:198.51.100.9"}
+    house.enter("near", "far", "mapped")
+    sent = house.admin("ban", "198.51.100.77/24")
+
+    assert [codes(sent, user) for user in ("near", "far", "mapped")] == [[NOT_ALLOWED], [], [NOT_ALLOWED]]
+    assert house.cut == ["198.51.100.0/24"]
+    assert house.may_speak("far", "lobby")
+
+
+@pytest.mark.parametrize("target", ["0.0.0.0/0", "::/0", "::ffff:0:0/96"])
+def test_nobody_bans_everybody(house: House, target: str) -> None:
+    """A slip of the finger does not empty the house."""
+    assert codes(house.admin("ban", target), OPERATOR) == [NOT_ALLOWED]
+    assert house.may_speak("alice", "lobby")
+
+
+@pytest.mark.parametrize("target", ["", "nobody", "1.2.3", "192.0.2.0/33", "not a name", "2001:db8::/129", "#x", "\0"])
+def test_there_must_be_somebody_to_ban(house: House, target: str) -> None:
+    """What is neither a nick, a key nor a network is told so, and nothing is stored."""
+    for verb in ("ban", "kick", "unban", "deny", "allow", "reset", "op", "deop"):
+        assert codes(house.admin(verb, target), OPERATOR) == ["no_such_user"], verb
+    assert house.history.table(BANS) == {}
+
+
+def test_a_ban_that_is_not_stored_is_none(house: House) -> None:
+    """The operator is told to try again, and nobody is shut out meanwhile."""
+    house.join("lobby", "alice")
+    with house.full_disk():
+        for verb in ("ban", "kick", "deny", "op", "invite", "reset"):
+            sent = house.admin(verb, "alice")
+            assert codes(sent, OPERATOR) == [NOT_STORED], verb
+            assert events(sent, m.Refused, to=OPERATOR)[0].retry > 0, verb
+            assert len(sent) == 1
+
+    assert house.cut == []
+    assert house.may_speak("alice", "lobby")
+
+
+def test_who_bans_is_kept(house: House) -> None:
+    """By whom, why and until when, for those who ask later."""
+    house.administer("ban", "bob", seconds=60, reason="spam")
+    value, _ = house.history.table(BANS)[key("bob")]
+
+    assert msgspec.msgpack.decode(value, type=BanState) == BanState(house.now.wall + 60_000, key(OPERATOR), "spam")
+
+
+# --- operators ------------------------------------------------------------------------------------------------
+VERBS = ("allow", "deny", "kick", "ban", "unban", "op", "deop", "reset", "invite")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_who_is_no_operator_may_do_nothing(house: House, verb: str) -> None:
+    """Every verb is refused, nothing is stored, and there is nothing to be learnt from it."""
+    before = list(house.history._db.iterdump())
+    for target in ("bob", "nobody", OPERATOR, "alice"):
+        sent = house.admin(verb, target, user="alice", key=key("mallory"))
+        assert codes(sent, "alice") == [NOT_ALLOWED]
+        assert len(sent) == 1
+    assert list(house.history._db.iterdump()) == before
+
+
+def test_an_operator_may_do_most(house: House) -> None:
+    """Named by the operator's key they shut out and invite, but name no operators, and touch none of their own rank."""
+    house.enter("carol", "mallory")
+    for name in ("alice", "bob"):
+        house.administer("op", name)
+    for verb in ("kick", "ban", "unban", "allow", "deny"):
+        house.administer(verb, "mallory", user="alice")
+    assert house.administer("invite", user="alice").invite
+
+    for verb in ("op", "deop"):
+        assert codes(house.admin(verb, "carol", user="alice"), "alice") == [NOT_ALLOWED]
+    for target in ("bob", "alice", OPERATOR):
+        assert codes(house.admin("reset", target, user="alice"), "alice") == [NOT_ALLOWED], target
+        for verb in ("kick", "ban", "deny"):
+            for named in (target, key(target)):
+                assert codes(house.admin(verb, named, user="alice"), "alice") == [NOT_ALLOWED], (verb, named)
+
+
+def test_operators_are_named_and_dismissed(house: House) -> None:
+    """Only by the operator's key; it shows in who, survives a restart, and ends at once."""
+    house.administer("op", "alice")
+    assert only(house.send(("bob", m.Who(nick="alice"))), m.Roster, to="bob").users[0].operator
+    house.restart()
+    house.enter(OPERATOR, "alice", "bob")
+    house.administer("invite", user="alice")
+    house.administer("deop", "alice")
+    assert codes(house.admin("invite", user="alice"), "alice") == [NOT_ALLOWED]
+    house.restart()
+    house.enter("alice")
+
+    assert codes(house.admin("invite", user="alice"), "alice") == [NOT_ALLOWED]
+
+
+def test_the_operators_key_shuts_out_operators(house: House) -> None:
+    """It stands above those whom it named."""
+    house.administer("op", "alice")
+
+    assert codes(house.admin("ban", "alice"), "alice") == [NOT_ALLOWED]
+    assert house.refused("alice", hello("alice")) == NOT_ALLOWED
+
+
+def test_who_lost_the_key_lost_its_rights(house: House) -> None:
+    """A key whose nick was taken away because it is lost is no operator any more, nor after it claims another nick."""
+    house.administer("op", "alice")
+    house.administer("reset", "alice")
+    house.enter("mallory")
+    house.send(("alice", hello("alice", "thief")))
+
+    assert codes(house.admin("ban", "bob", user="alice"), "alice") == [NOT_ALLOWED]
+
+
+def test_what_was_done_is_told_and_logged(house: House) -> None:
+    """The answer is a sentence, with the question's number; the log has it with who did it."""
+    for verb, target in (("ban", "bob"), ("unban", "bob"), ("allow", "bob"), ("deny", "bob"), ("op", "alice")):
+        done = house.administer(verb, target)
+        assert done.detail.endswith(".")
+        assert done.ref == 5
+        assert any(done.detail in line and OPERATOR in line for line in house.logged)
+
+
+def test_the_operator_is_not_shown() -> None:
+    """A key that is no user's is in no list, until it says hello as present."""
+    house = closed("open")
+    house.send((OPERATOR, m.Goodbye()))
+    house.enter("alice")
+
+    assert [user.nick for user in house.ask("alice", m.Who(), m.Roster).users] == ["alice"]
+    assert house.ask("alice", m.Who(nick=OPERATOR), m.Roster).users[0].operator
+    assert SECRETS.operator == key(OPERATOR)
+
+
+def test_an_older_history_may_have_an_operator() -> None:
+    """A user who had that nick before it was reserved can come in under another one, and is not taken for it."""
+    house = House()
+    old = msgspec.msgpack.encode({"nick": OPERATOR, "key": key("alice"), "since": 0})
+    house.history.commit([Put(NICKS, OPERATOR, old)])
+    house.restart()
+    house.enter(OPERATOR, "bob")
+
+    assert house.refused("alice", hello("alice", OPERATOR)) in (INVALID, TAKEN)
+    assert house.ask("alice", hello("alice"), m.Welcome).nick == "alice"
+    assert house.say("bob", "hello", to=OPERATOR)
+    assert direct("bob", OPERATOR) in house.history.heads()
