@@ -30,6 +30,10 @@ test: check  ## check, then all tests
 attack: .venv/ready  ## 50,000 broken connections and messages against a broker (ATTACK_STREAMS)
 	@ATTACK_STREAMS=$(ATTACK_STREAMS) .venv/bin/pytest tests/attack -v -rP -o timeout=3600 -o faulthandler_timeout=0 $(ARGS)
 
+.PHONY: faults
+faults: .venv/ready  ## kill -9, stops, cut wires, full disks, jumping clocks: real processes, ten minutes
+	@FAULTS=full .venv/bin/pytest tests/faults -v -o timeout=3600 -o faulthandler_timeout=0 $(ARGS)
+
 .PHONY: bench-quick
 bench-quick: .venv/ready  ## what one flooding client does to the others, in a minute
 	@.venv/bin/python -m bench.quick $(ARGS)

@@ -112,11 +112,17 @@ class Paging:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A user has seen private messages up to a sequence."""
+    """A user has seen a room up to a sequence."""
 
     user: str
     room: str
-    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """What is too old of a room is removed."""
+
+    room: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class Announce:
     presence: Presence
 
 
-Purpose = Create | Start | Said | Doubted | Then | Paging | Mark | Announce
+Purpose = Create | Start | Said | Doubted | Then | Paging | Mark | Forget | Announce
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,16 @@ if TYPE_CHECKING:
     help="The file with limits; default: config.toml in the configuration folder.",
 )
 @click.option(
+    "--keep", metavar="30d", envvar="ZCHAT_KEEP", help="Remove messages that are older than this; default: never."
+)
+@click.option(
+    "--keep-messages",
+    type=click.IntRange(min=1),
+    metavar="N",
+    envvar="ZCHAT_KEEP_MESSAGES",
+    help="Keep the last N messages of each room; default: all.",
+)
+@click.option(
     "--log", metavar="FILE|syslog|-", envvar="ZCHAT_LOG", default="-", help="Where to log (-: standard error)."
 )
 @click.option(
@@ -61,6 +71,8 @@ def broker(
     name: str | None,
     access: Access | None,
     config: Path | None,
+    keep: str | None,
+    keep_messages: int | None,
     log: str,
     log_messages: bool,
 ) -> None:
@@ -88,7 +100,7 @@ def broker(
         port=port,
         advertise=advertise,
         name=name or default_name(),
-        policy=read_policy(config, access, bind),
+        policy=read_policy(config, bind, access=access, keep=keep, keep_messages=keep_messages),
     )
     server = Broker(settings)
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):

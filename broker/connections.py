@@ -4,8 +4,8 @@ Owns the table of connections of both sockets, and the sockets' monitors. Does n
 broker's thread.
 
 libzmq tells the descriptor on which a frame came, and its monitor tells when a descriptor is opened and closed. A
-connection is ended by shutting a duplicate of the descriptor down, never by closing it: it stays libzmq's. Between the
-look and the shutdown the descriptor may already belong to another connection, so the peer's address is compared.
+connection is ended by shutting it down, never by closing the descriptor: that stays libzmq's. Between the look and the
+shutdown the descriptor may already belong to another connection, so the peer's address is compared.
 
 XPUB_VERBOSER makes libzmq pass every single subscription up, with the key and the descriptor that it came from. Who has
 not subscribed gets nothing, so every connection that could hear anything is known here.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,6 +42,9 @@ class Peer:
     identity: bytes = b""
     """ROUTER's name for it; empty until it has sent something, and at PUB."""
     subscriptions: int = 0
+    """How many frames it has sent to PUB."""
+    topics: int = 0
+    """Bytes of the topics it has subscribed to."""
     ending: bool = False
     """It has been cut; what still comes is what was under way."""
 
@@ -57,6 +59,9 @@ class Connections:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], listening: zmq.Socket[bytes]) -> None:
         self._peers: dict[int, Peer] = {}
         self._by_identity: dict[bytes, int] = {}
+        self._of_user: dict[str, set[int]] = {}
+        self.ended: list[bytes] = []
+        """Identities whose connections have ended since this list was emptied: another may take the name now."""
         self._listening = listening
         self.monitor = context.socket(zmq.PAIR)
         """Readable when connections have been opened or closed."""
@@ -90,8 +95,18 @@ class Connections:
 
     def _forget(self, descriptor: int) -> None:
         peer = self._peers.pop(descriptor, None)
-        if peer is not None and self._by_identity.get(peer.identity) == descriptor:
+        if peer is None:
+            return
+        if self._by_identity.get(peer.identity) == descriptor:
             del self._by_identity[peer.identity]
+            self.ended.append(peer.identity)
+        self._of_user.get(peer.user, set()).discard(descriptor)
+        if not self._of_user.get(peer.user, True):
+            del self._of_user[peer.user]
+
+    def of_user(self, user: str) -> list[Peer]:
+        """The connections of a key."""
+        return [self._peers[descriptor] for descriptor in self._of_user.get(user, ())]
 
     def spoke(self, frame: zmq.Frame, mono: float, identity: bytes = b"") -> Peer:
         """A frame came: whose connection it is."""
@@ -105,9 +120,11 @@ class Connections:
         descriptor = int(frame.get(zmq.SRCFD))
         peer = self._peers.get(descriptor) or Peer(mono, None)  # closed already; what it sent was still waiting
         peer.user, peer.address = user, str(frame.get("Peer-Address"))
-        if identity and descriptor in self._peers:
-            peer.identity = identity
-            self._by_identity[identity] = descriptor
+        if descriptor in self._peers:
+            self._of_user.setdefault(user, set()).add(descriptor)
+            if identity:
+                peer.identity = identity
+                self._by_identity[identity] = descriptor
         return peer
 
     def cut(self, cut: Cut) -> int:
@@ -124,29 +141,37 @@ class Connections:
 
         return self._cut(silent)
 
+    def cut_others(self, live: frozenset[str]) -> int:
+        """End those of keys that have no session any more; how many."""
+        return self._cut(lambda peer: bool(peer.user) and peer.user not in live)
+
     def cut_one(self, peer: Peer) -> None:
         """End this one."""
         self._cut(lambda other: other is peer)
 
     def _cut(self, doomed: Callable[[Peer], bool]) -> int:
-        found = [(descriptor, peer) for descriptor, peer in self._peers.items() if doomed(peer)]
+        found = [(descriptor, peer) for descriptor, peer in self._peers.items() if not peer.ending and doomed(peer)]
         for descriptor, peer in found:
             peer.ending = True
-            with contextlib.suppress(OSError), _duplicate(descriptor) as connection:
+            with contextlib.suppress(OSError), _borrowed(descriptor) as connection:
                 if connection.getpeername() == peer.peername:
                     connection.shutdown(socket.SHUT_RDWR)
         return len(found)
 
 
 @contextlib.contextmanager
-def _duplicate(descriptor: int) -> Iterator[socket.socket]:
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
+def _borrowed(descriptor: int) -> Iterator[socket.socket]:
+    """The connection with a descriptor that stays libzmq's; no duplicate, which could not be had when they run out."""
+    connection = socket.socket(fileno=descriptor)
+    try:
         yield connection
+    finally:
+        connection.detach()
 
 
 def _peername(descriptor: int) -> object:
     try:
-        with _duplicate(descriptor) as connection:
+        with _borrowed(descriptor) as connection:
             return connection.getpeername()
     except OSError:
         return None

@@ -23,6 +23,7 @@ from .actions import (
     Create,
     Cut,
     Doubted,
+    Forget,
     Log,
     Mark,
     Paging,
@@ -41,6 +42,7 @@ from .policy import Policy
 from .questions import READS, Questions
 from .rates import Rates
 from .refusals import Refusal, refuse, why_not
+from .retention import Retention
 from .rooms import MEMBERS, ROOMS, Rooms, deliver
 from .roster import Roster, Session
 from .sessions import NICKS, Sessions
@@ -74,13 +76,15 @@ class Core:
         self._access = Access(self._roster, policy, secrets)
         self._rooms = Rooms(self._roster, reads, self._rates, policy, started=now.mono)
         self._moderation = Moderation(self._roster, self._rooms)
-        self._talk = Talk(self._roster, self._rooms, self._moderation, policy)
+        self._talk = Talk(self._roster, self._rooms, self._moderation, self._rates, policy)
         self._questions = Questions(self._roster, self._rooms, reads, policy)
         self._sessions = Sessions(self._roster, self._rooms, self._access, policy, reads, word, greeting)
         self._governing = Governing(self._roster, self._access, self._sessions, secrets.operator, word)
+        self._retention = Retention(self._roster, policy)
         self._beacon_due = now.mono
         self._sessions.load(history.table(NICKS), now)
-        self._rooms.load(history.table(ROOMS), history.table(MEMBERS), history.heads(), history.topics())
+        heads, topics, floors = history.heads(), history.topics(), history.floors()
+        self._rooms.load(history.table(ROOMS), history.table(MEMBERS), heads, topics, floors)
         self._questions.load(history.table(READS))
         self._access.load(*map(history.table, (ACCESS, BANS, INVITES, OPERATORS)))
 
@@ -103,18 +107,18 @@ class Core:
         return False
 
     def handle(
-        self, identity: bytes, user: str, command: m.Command | m.Unknown, now: Now, address: str = ""
+        self, identity: bytes, user: str, command: m.Command | m.Unknown, now: Now, address: str = "", size: int = 0
     ) -> list[Action]:
-        """One command from a connection whose key has the fingerprint `user`."""
+        """One command of so many bytes from a connection whose key has the fingerprint `user`."""
         session = self._roster.by_identity.get(identity)
         if session is not None and session.user.key == user:
             session.heard = now.mono
         elif not isinstance(command, m.Hello):
             no = refuse(identity, command, Code.HELLO_FIRST, "Say hello before anything else.")
-            return [no, *self._strike(user, now)]
+            return [no, *self._strike(user, now, 1 + size // limits.STRIKE_BYTES)]
         if isinstance(command, m.Say) and session is not None and self._talk.stalled(session, command, now):
             return self._strike(user, now)
-        if not self._rates.charge(user, command, now):
+        if not self._rates.charge(user, command, size, now):
             return [*self._too_fast(identity, session, command, now), *self._strike(user, now)]
         if isinstance(command, m.Hello):
             return self._sessions.hello(identity, user, address, command, now)
@@ -135,7 +139,7 @@ class Core:
             case m.Admin():
                 return self._governing.admin(session, command, now)
             case m.Goodbye():
-                return self._sessions.remove(session, now, command.reason)
+                return self._sessions.goodbye(session, command, now)
             case m.Unknown():
                 return []
 
@@ -161,12 +165,12 @@ class Core:
             actions += self._sessions.remove(session, now, "too fast for too long")
         return [*actions, Cut(user, at_once=True)]
 
-    def refuse_frame(self, identity: bytes, user: str, error: WireError, now: Now) -> list[Action]:
+    def refuse_frame(self, identity: bytes, user: str, error: WireError, now: Now, size: int = 0) -> list[Action]:
         """Bytes that are no command."""
         return [
             Reply((identity,), m.Refused(code=error.code, detail=f"{error}.", ref=error.ref, id=error.id)),
             Log(f"a frame of {user} was refused: {error}", warning=True),
-            *self._strike(user, now),
+            *self._strike(user, now, 1 + size // limits.STRIKE_BYTES),
         ]
 
     def disconnect(self, identity: bytes) -> None:
@@ -198,12 +202,17 @@ class Core:
             actions.append(Publish(wire.BEACON_TOPIC, m.Beacon(time=now.wall)))
             self._rates.forget(now)
             self._access.forget(now)
-        return actions
+        return actions + self._questions.tick() + self._retention.tick(now)
 
     @property
     def admission(self) -> Admission:
         """What the gate shall know, the same object as long as nothing changes."""
         return self._access.admission
+
+    def sessions_of(self, key: str) -> int:
+        """How many sessions a key has."""
+        user = self._roster.users.get(key)
+        return len(user.sessions) if user is not None else 0
 
     def greeted(self, identity: bytes) -> bool:
         """Whether this connection has a session."""
@@ -250,6 +259,8 @@ class Core:
                     actions.append(deliver(self._roster, self._roster.rooms[room], presence))
                 case Mark():
                     self._questions.marked(purpose, outcome)
+                case Forget():
+                    self._retention.trimmed(purpose, outcome)
         actions += [Reply((identity,), m.Acked(acks=list_)) for identity, list_ in acks.items() if identity]
         for room, list_ in entries.items():
             actions += self._talk.broadcast(self._roster.rooms[room], list_)

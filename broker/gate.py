@@ -40,6 +40,8 @@ class Gate:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], policy: Policy | None = None) -> None:
         self.admission = Admission()
         """Whom to keep out; may be replaced by another thread at any time."""
+        self.full = False
+        """Whether there are hardly any descriptors left; set by the broker's thread."""
         self._openings = Openings(policy or Policy())
         self._socket = context.socket(zmq.REP)
         self._socket.linger = 0
@@ -62,7 +64,7 @@ class Gate:
     def _answer(self, request: list[bytes]) -> list[bytes]:
         """What `judge` says; a refusal when it fails, since the gate must outlive any single question."""
         try:
-            return judge(request, self.admission, self._openings, clock.read())
+            return judge(request, self.admission, self._openings, clock.read(), full=self.full)
         except Exception:
             _log.exception("a question to the gate failed")
             # REP takes no other question before this one is answered.
@@ -102,7 +104,9 @@ def _place(address: str) -> str | None:
     return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
-def judge(request: list[bytes], admission: Admission, openings: Openings, now: Now) -> list[bytes]:
+def judge(
+    request: list[bytes], admission: Admission, openings: Openings, now: Now, *, full: bool = False
+) -> list[bytes]:
     """The ZAP reply to a ZAP request; never raises, refuses what it does not understand."""
     number = request[1] if len(request) > 1 else b""
 
@@ -114,7 +118,9 @@ def judge(request: list[bytes], admission: Admission, openings: Openings, now: N
             user, address = fingerprint(key), address_.decode("ascii", "replace")
             if admission.banned(user, address, now.wall):
                 return answer(b"400", b"banned")
-            if admission.locked_out(user, now.wall) or not openings.take(address, now.mono):
+            # Who is here already, and the operator, are not kept out by the crowd behind the same address.
+            known = user in admission.live or user == admission.operator
+            if admission.locked_out(user, now.wall) or not (known or (openings.take(address, now.mono) and not full)):
                 return answer(b"500", b"too fast")
             if domain == PUB_DOMAIN and not admission.may_listen(user, address, now.wall):
                 return answer(b"400", b"say hello first")

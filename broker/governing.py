@@ -194,7 +194,7 @@ class Governing:
             return _too_high(admin.target)
         key = None
         in_use = names.fold(admin.target) == names.fold(user.nick)
-        nick = user.nick if in_use else names.parse_nick(admin.target)
+        nick = user.nick if in_use else self._sessions.spelling(admin.target)
         if admin.key:
             key = fingerprint_of(admin.key)
             if key is None:

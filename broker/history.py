@@ -155,9 +155,30 @@ class Recall:
     text: str
 
 
-Change = Append | Put | Erase | Together
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Remove the oldest entries of a room: those from before a time, and all but the last `keep` (0: keep all).
+
+    Their ids are remembered, so that a repeat is still known, unless they are older than `forget`.
+    """
+
+    room: str
+    before: int
+    keep: int
+    forget: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """Nothing up to this sequence is kept; `more` tells that there may be more to remove."""
+
+    floor: int
+    more: bool
+
+
+Change = Append | Put | Erase | Together | Trim
 Question = Read | Locate | Recall
-Outcome = Appended | Reused | Done | Missing | Conflict | Found | Located | NotStored
+Outcome = Appended | Reused | Done | Missing | Conflict | Trimmed | Found | Located | NotStored
 
 
 class History(Protocol):
@@ -176,6 +197,10 @@ class History(Protocol):
 
     def heads(self) -> Mapping[str, int]:
         """The last sequence of every room that has entries."""
+        ...
+
+    def floors(self) -> Mapping[str, int]:
+        """The sequence up to which nothing is kept, of every room of which something was removed."""
         ...
 
     def topics(self) -> Mapping[str, str]:

@@ -15,6 +15,8 @@ from ..common import files, paths
 from ..common.errors import ZchatError
 from ..common.keys import KeyPair, Link
 
+HISTORY = "history.sqlite"
+
 
 class FolderBusy(ZchatError):
     """Another broker uses the folder."""
@@ -59,7 +61,7 @@ class Home:
     @property
     def history(self) -> Path:
         """Where the history is."""
-        return self.folder / "history.sqlite"
+        return self.folder / HISTORY
 
     def key(self) -> KeyPair:
         """The broker's key pair, made on first use."""

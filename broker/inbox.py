@@ -36,6 +36,7 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Iterator[list[Actio
     actions: list[Action] = []
     for frame in frames:
         command: m.Command | m.Unknown | None = None
+        size = len(frame.body or b"")
         try:
             if frame.body is None:
                 raise WireError("a command is one frame")
@@ -44,12 +45,12 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Iterator[list[Actio
             if settles and actions:
                 yield actions
                 actions = []
-            actions += core.handle(frame.identity, frame.user, command, now, frame.address)
+            actions += core.handle(frame.identity, frame.user, command, now, frame.address, size)
             if settles:
                 yield actions
                 actions = []
         except WireError as error:
-            actions += core.refuse_frame(frame.identity, frame.user, error, now)
+            actions += core.refuse_frame(frame.identity, frame.user, error, now, size)
         except Exception:  # a fault of ours that one client found must not end the others' chat
             id_ = command.id if isinstance(command, m.Say) else None
             fault = WireError("the broker failed on this command", ref=getattr(command, "ref", 0), id=id_)

@@ -15,11 +15,12 @@ from ..common.clock import Now
 from . import rights
 from .actions import Action, Ask, Doubted, Reply, Said, Store
 from .history import Append, Erase, Recall, Together
+from .rates import DONE_TO_SOMEBODY
 from .refusals import Refusal, no_user, not_allowed, refuse
 from .rooms import Rooms, put_member
 from .roster import Member, Room, Roster, Session, User
 
-KINDS = ("invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop")
+KINDS = DONE_TO_SOMEBODY
 DONE_BY = {"op": rights.OWNER, "deop": rights.OWNER}
 """The rank that it takes, if it is not an operator's."""
 

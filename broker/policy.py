@@ -35,6 +35,10 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subscriptions: Count = limits.SUBSCRIPTIONS
     open_questions: Count = limits.OPEN_QUESTIONS
     page_entries: Annotated[int, Meta(ge=1, le=10_000)] = limits.PAGE_ENTRIES
+    keep: Annotated[float, Meta(ge=0, le=2**33)] = 0.0
+    """Seconds for which entries are kept; 0: for ever."""
+    keep_messages: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    """Entries kept of each room; 0: all."""
     connection_burst: Count = limits.CONNECTION_BURST
     connection_rate: Rate = limits.CONNECTION_RATE
     handshake: Annotated[float, Meta(ge=0.5, le=60)] = limits.BROKER_HANDSHAKE

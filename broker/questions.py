@@ -23,7 +23,7 @@ from .roster import Room, Roster, Session, User, direct_room
 from .turns import Question
 
 READS = "read"
-"""Table of the small state: ``KEY ROOM`` → the last sequence that this user has seen of these private messages."""
+"""Table of the small state: ``KEY ROOM`` → the last sequence that this user has seen of it on any screen."""
 
 
 T = TypeVar("T")
@@ -37,7 +37,9 @@ class Questions:
         self._rooms = rooms
         self._policy = policy
         self._reads = reads
-        """(key, private room) → the last sequence that this user has seen."""
+        """(key, room) → the last sequence that this user has seen on any screen."""
+        self._unstored: dict[tuple[str, str], None] = {}
+        """Those that are not on the disk yet, the oldest first."""
 
     def load(self, table: Mapping[str, tuple[bytes, int]]) -> None:
         """Take over what was read."""
@@ -47,16 +49,16 @@ class Questions:
 
     def ping(self, session: Session, ping: m.Ping) -> list[Action]:
         """`Ping`: note what was seen, answer with the rooms in which there is more."""
-        actions: list[Action] = []
         for id_, seq in ping.seen.items():
             room = self._followed(session, id_)
             if room is None or seq > room.head:
                 continue
             session.seen[id_] = seq
-            if room.is_direct and session.present:
-                actions += self._note_read(session.user, room, seq)
-        heads = dict(itertools.islice(self._behind(session), limits.PING_ROOMS))
-        return [*actions, Reply((session.identity,), m.Pong(heads=heads, ref=ping.ref))]
+            if session.present and seq > self._reads.get((session.user.key, id_), 0):
+                self._reads[session.user.key, id_] = seq
+                self._unstored[session.user.key, id_] = None
+        heads = dict(itertools.islice(self._behind(session), limits.PONG_ROOMS))
+        return [Reply((session.identity,), m.Pong(heads=heads, ref=ping.ref))]
 
     def _followed(self, session: Session, id_: str) -> Room | None:
         """A room whose entries this session gets: entered, or private messages if it wants them."""
@@ -64,16 +66,19 @@ class Questions:
             return self._roster.rooms[id_]
         return session.rooms.get(id_)
 
-    def _note_read(self, user: User, room: Room, seq: int) -> list[Action]:
-        if seq <= self._reads.get((user.key, room.id), 0):
-            return []
-        put = Put(READS, f"{user.key} {room.id}", msgspec.msgpack.encode(seq))
-        return [Store(put, Mark(user.key, room.id, seq))]
+    def tick(self) -> list[Action]:
+        """Store what was seen lately, many marks at once."""
+        marks = list(itertools.islice(self._unstored, limits.MARKS))
+        for mark in marks:
+            del self._unstored[mark]
+        return [
+            Store(Put(READS, " ".join(mark), msgspec.msgpack.encode(self._reads[mark])), Mark(*mark)) for mark in marks
+        ]
 
     def marked(self, mark: Mark, outcome: Outcome) -> None:
-        """What was seen is stored; when it is not, the next ping that tells it tries again."""
-        if isinstance(outcome, Done):
-            self._reads[mark.user, mark.room] = max(mark.seq, self._reads.get((mark.user, mark.room), 0))
+        """A mark is stored, or has to be tried again."""
+        if not isinstance(outcome, Done):
+            self._unstored[mark.user, mark.room] = None
 
     def _behind(self, session: Session) -> Iterator[tuple[str, int]]:
         """The rooms that hold more than this session has seen, with their heads."""
@@ -129,6 +134,7 @@ class Questions:
             entries=outcome.entries,
             head=room.head if room is not None else 0,
             more=outcome.more,
+            floor=room.floor if room is not None else 0,
             ref=paging.replay.ref,
         )
         return [Reply((paging.identity,), page)]

@@ -14,14 +14,16 @@ from ..common.clock import Now
 from .policy import Policy
 
 COSTS: dict[type[m.Message], int] = {
-    m.Hello: 20,
-    m.Join: 5,
+    m.Hello: 50,
+    m.Join: 10,
     m.Rename: 500,
-    m.Replay: 10,
+    m.Replay: 30,
     m.Rooms: 50,
     m.Who: 50,
 }
-"""What a command costs, in messages of up to 1 kB; 1 for those not listed. About what it takes of the broker's time."""
+"""What a command costs, in messages of up to 1 kB; 1 for those not listed. About what it takes of the broker."""
+DONE_TO_SOMEBODY = ("invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop")
+"""Kinds of `Say` that cost more, since somebody is told of each."""
 
 
 @dataclass(slots=True)
@@ -63,11 +65,19 @@ class Rates:
         self._policy = policy
         self._keys: dict[str, _Budgets] = {}
 
-    def charge(self, key: str, command: m.Command | m.Unknown, now: Now) -> bool:
-        """Whether this key may do that now."""
-        cost = 1 + len(command.text) // 1_024 if isinstance(command, m.Say) else COSTS.get(type(command), 1)
+    def charge(self, key: str, command: m.Command | m.Unknown, size: int, now: Now) -> bool:
+        """Whether this key may do that now, in a frame of so many bytes."""
+        cost = COSTS.get(type(command), 1) + size // 1_024
+        if isinstance(command, m.Ping):
+            cost += len(command.seen) // 25
+        elif isinstance(command, m.Say) and command.kind in DONE_TO_SOMEBODY:
+            cost += 50
         cost = min(cost, self._policy.burst)
         return self._of(key, now).commands.take(cost, self._policy.burst, self._policy.rate, now.mono)
+
+    def owe(self, key: str, cost: float, now: Now) -> None:
+        """Charge for what has been taken on already, so that the next may have to wait."""
+        self._of(key, now).commands.level -= cost
 
     def make_room(self, key: str, now: Now) -> bool:
         """Whether this key may make one more room now."""

@@ -45,7 +45,7 @@ class Rooms:
     ) -> None:
         self._roster = roster
         self._reads = reads
-        """(key, direct room) → the last sequence that this user has seen."""
+        """(key, room) → the last sequence that this user has seen on any screen."""
         self._rates = rates
         self._policy = policy
         self._started = started
@@ -58,6 +58,7 @@ class Rooms:
         members: Mapping[str, tuple[bytes, int]],
         heads: Mapping[str, int],
         topics: Mapping[str, str],
+        floors: Mapping[str, int],
     ) -> None:
         """Take over the rooms that the history holds; after the users."""
         for value, _ in rooms.values():
@@ -67,7 +68,7 @@ class Rooms:
             self._roster.rooms[id_].members[key] = msgspec.msgpack.decode(value, type=Member)
         for id_, head in heads.items():
             room = self._roster.rooms.get(id_) or self._roster.add_direct(id_)
-            room.head, room.topic = head, topics.get(id_, "")
+            room.head, room.topic, room.floor = head, topics.get(id_, ""), floors.get(id_, 0)
 
     def _add(self, state: RoomState) -> Room:
         id_ = names.fold(state.name)
@@ -147,10 +148,13 @@ class Rooms:
         if join.last is not None or join.since is not None or join.since_id is not None:
             where = Locate(room.id, join.last, join.since, join.since_id)
             return [Ask(where, Start(identity, room.id, join))]
-        return self._enter(session, room, join, self._begin(session, room) if join.after is None else join.after, now)
+        return self._enter(session, room, join, self._begin(session, room, join), now)
 
-    def _begin(self, session: Session, room: Room) -> int:
-        return self._reads.get((session.user.key, room.id), 0) if room.is_direct else room.head
+    def _begin(self, session: Session, room: Room, join: m.Join) -> int:
+        if join.after is not None:
+            return join.after
+        read = self._reads.get((session.user.key, room.id), 0)
+        return read if room.is_direct or (join.unread and read) else room.head
 
     def started_at(self, start: Start, outcome: Outcome, now: Now) -> list[Action]:
         """Storage has found where the join begins."""
@@ -188,6 +192,7 @@ class Rooms:
             online=[user.nick for user in list(room.present)[:100]],
             private=room.private,
             role=room.member(session.user).role,
+            read=self._reads.get((session.user.key, room.id), 0),
             ref=join.ref,
         )
         return [Reply((session.identity,), entered), *actions]

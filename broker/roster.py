@@ -92,6 +92,8 @@ class Room:
     private: bool = False
     """For its members only."""
     head: int = 0
+    floor: int = 0
+    """Up to here nothing is kept."""
     members: dict[str, Member] = field(default_factory=dict)
     """Key → what this user is here; who is nothing special in a public room is not listed."""
     followers: dict[User, int] = field(default_factory=dict)
@@ -190,6 +192,9 @@ class Roster:
     def connect(self, session: Session, identity: bytes) -> None:
         """The session is reached by this identity from now on."""
         self.by_identity.pop(session.identity, None)
+        before = self.by_identity.get(identity)
+        if before is not None:
+            before.identity = b""
         session.identity = identity
         self.by_identity[identity] = session
 

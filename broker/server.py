@@ -30,7 +30,7 @@ from ..common.text import shown
 from . import home
 from .access import Secrets
 from .actions import Action, Cut, Log, Publish, Reply
-from .connections import Connections
+from .connections import Connections, Peer
 from .core import Core
 from .gate import DOMAIN, PUB_DOMAIN, ZAP_ENFORCE_DOMAIN, Gate
 from .history import History
@@ -86,7 +86,7 @@ class Broker:
     def _open(self, settings: Settings) -> None:
         self._resources.callback(self._wake.close)
         self._resources.callback(self._woken.close)
-        _raise_file_limit()
+        self._most_connections = _raise_file_limit() * 9 // 10
         self._home = home.Home(settings.data)
         self._resources.callback(self._home.close)
         key = self._home.key()
@@ -100,13 +100,14 @@ class Broker:
         self._router = self._resources.enter_context(_server_socket(self._context, zmq.ROUTER, key, DOMAIN, policy))
         self._router.router_mandatory = 1
         self._router.maxmsgsize = limits.ROUTER_FRAME_BYTES
-        self._router.sndhwm = self._router.rcvhwm = limits.ROUTER_QUEUE
+        self._router.sndhwm, self._router.rcvhwm = limits.ROUTER_QUEUE, limits.ROUTER_INBOX
         # PUB that tells who subscribes to what (zmq_setsockopt(3), ZMQ_XPUB_VERBOSER).
         self._pub = self._resources.enter_context(_server_socket(self._context, zmq.XPUB, key, PUB_DOMAIN, policy))
         self._pub.setsockopt(zmq.XPUB_VERBOSER, 1)
         self._pub.maxmsgsize = limits.PUB_FRAME_BYTES
         self._pub.sndhwm = limits.PUB_QUEUE
         self._pub.rcvhwm = limits.SUBSCRIPTION_QUEUE
+        self._pub.rcvbuf = limits.PUB_RECEIVE_BYTES
         self._speakers, self._listeners = (
             self._resources.enter_context(contextlib.closing(Connections(self._context, listening)))
             for listening in (self._router, self._pub)
@@ -163,6 +164,8 @@ class Broker:
         self._speakers.cut_silent(now.mono, self._policy.hello_patience, self._core.greeted)
         self._listen()
         self._listeners.cut_silent(now.mono, self._policy.hello_patience, self._core.greeted)
+        self._listeners.cut_others(self._core.admission.live)
+        self._gate.full = len(self._speakers) + len(self._listeners) > self._most_connections
         if self._unread:
             log.warning("%d replies were dropped: somebody reads too slowly, and will catch up by replay", self._unread)
             self._unread = 0
@@ -183,37 +186,59 @@ class Broker:
                 return
 
     def _listen(self) -> None:
-        """Take in who subscribes. Before anything is published, so that nobody hears what they no longer may."""
-        while True:
+        """Take in who subscribes: before anything is published, so that nobody hears what they no longer may."""
+        taken = 0
+        while taken < limits.DRAIN:
             try:
                 frame = self._pub.recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            if frame.bytes[:1] != b"\1":
-                # An unsubscription (RFC 29/PUBSUB): also of a connection that has ended, and then it is nobody's any
-                # more. It is not counted, since it may be made up.
-                continue
             now = clock.read()
-            peer = self._listeners.spoke(frame, now.mono)
+            try:
+                peer = self._listeners.spoke(frame, now.mono)
+            except zmq.ZMQError:
+                continue  # libzmq's own word that a connection has ended: it is nobody's
             if peer.ending:
-                continue
-            peer.subscriptions += 1
-            too_many = peer.subscriptions > self._policy.subscriptions
-            if too_many or not self._core.admission.may_listen(peer.user, peer.address, now.wall):
-                self._listeners.cut_one(peer)
-            if too_many:
+                continue  # what was under way when it was cut; there is not much of it (`limits.PUB_RECEIVE_BYTES`)
+            taken += 1
+            if self._hears_too_much(peer, frame.bytes, now):
                 self._carry_out(self._core.over_subscribed(peer.user, now), now)
+
+    def _hears_too_much(self, peer: Peer, frame: bytes, now: Now) -> bool:
+        """Count a subscription, and cut who may not listen; True when they asked for more than anybody needs."""
+        # 1: subscribe, 0: unsubscribe (RFC 29/PUBSUB); whatever comes costs us something, so everything counts.
+        peer.subscriptions += 1
+        peer.topics += len(frame) if frame[:1] == b"\1" else 0
+        ears = self._listeners.of_user(peer.user)
+        too_much = (
+            frame[:1] not in (b"\0", b"\1")
+            or peer.subscriptions > self._policy.subscriptions
+            or sum(ear.topics for ear in ears) > limits.TOPIC_BYTES
+            or len(ears) > 2 * self._core.sessions_of(peer.user) + limits.SPARE_EARS
+        )
+        if too_much or not self._core.admission.may_listen(peer.user, peer.address, now.wall):
+            self._listeners.cut_one(peer)
+        return too_much
 
     def _carry_out(self, actions: list[Action], now: Now) -> None:
         """Send what can be sent at once; store and read the rest, and go on with what the core makes of that."""
-        while actions:
-            self._send(actions)
-            done = fulfil(self._history, actions)
-            actions = self._core.complete(done, now) if done else []
+        try:
+            while actions:
+                self._send(actions)
+                done = fulfil(self._history, actions)
+                actions = self._core.complete(done, now) if done else []
+        except zmq.ContextTerminated:
+            raise
+        except Exception:  # a fault of ours: who got no answer asks again, and the others' chat goes on
+            log.exception("a group of commands failed")
 
     def _send(self, actions: list[Action]) -> None:
         # First of all: whom a welcome sends to PUB must be let in there.
         self._gate.admission = self._core.admission
+        # Before any reply: the name of a connection that has ended may be another one's by now.
+        self._speakers.watch(time.monotonic())
+        while self._speakers.ended:
+            self._core.disconnect(self._speakers.ended.pop())
         listened = False
         for action in actions:
             match action:
@@ -325,15 +350,17 @@ def _reachable_host(bind: str) -> str:
             return "127.0.0.1"
 
 
-def _raise_file_limit() -> None:
-    """Two connections a client: take all the file descriptors the system grants."""
+def _raise_file_limit() -> int:
+    """Two connections a client: take all the file descriptors the system grants; how many that is."""
     try:
         import resource
     except ImportError:  # not on Windows
-        return
+        return 8_192
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else 1_000_000
 
 
 def _word() -> str:

@@ -19,6 +19,7 @@ from ..common import limits, messages as m, names
 from ..common.clock import Now
 from ..common.errors import Code, InputError
 from ..common.skeleton import skeletons
+from . import rights
 from .access import Access, InviteState, too_many_sessions
 from .actions import Action, Log, Reply, Store, Then
 from .history import Conflict, Done, Outcome, Put, Together
@@ -251,7 +252,7 @@ class Sessions:
     def _welcome(self, identity: bytes, address: str, user: User, hello: m.Hello, now: Now) -> list[Action]:
         actions: list[Action] = []
         here = self._roster.by_identity.get(identity)
-        if here is not None and here.instance != hello.instance:
+        if here is not None and (here.user is not user or here.instance != hello.instance):
             actions += self.remove(here, now)
         session = self._roster.sessions.get((user.key, hello.instance))
         resumed = session is not None
@@ -293,13 +294,22 @@ class Sessions:
         unread_first = sorted(heads, key=lambda room: heads[room].read >= heads[room].head)
         return {room: heads[room] for room in unread_first[: limits.PRIVATE_ROOMS]}
 
-    def remove(self, session: Session, now: Now, reason: str = "") -> list[Action]:
+    def goodbye(self, session: Session, goodbye: m.Goodbye, now: Now) -> list[Action]:
+        """`Goodbye`: its reason is read where its user may speak."""
+        return self.remove(session, now, goodbye.reason[: limits.REASON_CHARACTERS], own_words=True)
+
+    def remove(self, session: Session, now: Now, reason: str = "", *, own_words: bool = False) -> list[Action]:
         """The session ends: it leaves its rooms, with a reason that the others read."""
         actions: list[Action] = []
         for room in list(session.rooms.values()):
-            actions += self._rooms.leave(session, room, now, reason)
+            silent = own_words and rights.why_not_speak(session.user, room, now.wall)
+            actions += self._rooms.leave(session, room, now, "" if silent else reason)
         self._roster.remove_session(session)
         return [*actions, Log(f"{session.user.nick} disconnected" + (f" ({reason})" if reason else ""))]
+
+    def spelling(self, nick: str) -> str:
+        """A nick as it was claimed."""
+        return self._state(nick)[0].nick
 
 
 @cache

@@ -5,10 +5,14 @@ Owns the file's form. Does not know options (`cli`) nor what the settings do. Us
     [broker]
     access = "invite"
 
+    [history]
+    keep = "30d"
+    keep_messages = 100000
+
     [limits]
     rate = 500
 
-Every name of `Policy` but ``access`` may stand under ``[limits]``. Whatever is not known is an error, since a limit
+Every other name of `Policy` may stand under ``[limits]``. Whatever is not known is an error, since a limit
 that was misspelt would protect nobody.
 """
 
@@ -23,9 +27,15 @@ import msgspec
 
 from ..common import paths
 from ..common.errors import InputError
-from .policy import Access, Policy
+from ..common.spans import parse_span
+from .policy import Policy
 
-TABLES = {"broker": ("access",), "limits": tuple(name for name in Policy.__struct_fields__ if name != "access")}
+HISTORY = ("keep", "keep_messages")
+TABLES = {
+    "broker": ("access",),
+    "history": HISTORY,
+    "limits": tuple(name for name in Policy.__struct_fields__ if name not in ("access", *HISTORY)),
+}
 
 
 def usual_file() -> Path:
@@ -33,15 +43,16 @@ def usual_file() -> Path:
     return paths.config() / "config.toml"
 
 
-def read_policy(file: Path | None, access: Access | None, bind: str) -> Policy:
-    """The policy of a broker that listens on `bind`; `access`, if given, counts more than the file's.
+def read_policy(file: Path | None, bind: str, **options: object) -> Policy:
+    """The policy of a broker that listens on `bind`; options that are not None count more than the file.
 
     Raises `InputError` when the file cannot be read, or says what is not known or not possible.
     """
     tables = _read(file or usual_file(), needed=file is not None)
-    given = {**tables.get("limits", {}), **tables.get("broker", {})}
-    if access is not None:
-        given["access"] = access
+    given = {name: value for table in tables.values() for name, value in table.items()}
+    given |= {name: value for name, value in options.items() if value is not None}
+    if isinstance(given.get("keep"), str):
+        given["keep"] = parse_span(str(given["keep"]), "keep")
     # On a network whoever can reach the port would come in; on this machine it is people who could read it anyway.
     given.setdefault("access", "open" if _is_loopback(bind) else "invite")
     try:

@@ -17,6 +17,7 @@ from .actions import Action, Ask, Doubted, Said, Store
 from .history import Append, Appended
 from .moderation import KINDS, Moderation, unless_done
 from .policy import Policy
+from .rates import Rates
 from .refusals import Refusal, no_room, no_user, refuse
 from .rooms import Rooms, deliver
 from .roster import Room, Roster, Session, Stall, direct_room
@@ -34,10 +35,11 @@ class _Place:
 class Talk:
     """Everything that is said."""
 
-    def __init__(self, roster: Roster, rooms: Rooms, moderation: Moderation, policy: Policy) -> None:
+    def __init__(self, roster: Roster, rooms: Rooms, moderation: Moderation, rates: Rates, policy: Policy) -> None:
         self._roster = roster
         self._rooms = rooms
         self._moderation = moderation
+        self._rates = rates
         self._policy = policy
 
     # --- before it is stored ----------------------------------------------------------------------------------
@@ -58,6 +60,10 @@ class Talk:
         if say.kind == "delete":
             return self._moderation.delete(session, say, self._roster.rooms[place.room], place.to, now)
         append = Append(place.room, user.key, say.id, user.nick, say.text, now.wall, say.kind, place.to)
+        room = self._roster.rooms.get(place.room)
+        if room is not None and not room.is_public:
+            # To each by itself, where PUB would do it at once for all.
+            self._rates.owe(user.key, len(self._roster.hearers(room)) / 10, now)
         said = Store(append, Said(identity, user.key, say, append))
         return [said] if place.create is None else [place.create, said]
 

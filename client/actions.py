@@ -5,6 +5,7 @@ Owns these words only. Pure; any thread.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..common.errors import ZchatError
@@ -67,13 +68,23 @@ class Print:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """What was printed so far covers these rooms up to these sequences, in this history."""
+
+    history: str
+    seqs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The program is done, well or with an error."""
 
     error: ZchatError | None = None
 
 
-Action = Dial | HangUp | Send | Listen | Subscribe | Unsubscribe | Show | Print | End
+Output = Print | Reached
+"""What goes to whoever writes the lines, in this order."""
+Action = Dial | HangUp | Send | Listen | Subscribe | Unsubscribe | Show | Print | Reached | End
 
 
 # --- notices: from the core to the program --------------------------------------------------------------------
@@ -205,6 +216,14 @@ class Restarted:
     room: str
 
 
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """So many entries of the room, between what was seen of it and what comes now, are no longer kept."""
+
+    room: str
+    count: int
+
+
 Notice = (
     Connected
     | Disconnected
@@ -222,4 +241,5 @@ Notice = (
     | Refusal
     | Answer
     | Restarted
+    | NotKept
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..common.cli import EPILOG
+from ..common.cli import EPILOG, AdminGroup
 from ..common.errors import InputError
 from .options_cli import SETTINGS, ask, choose_nick, client_command, common_options, find, is_given, room_option
 
@@ -37,7 +37,7 @@ def identity(link: Link, nick: str | None, key_file: Path | None) -> tuple[str, 
     return (OPERATOR, key) if key is not None else (choose_nick(link, nick), None)
 
 
-@click.group("admin", epilog=EPILOG, context_settings=SETTINGS)
+@click.group("admin", cls=AdminGroup, epilog=EPILOG, context_settings=SETTINGS)
 def admin() -> None:
     """Let people in, keep them out, give out roles, see what is in force: for the broker's account and for operators.
 
@@ -197,7 +197,7 @@ def deop(whom: str, room: str | None, **options: Any) -> None:
 # --- what they share ------------------------------------------------------------------------------------------
 def _act(kind: str, whom: str, room: str | None, *, duration: str | None = None, reason: str = "", **who: Any) -> None:
     """What can be done in a room and at the whole broker."""
-    from .spans import parse_span
+    from ..common.spans import parse_span
 
     seconds = parse_span(duration, "--for") if duration is not None else 0.0
     if room is not None:

@@ -30,6 +30,7 @@ from .actions import (
     InvitedTo,
     NickChanged,
     Notice,
+    NotKept,
     Print,
     PutOff,
     Refusal,
@@ -161,7 +162,9 @@ class Chat(Quiet):
                 return [*self._answer(question, event), *self._leave_if_done()]
             case Restarted(room):
                 self._said.forget(names.fold(room))
-                return [self._tell(f"The history of {clean(room)} was replaced; it is shown from its beginning.")]
+                return [self._tell(wording.restarted(room))]
+            case NotKept(room, count):
+                return [self._tell(wording.not_kept(self.core.name_of(room), count))]
             case _:
                 return []
 
@@ -294,8 +297,9 @@ class Chat(Quiet):
         return [self._tell(f"The topic of {room}: {topic}" if topic else f"{room} has no topic.")]
 
     def _history(self, rest: str, now: Now) -> list[Action]:
-        if rest and not (rest.isascii() and rest.isdigit() and 1 <= int(rest[:9]) <= 500):
-            raise InputError("/history takes a number from 1 to 500.")
+        most = wording.LONGEST_HISTORY
+        if rest and not (rest.isascii() and rest.isdigit() and 1 <= int(rest[:9]) <= most):
+            raise InputError(f"/history takes a number from 1 to {most}.")
         limit = int(rest or HISTORY_LINES)
         if self._to.partner is not None:
             return self.core.ask(m.Replay(to=self._to.partner, before=END_OF_TIME, limit=limit), now)

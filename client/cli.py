@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,11 +26,14 @@ from .options_cli import (
     find,
     is_given,
     json_option,
+    legal_id,
     legal_nick,
     names_broker,
     nick_option,
+    parse_since,
     prompt_nick,
     room_option,
+    since_option,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +42,6 @@ if TYPE_CHECKING:
     from ..common.keys import Link
     from ..common.messages import Event
     from .core import ClientCore
-    from .rooms import Start
 
 
 # --- commands -------------------------------------------------------------------------------------------------
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 @common_options
 @room_option("A room to enter (lobby); may be given again.", multiple=True)
 @click.option("--private", is_flag=True, help="Make the rooms private: only who is invited may enter.")
-@click.option("--since", metavar="20|10m|ID|all", help="Where to begin: so many messages (20), a time, an id, all.")
+@since_option("Where to begin: so many messages (20), a time, an id, all, or what you have not seen yet.")
 @click.option("--plain", is_flag=True, help="Plain lines, no line editor.")
 @click.option(
     "--notices", type=click.Choice(["all", "smart", "none"]), default="all", help="Comings and goings to show."
@@ -72,7 +75,7 @@ def join(
     if private and not rooms:
         raise InputError("--private makes the rooms private that are named with --room. Name one.")
     link = find(broker, reads_input=True)
-    start = _start(since or "20")
+    start = parse_since(since or "20")
     options = ChatOptions([parse_room(room) for room in rooms or (LOBBY,)], start, notices, as_json, private)
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not plain and not as_json
     wanted = choose_nick(link, nick)
@@ -173,7 +176,7 @@ def send(
         raise InputError("A message goes to a room or to a nick. Give only one of --room and --to.")
     if each_line and (text or message_id):
         raise InputError("--each-line takes its messages from standard input. Leave out TEXT and --id.")
-    if message_id is not None and not _legal_id(message_id):
+    if message_id is not None and not legal_id(message_id):
         raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another --id.")
     room = None if to is not None else parse_room(room if room is not None else LOBBY)
     to = legal_nick(to) if to is not None else None
@@ -191,18 +194,18 @@ def send(
     run(link, choose_nick(link, nick), program, read=feed_lines if each_line else None)
 
 
-def _legal_id(text: str) -> bool:
-    import re
-
-    return re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", text) is not None
-
-
 @client_command("tail")
 @common_options
 @room_option("A room to follow (lobby); may be given again.", multiple=True)
 @click.option("--dm", is_flag=True, help="Private messages (alone: only these).")
 @click.option("-n", "count", type=click.IntRange(min=0, max=1_000_000), default=10, help="Messages to begin with (10).")
-@click.option("--since", metavar="20|10m|ID|all", help="Where to begin: as -n, a time, an id, or all.")
+@since_option("Where to begin: as -n, a time, an id, all, or what you have not seen yet.")
+@click.option(
+    "--cursor",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Note there how far it came, and go on there next time; -n and --since are for rooms that are not in FILE.",
+)
 @click.option("--no-follow", is_flag=True, help="End when what is there has been printed.")
 def tail(
     broker: str | None,
@@ -213,22 +216,30 @@ def tail(
     dm: bool,
     count: int,
     since: str | None,
+    cursor: Path | None,
     no_follow: bool,
 ) -> None:
     """Print the last messages, and what is said from then on."""
+    from ..common.keys import fingerprint
     from ..common.names import parse_room
+    from .cursors import CursorFile
     from .programs import Tailer
     from .rooms import Start
-    from .run import run
+    from .run import pipe, run
 
     names = [parse_room(room) for room in rooms or (() if dm else (LOBBY,))]
-    start = Start(last=count) if since is None else _start(since)
+    start = private = Start(last=count) if since is None else parse_since(since)
     link = find(broker)
+    cursors: CursorFile | None = None
+    if cursor is not None:
+        cursors = CursorFile(cursor, fingerprint(link.key), private=dm, pipe=pipe())
+        private = Start(after=0) if cursors.had_private else start
 
     def program(core: ClientCore) -> Tailer:
-        return Tailer(core, rooms=names, start=start, follow=not no_follow, json=as_json, timeout=timeout)
+        keep = cursors is not None
+        return Tailer(core, rooms=names, start=start, follow=not no_follow, json=as_json, keep=keep, timeout=timeout)
 
-    run(link, choose_nick(link, nick), program, private=start if dm else None)
+    run(link, choose_nick(link, nick), program, private=private if dm else None, cursors=cursors)
 
 
 @client_command("ping")
@@ -263,8 +274,8 @@ def link(
     """Print the link of this account's broker, for others to join with."""
     import json
 
+    from ..common.spans import parse_span
     from . import account
-    from .spans import parse_span
 
     seconds = parse_span(expires, "--expires")
     if invite:
@@ -383,23 +394,3 @@ def demo() -> None:
     from .output import print_lines
 
     converse(load(DEMO_BROKER), lambda line: print_lines([line]))
-
-
-def _start(since: str) -> Start:
-    """Where to begin: a number of messages, a time span, ``all``, or a message's id."""
-    import re
-    import time
-
-    from .rooms import Start
-    from .spans import seconds_of
-
-    if since == "all":
-        return Start(after=0)
-    seconds = seconds_of(since)
-    if seconds is not None:
-        return Start(since=max(0, int((time.time() - seconds) * 1_000)))
-    if re.fullmatch(r"[0-9]{1,6}", since):
-        return Start(last=int(since))
-    if _legal_id(since):
-        return Start(since_id=since)
-    raise InputError("--since takes a number of messages, a time as 10m, 2h or 3d, a message's id, or all. Check it.")

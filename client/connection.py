@@ -34,7 +34,9 @@ from .actions import (
     Listen,
     NickChanged,
     Notice,
+    Output,
     Print,
+    Reached,
     Send,
     Show,
     Subscribe,
@@ -110,7 +112,7 @@ class Connection:
         core: ClientCore,
         program: Program,
         *,
-        write: Callable[[list[Print]], None],
+        write: Callable[[list[Output]], None],
         met: Callable[[m.Welcome], None],
         renamed: Callable[[str, str], None] = lambda _old, _new: None,
         output: int | None = None,
@@ -278,7 +280,7 @@ class Connection:
     # --- actions ----------------------------------------------------------------------------------------------
     def _carry_out(self, actions: list[Action], now: Now) -> None:
         """Do what is asked, in order; what the program makes of a notice comes right after it."""
-        lines: list[Print] = []
+        lines: list[Output] = []
         queue = deque(actions)
         while queue:
             action = queue.popleft()
@@ -286,7 +288,7 @@ class Connection:
                 case Show(notice):
                     self._watch(notice, now)
                     queue.extendleft(reversed(self._program.notice(notice, now)))
-                case Print():
+                case Print() | Reached():
                     lines.append(action)
                 case Send(command):
                     self._unsent.append(wire.encode(command))

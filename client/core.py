@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
@@ -43,7 +43,7 @@ from .following import Following
 from .heartbeat import Heartbeat
 from .outbox import Outbox
 from .questions import Question, Questions, Reply
-from .rooms import UNREAD as UNREAD, Start
+from .rooms import UNREAD as UNREAD, Start, Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Profile:
     """Where to begin in private messages; None: not wanted."""
     invite: str = ""
     """The token of an invitation, shown with every hello; it counts while the key is not known."""
+    stopped: Stopped = field(default_factory=Stopped)
 
 
 class ClientCore:
@@ -80,7 +81,7 @@ class ClientCore:
         self._turned_away = False
         """Since we were last in, the broker said that it does not let us in for now, and that was told."""
         self._heartbeat = Heartbeat()
-        self._following = Following(profile.private, self._next_ref, self._heartbeat)
+        self._following = Following(profile.private, profile.stopped.cursors, self._next_ref, self._heartbeat)
         self.rooms = self._following.views
         """Folded name → view."""
 
@@ -199,6 +200,10 @@ class ClientCore:
         view = self.rooms.get(room)
         return view.name if view is not None else room
 
+    def unread(self, room: str) -> int:
+        """How many entries of a room, by its id, are known that were not seen on any screen."""
+        return self.rooms[room].unread if room in self.rooms else 0
+
     @property
     def waiting(self) -> int:
         """How many messages have no ack yet."""
@@ -297,7 +302,8 @@ class ClientCore:
         actions: list[Action] = [Show(Connected(welcome, before is not None))]
         if names.fold(welcome.nick) != names.fold(self.profile.nick):
             actions += self._renamed(welcome.nick)
-        if before is not None and before.history != welcome.history:
+        known = before.history if before is not None else self.profile.stopped.history
+        if known and known != welcome.history:
             actions += self._following.restart()
         self._following.open_direct(welcome.private)
         actions += self._listen(welcome, now)

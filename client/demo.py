@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..common.errors import ZchatError
 from ..common.keys import KeyPair, Link
-from .actions import Print
+from .actions import Output, Print
 from .chat import Chat, ChatOptions
 from .connection import Connection
 from .core import UNREAD, ClientCore, Profile
@@ -46,9 +46,9 @@ class User:
         self._thread = threading.Thread(target=self._connection.run, name=f"zchat-{nick}", daemon=True)
         self._thread.start()
 
-    def _write(self, lines: list[Print]) -> None:
+    def _write(self, output: list[Output]) -> None:
         with self._changed:
-            self.seen += lines
+            self.seen += (line for line in output if isinstance(line, Print))
             self._changed.notify_all()
 
     def type(self, line: str) -> None:

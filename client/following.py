@@ -20,6 +20,7 @@ from .actions import (
     Heard,
     InRoom,
     InvitedTo,
+    NotKept,
     PutOff,
     Refusal,
     Removed,
@@ -34,12 +35,19 @@ from .rooms import UNREAD, RoomView, Start
 
 
 class Following:
-    """The rooms of one client; `direct` is where to begin in private messages, None when they are not wanted."""
+    """The rooms of one client.
 
-    def __init__(self, direct: Start | None, next_ref: Callable[[], int], heartbeat: Heartbeat) -> None:
+    `direct` is where to begin in private messages, None when they are not wanted; `cursors`, by room, where to go on.
+    """
+
+    def __init__(
+        self, direct: Start | None, cursors: Mapping[str, int], next_ref: Callable[[], int], heartbeat: Heartbeat
+    ) -> None:
         self.views: dict[str, RoomView] = {}
         """Folded name → view."""
         self._direct = direct
+        self._cursors = dict(cursors)
+        """Those that no room has taken up yet."""
         self._next_ref = next_ref
         self._heartbeat = heartbeat
         self._live = False
@@ -55,17 +63,23 @@ class Following:
 
     def restart(self) -> list[Action]:
         """The broker has another history."""
-        actions: list[Action] = []
-        for view in self.views.values():
+        begun = [view for view in self.views.values() if view.cursor is not None]
+        for view in begun:
             view.restart()
-            actions.append(Show(Restarted(view.name)))
-        return actions
+        direct = [id_ for id_ in self._cursors if id_.startswith(PRIVATE_MARK) and self._direct is not None]
+        self._cursors = dict.fromkeys(self._cursors, 0)
+        return [Show(Restarted(room)) for room in [*(view.name for view in begun), *direct]]
 
     def open_direct(self, heads: Mapping[str, m.PrivateHead]) -> None:
         """The welcome tells of private messages."""
         for room, head in heads.items():
             if room not in self.views and self._direct is not None and self._wants(head):
-                self.views[room] = RoomView(room, room, self._direct)
+                self._add(room, self._direct)
+
+    def _add(self, name: str, start: Start, *, create: bool = True, private: bool = False) -> RoomView:
+        id_ = name if name.startswith(PRIVATE_MARK) else names.fold(name)
+        view = self.views[id_] = RoomView(id_, name, start, create, private, cursor=self._cursors.pop(id_, None))
+        return view
 
     def _wants(self, head: m.PrivateHead) -> bool:
         """Whether there is something to show of these private messages; what comes later opens the room by itself."""
@@ -109,7 +123,7 @@ class Following:
         id_ = names.fold(room)
         if id_ in self.views:
             return []
-        view = self.views[id_] = RoomView(id_, room, start, create, private)
+        view = self._add(room, start, create=create, private=private)
         self._parting.discard(id_)
         if not self._live:
             return []
@@ -155,6 +169,7 @@ class Following:
                 last=start.last,
                 since=start.since,
                 since_id=start.since_id,
+                unread=start.unread,
                 create=view.create,
                 # Also after a reconnection: a room that was private is not to be made anew as a public one.
                 private=view.private and not view.direct,
@@ -171,7 +186,7 @@ class Following:
         if view is None or view.asked != entered.ref:
             return []
         view.asked, view.joining, view.put_off = 0, False, False
-        if view.entered and entered.after > entered.head:
+        if view.cursor is not None and entered.after > entered.head:
             # The cursor we named lies beyond the head: the history lost entries that we have seen.
             view.restart()
             return [Show(Restarted(view.name)), self._enter(view, now)]
@@ -182,7 +197,7 @@ class Following:
         view.topic = entered.topic
         if _is_name_of(entered.name, view.id):
             view.name = entered.name
-        view.enter(after, entered.head)
+        view.enter(after, entered.head, entered.read)
         actions = self._note_privacy(view, entered.private, now)
         if first and not view.direct:
             actions.append(Show(InRoom(entered)))
@@ -225,8 +240,9 @@ class Following:
         return [*actions, *self._take(view, event.entries, now)]
 
     def _meet(self, room: str, now: Now) -> tuple[RoomView, Send]:
-        """Private messages of which the welcome did not tell: they begin after what was read."""
-        view = self.views[room] = RoomView(room, room, UNREAD)
+        """Private messages of which the welcome did not tell: who does not want all begins after what was read."""
+        whole = self._direct is not None and self._direct.after is not None
+        view = self._add(room, Start(after=0) if whole else UNREAD)
         return view, self._enter(view, now)
 
     def page(self, page: m.Page, now: Now) -> list[Action] | None:
@@ -236,10 +252,13 @@ class Following:
             return None
         view.asked = 0
         view.head = max(view.head, page.head)
+        first = page.entries[0].seq if page.entries else page.head + 1
+        missed = view.pass_over(min(page.floor, first - 1))
+        told: list[Action] = [Show(NotKept(view.id, missed))] if missed else []
         if not page.entries and view.cursor is not None and view.cursor < page.head:
             # Nothing is kept between the cursor and the head.
             view.cursor = page.head
-        return self._take(view, page.entries, now, replay=True)
+        return [*told, *self._take(view, page.entries, now, replay=True)]
 
     def heads(self, heads: Mapping[str, int], now: Now) -> list[Action]:
         """A pong tells where rooms stand."""

@@ -13,8 +13,8 @@ from ..common.errors import InputError, RefusedError
 from ..common.keys import fingerprint_of
 from ..common.messages import EntryKind, Say
 from ..common.rules import refuse_text
+from ..common.spans import seconds_of
 from . import commands
-from .spans import seconds_of
 
 ACTS: dict[str, EntryKind] = {
     kind: kind

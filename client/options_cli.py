@@ -1,7 +1,7 @@
 """What the client's commands have in common on the command line: which broker, as whom, and how they are made.
 
-Owns the common options and how a broker and a nick are found by them. Does not know any single command (`cli`,
-`admin_cli`). Main thread.
+Owns the common options and how a broker, a nick and a place to begin are found by them. Does not know any single
+command (`cli`, `admin_cli`). Main thread.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..common.errors import Code, InputError, RefusedError
 if TYPE_CHECKING:
     from ..common.keys import KeyPair, Link
     from ..common.messages import Admin, Event, Rooms, Who
+    from .rooms import Start
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,6 +71,11 @@ def common_options(function: F) -> F:
 def room_option(help_: str, *, multiple: bool = False) -> Callable[[F], F]:
     """``--room``, once or several times."""
     return click.option("-r", "--room", "rooms" if multiple else "room", metavar="ROOM", multiple=multiple, help=help_)
+
+
+def since_option(help_: str) -> Callable[[F], F]:
+    """``--since``, for `parse_since`."""
+    return click.option("--since", metavar="20|10m|ID|all|unread", help=help_)
 
 
 def names_broker(broker: str | None) -> bool:
@@ -146,6 +152,38 @@ def prompt_nick(offer: str | None) -> str:
             return parse_nick(text.strip())
         except InputError as error:
             click.echo(f"zchat: {error}", err=True)
+
+
+# --- where to begin -------------------------------------------------------------------------------------------
+def parse_since(since: str) -> Start:
+    """Where to begin: a number of messages, a time span, ``all``, ``unread``, or a message's id."""
+    import re
+    import time
+
+    from ..common.spans import seconds_of
+    from .rooms import UNREAD, Start
+
+    if since == "all":
+        return Start(after=0)
+    if since == "unread":
+        return UNREAD
+    seconds = seconds_of(since)
+    if seconds is not None:
+        return Start(since=max(0, int((time.time() - seconds) * 1_000)))
+    if re.fullmatch(r"[0-9]{1,6}", since):
+        return Start(last=int(since))
+    if legal_id(since):
+        return Start(since_id=since)
+    raise InputError(
+        "--since takes a number of messages, a time as 10m, 2h or 3d, a message's id, all, or unread. Check it."
+    )
+
+
+def legal_id(text: str) -> bool:
+    """Whether it can be a message's id."""
+    import re
+
+    return re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", text) is not None
 
 
 # --- what is asked --------------------------------------------------------------------------------------------

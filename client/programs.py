@@ -6,7 +6,7 @@ the receive thread alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..common import limits, messages as m, names
 from ..common.clock import Now
@@ -23,16 +23,23 @@ from .actions import (
     End,
     Heard,
     Held,
+    InRoom,
     Notice,
+    NotKept,
     Print,
     PutOff,
+    Reached,
     Refusal,
     Removed,
+    Restarted,
     Stored,
     TurnedAway,
 )
 from .core import ClientCore
 from .rooms import Start
+
+_TICK = 3.0
+"""Seconds; the loop turns at least once in each of them."""
 
 
 class Quiet:
@@ -266,7 +273,10 @@ class Sender(Quiet):
 
 
 class Tailer(Quiet):
-    """Print what rooms hold and, if it follows, what is said from then on."""
+    """Print what rooms hold and, if it follows, what is said from then on.
+
+    With `keep` it tells after each line how far that is.
+    """
 
     def __init__(
         self,
@@ -276,12 +286,14 @@ class Tailer(Quiet):
         start: Start,
         follow: bool,
         json: bool,
+        keep: bool = False,
         timeout: float | None = None,
     ) -> None:
         super().__init__(core, timeout=timeout)
-        self._rooms, self._start, self._follow, self._json = rooms, start, follow, json
+        self._rooms, self._start, self._follow, self._json, self._keep = rooms, start, follow, json, keep
         self._behind: set[str] | None = None
         """Rooms whose history is not all printed yet; None before the first welcome."""
+        self._ticked = 0.0
 
     @property
     def persistent(self) -> bool:
@@ -303,16 +315,38 @@ class Tailer(Quiet):
             case CameOrWent(presence) if self._follow:
                 room = self.core.name_of(presence.room)
                 return [Print((render.presence_json if self._json else render.presence_line)(presence, room))]
-            case Connected() if self._behind is None:
-                self._behind = set(self.core.rooms)
-                return self._end_if_done()
+            case Connected():
+                if self._behind is None:
+                    self._behind = set(self.core.rooms)
+                return [*self._reached(), *self._end_if_done()]
+            case InRoom(entered) if entered.room not in self.core.profile.stopped.cursors:
+                return self._cover({entered.room: entered.after})
             case CaughtUp(room):
                 if self._behind is not None:
                     self._behind.discard(room)
                 return self._end_if_done()
             case Removed():
                 return self._removed(notice)
+            case Restarted(room):
+                return [Print(f"zchat: {clean(wording.restarted(room))}", aside=True)]
+            case NotKept(room, count):
+                return [Print(f"zchat: {clean(wording.not_kept(self.core.name_of(room), count))}", aside=True)]
         return super().notice(notice, now)
+
+    def tick(self, now: Now) -> list[Action]:
+        """Now and then; what was printed covers all that was heard."""
+        if now.mono - self._ticked > _TICK:
+            # It was our own reader who held us up, so nobody can say that the broker was silent.
+            self._quiet_since = max(self._quiet_since, now.mono)
+        self._ticked = now.mono
+        return [*self._reached(), *super().tick(now)]
+
+    def _reached(self) -> list[Action]:
+        seqs = {view.id: view.cursor for view in self.core.rooms.values() if view.cursor is not None}
+        return self._cover(seqs) if self._keep else []
+
+    def _cover(self, seqs: Mapping[str, int]) -> list[Action]:
+        return [Reached(self.core.welcome.history, seqs)] if self._keep and self.core.welcome is not None else []
 
     def _removed(self, removed: Removed) -> list[Action]:
         """Go on while there is anything to follow."""
@@ -326,8 +360,10 @@ class Tailer(Quiet):
     def _entry(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
         name = self.core.name_of(room)
         if self._json:
-            return [Print(render.entry_json(entry, name, replay=replay))]
-        return [Print(line) for line in render.entry_lines(entry, name, name_room=len(self._rooms) > 1)]
+            lines = [render.entry_json(entry, name, replay=replay)]
+        else:
+            lines = render.entry_lines(entry, name, name_room=len(self._rooms) > 1)
+        return [*map(Print, lines), *self._cover({room: entry.seq})]
 
     def _end_if_done(self) -> list[Action]:
         return [*self.core.leave(), End()] if not self._follow and not self._behind else []

@@ -9,7 +9,7 @@ stash while the entries before it are asked for (`following` sends the `Replay`)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..common import limits
@@ -25,10 +25,21 @@ class Start:
     last: int | None = None
     since: int | None = None
     since_id: str | None = None
+    unread: bool = False
+    """After what was seen on any screen; where nothing was, from now on."""
 
 
-UNREAD = Start()
-"""In private messages: after what was read on any screen."""
+UNREAD = Start(unread=True)
+"""What no screen has shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Where a client stopped in an earlier life: it goes on there, if the history is the same."""
+
+    history: str = ""
+    cursors: Mapping[str, int] = field(default_factory=dict)
+    """Room id → the last sequence shown."""
 
 
 @dataclass(slots=True)
@@ -46,6 +57,8 @@ class RoomView:
     """The last sequence shown; None until the broker has told where we begin."""
     head: int = 0
     """The highest sequence known to exist."""
+    read: int = 0
+    """The highest sequence seen on any screen, this one included."""
     echo: int = 0
     """The highest sequence of our own that was acked: it is still to be shown while the cursor is below."""
     goal: int | None = None
@@ -69,11 +82,11 @@ class RoomView:
         """Whether it holds the private messages of two users."""
         return self.id.startswith(PRIVATE_MARK)
 
-    def enter(self, after: int, head: int) -> None:
-        """The broker told where we begin and where the room stands."""
+    def enter(self, after: int, head: int, read: int = 0) -> None:
+        """The broker told where we begin, where the room stands, and how far it was seen on any screen."""
         if self.cursor is None:
             self.cursor = after
-        self.head = max(self.head, head)
+        self.head, self.read = max(self.head, head), max(self.read, read)
         if self.goal is None and not self.entered:
             self.goal = head
         self.entered = True
@@ -82,7 +95,7 @@ class RoomView:
         """Forget everything shown: the history is another one."""
         self.cursor = None
         self.start = Start(after=0)
-        self.head, self.echo, self.told, self.entered, self.goal = 0, 0, -1, False, None
+        self.head, self.read, self.echo, self.told, self.entered, self.goal = 0, 0, 0, -1, False, None
         self.stash.clear()
 
     def take(self, entries: list[Entry], *, contiguous: bool) -> Iterator[Entry]:
@@ -98,7 +111,7 @@ class RoomView:
             elif entry.seq <= self.cursor:
                 continue
             elif contiguous or entry.prev == self.cursor:
-                self.cursor = entry.seq
+                self._move(entry.seq)
                 yield entry
             else:
                 self._keep(entry)
@@ -110,10 +123,25 @@ class RoomView:
 
     def _unstash(self) -> Iterator[Entry]:
         while self.cursor is not None and (entry := self.stash.pop(self.cursor, None)) is not None:
-            self.cursor = entry.seq
+            self._move(entry.seq)
             yield entry
         if self.stash and self.cursor is not None:
             self.stash = {prev: entry for prev, entry in self.stash.items() if entry.seq > self.cursor}
+
+    def _move(self, seq: int) -> None:
+        self.cursor, self.read = seq, max(self.read, seq)
+
+    def pass_over(self, floor: int) -> int:
+        """Go on behind what is no longer kept; how many entries that are, 0 for who begins at the beginning."""
+        if not self.cursor or floor <= self.cursor:
+            return 0
+        missed, self.cursor = floor - self.cursor, floor
+        return missed
+
+    @property
+    def unread(self) -> int:
+        """How many entries are known beyond what was seen on any screen."""
+        return max(0, self.head - self.read)
 
     @property
     def behind(self) -> bool:

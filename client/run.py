@@ -17,11 +17,12 @@ from ..common.errors import Code, InputError, RefusedError
 from ..common.keys import KeyPair, Link
 from ..common.messages import Welcome
 from . import account
-from .actions import Print
+from .actions import Output, Print
 from .connection import Connection, Program
 from .core import ClientCore, Profile
+from .cursors import CursorFile
 from .output import print_lines
-from .rooms import Start
+from .rooms import Start, Stopped
 
 Read = Callable[[Callable[[str], bool], socket.socket], None]
 
@@ -38,15 +39,16 @@ def run(
     present: bool = False,
     private: Start | None = None,
     read: Read | None = None,
-    write: Callable[[list[Print]], None] = print_lines,
+    write: Callable[[list[Output]], None] = print_lines,
     on_end: Callable[[], None] | None = None,
+    cursors: CursorFile | None = None,
 ) -> None:
     """Run a program until it ends; raises the `ZchatError` it ended with, or KeyboardInterrupt.
 
     With a `key`, that one is used, and nothing of this account's nicks is read or written.
     `read` makes this thread the input thread: it is called with a function that takes a line and tells whether it
     may go on, and with a socket that is readable once the client has ended. `on_end` is called by the receive thread
-    when it ends.
+    when it ends. With `cursors` it goes on where it stopped, and notes there how far it comes.
     """
     own = key is None
     fresh = False
@@ -54,7 +56,9 @@ def run(
         key, fresh = account.key_for(link, nick)
     pair = key
     invite = link.invite or account.own_invite(link)
-    core = ClientCore(Profile(nick, secrets.token_hex(8), agent(), present, private, invite), secrets.token_bytes)
+    stopped = cursors.stopped if cursors is not None else Stopped()
+    profile = Profile(nick, secrets.token_hex(8), agent(), present, private, invite, stopped)
+    core = ClientCore(profile, secrets.token_bytes)
 
     def met(welcome: Welcome) -> None:
         nonlocal fresh
@@ -67,7 +71,8 @@ def run(
         if own:
             account.rename_nick(link, old, new, pair)
 
-    connection = Connection(link, key, core, program(core), write=write, met=met, renamed=renamed, output=_pipe())
+    write = cursors.write if cursors is not None else write
+    connection = Connection(link, key, core, program(core), write=write, met=met, renamed=renamed, output=pipe())
     try:
         if read is None:
             connection.run()
@@ -79,9 +84,11 @@ def run(
         raise
     finally:
         connection.close()
+        if cursors is not None:
+            cursors.close()
 
 
-def _pipe() -> int | None:
+def pipe() -> int | None:
     """The descriptor of standard output, when it is a pipe whose reader may go."""
     try:
         descriptor = sys.stdout.fileno()
@@ -99,7 +106,7 @@ def _run_threads(
     connection: Connection,
     read: Read,
     on_end: Callable[[], None] | None,
-    write: Callable[[list[Print]], None],
+    write: Callable[[list[Output]], None],
 ) -> None:
     """This thread reads lines; another one receives, and owns the sockets."""
     failure: list[BaseException] = []

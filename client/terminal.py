@@ -17,7 +17,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from .actions import Print
+from .actions import Output, Print
 from .output import print_lines
 
 
@@ -82,9 +82,9 @@ class Terminal:
         if loop is not None:
             loop.call_soon_threadsafe(self._stop_if_over)
 
-    def show(self, lines: list[Print]) -> None:
+    def show(self, lines: list[Output]) -> None:
         """Write lines above the prompt, which is drawn anew, since what it says may have changed; from any thread."""
-        print_lines([Print(line.text) for line in lines])
+        print_lines([Print(line.text) for line in lines if isinstance(line, Print)])
         self._session.app.invalidate()
 
     def _stop_if_over(self) -> None:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..common.messages import Entered, Say
+from ..common.names import PRIVATE_MARK
 from .render import duration
 
+LONGEST_HISTORY = 500
+"""The most that ``/history`` shows."""
 NO_ROOM = "You are in no room now; enter one with /join ROOM."
 
 
@@ -40,7 +43,17 @@ def joined(entered: Entered, name: str, others: Sequence[str]) -> str:
     """We are in a room."""
     people = f"with {_some(others)}" if others else "alone so far"
     topic = f" Topic: {entered.topic}" if entered.topic else ""
-    return f"You joined {name}{_standing(entered)}, {people}.{topic}"
+    return f"You joined {name}{_standing(entered)}, {people}.{_unread(entered)}{topic}"
+
+
+def _unread(entered: Entered) -> str:
+    """What was not seen yet and does not come by itself, for who has been here before."""
+    if not 0 < entered.read < entered.after:
+        return ""
+    count = entered.head - entered.read
+    shown = min(count, LONGEST_HISTORY)
+    which = "it" if count == 1 else "them" if count == shown else f"the last {shown}"
+    return f" {count} unread message{'' if count == 1 else 's'}; see {which} with /history {shown}."
 
 
 def _standing(entered: Entered) -> str:
@@ -64,6 +77,21 @@ def removed(room: str, reason: str) -> str:
     """We were put out of a room."""
     why = reason.rstrip(".")
     return f"You were removed from {room} ({why})." if why else f"You were removed from {room}."
+
+
+def restarted(room: str) -> str:
+    """A room's history is another one."""
+    return f"The history of {_place(room)} was replaced; it is shown from its beginning."
+
+
+def not_kept(room: str, count: int) -> str:
+    """Entries that we have not seen were removed because of their age or number."""
+    older = "1 older message" if count == 1 else f"{count} older messages"
+    return f"{older} of {_place(room)} {'is' if count == 1 else 'are'} no longer kept."
+
+
+def _place(room: str) -> str:
+    return "a private conversation" if room.startswith(PRIVATE_MARK) else room
 
 
 def invited(nick: str, name: str) -> str:

@@ -33,6 +33,12 @@ COMMANDS = {
 }
 """In the order in which people meet them."""
 
+ADMIN_COMMANDS = {
+    "backup": "zchat.broker.backup_cli:backup",
+    "restore": "zchat.broker.backup_cli:restore",
+}
+"""What `zchat admin` does with the broker's own files, beside the commands that it gives to a running broker."""
+
 DEMO_BROKER = "zchat.broker.server:serve_in_thread"
 """What the demonstration, a client's command, runs as its broker."""
 
@@ -74,6 +80,23 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise ReaderGone from error
+
+
+class AdminGroup(click.Group):
+    """A group of which some commands are in another module, imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Its own commands, then the others."""
+        return [*self.commands, *ADMIN_COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of its own, or one that is imported now."""
+        path = ADMIN_COMMANDS.get(cmd_name)
+        if path is None:
+            return super().get_command(ctx, cmd_name)
+        command = load(path)
+        assert isinstance(command, click.Command)
+        return command
 
 
 def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:

@@ -24,10 +24,10 @@ ID_CHARACTERS = 64
 # --- frames ---------------------------------------------------------------------------------------------------
 FRAME_BYTES = 65_536
 """What one packed frame of entries aims to stay under; a page of a replay is one such frame."""
-ROUTER_FRAME_BYTES = 131_072
-"""MAXMSGSIZE of the ROUTER: the largest legal command is a message of MESSAGE_BYTES; twice a frame is ample."""
-SUBSCRIPTIONS = 1_024
-"""How often one SUB connection may subscribe in its life; four times USER_ROOMS, since rooms are entered and left. A
+ROUTER_FRAME_BYTES = 40_960
+"""MAXMSGSIZE of the ROUTER: the largest legal commands are a message of MESSAGE_BYTES and a ping of PING_ROOMS."""
+SUBSCRIPTIONS = 2_048
+"""Subscriptions and their ends that one SUB connection may send in its life, eight times USER_ROOMS. A
 client that needs more is cut and opens a new one."""
 PUB_FRAME_BYTES = 512
 """MAXMSGSIZE of what reaches the PUB socket: handshakes, and subscriptions of at most a room's name of 64 characters
@@ -36,14 +36,19 @@ CLIENT_FRAME_BYTES = 1_048_576
 """MAXMSGSIZE of a client: far above FRAME_BYTES, so that a newer broker may pack more."""
 
 # --- queues ---------------------------------------------------------------------------------------------------
-ROUTER_QUEUE = 512
-"""Frames held for one client (SNDHWM, RCVHWM): one that stops reading costs the broker at most this, 32 MB of pages."""
+ROUTER_QUEUE = 64
+"""Frames held for one client (SNDHWM), beside what the network holds: one that stops reading costs the broker at most
+this, 4 MB of pages."""
+ROUTER_INBOX = 100
+"""Frames of one client that wait for the broker (RCVHWM); the rest waits in the network."""
 PUB_QUEUE = 1_000
 """Frames held for one subscriber. Frames are packed (FRAME_BYTES), so a fast reader never gets near it."""
 CLIENT_QUEUE = 10_000
 """Frames a client holds; its own memory, so wide."""
 SUBSCRIPTION_QUEUE = 100
 """Subscriptions of one connection that wait for the broker; the rest waits in the network."""
+PUB_RECEIVE_BYTES = 32_768
+"""What the network holds of what one client sends to PUB (SO_RCVBUF): all of it is read even when the client is cut."""
 DRAIN = 2_000
 """Commands the broker takes from ROUTER before it commits: the group of the group commit."""
 WINDOW = 2_000
@@ -52,8 +57,10 @@ STASH = 2_000
 """Entries a client holds while a gap before them is fetched; past it they are dropped and fetched too."""
 PAGE_ENTRIES = 500
 """Entries in one page of a replay, fewer when FRAME_BYTES is reached first."""
-PING_ROOMS = 1_000
+PING_ROOMS = 100
 """Rooms in one ping; who has seen more in more rooms tells the rest with the next."""
+PONG_ROOMS = 1_000
+"""Rooms of which a pong tells the heads."""
 PRIVATE_ROOMS = 1_000
 """Private rooms that a welcome lists, those with unread messages first; of the others the client hears in time."""
 USER_ROOMS = 256
@@ -65,10 +72,18 @@ KEPT_NICKS = 4
 """Former nicks that are kept for one key at a time, so that nobody collects them."""
 RULINGS = 500
 """Rulings that one answer to an operator's ``list`` tells."""
-SESSIONS = 1_024
+SESSIONS = 128
 """Sessions of one key at a time: many screens and programs, but not a flood of them."""
+SPARE_EARS = 8
+"""SUB connections that a key may have beyond two for each session: a new one is opened before the old one has ended."""
+TOPIC_BYTES = 262_144
+"""Bytes of all topics that the SUB connections of one key have subscribed to; libzmq takes some 40 for each."""
 OPEN_QUESTIONS = 64
 """Questions of one key that wait for their turn; a client asks one a room, and again after REQUEST_AFTER."""
+TRIM_ROOMS = 20
+"""Rooms looked at a second for entries that are too old."""
+MARKS = 500
+"""Read marks that are stored a second: they may be late, a crash only shows something as unread again."""
 TURN_QUESTIONS = 8
 """Questions answered between two looks at the network: a page takes about a millisecond."""
 
@@ -89,6 +104,8 @@ CONNECTION_RATE = 10.0
 STRIKES = 20_000
 """Refusals for being too fast, and frames that are no commands, after which a key is shut out for LOCKOUT. A client
 that keeps WINDOW messages on the way gets far fewer, since it waits as long as it is told."""
+STRIKE_BYTES = 1_024
+"""A refused frame counts as one strike more for so many bytes."""
 STRIKE_RATE = 5_000
 """Strikes forgiven a second."""
 
@@ -105,6 +122,8 @@ HELLO_PATIENCE = 10.0
 """A connection that has not said hello by then is cut."""
 KICK_SECONDS = 60.0
 """How long somebody who was kicked from a public room or from the broker stays out."""
+IDS_KEPT = 7 * 86_400.0
+"""How long the id of a removed message is remembered, so that a repeat of it is known."""
 NICK_KEPT = 7 * 86_400.0
 """How long a nick still means who gave it up, before another may claim it: longer than messages are sent again."""
 DRAIN_SECONDS = 0.001

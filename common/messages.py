@@ -177,8 +177,8 @@ class Ping(Message, frozen=True):
 class Join(Message, frozen=True):
     """Follow a room from a place in its history; present clients are announced.
 
-    At most one of `after`, `last`, `since`, `since_id` is given; none means from now on, and in private messages from
-    what was read on any screen.
+    At most one of `after`, `last`, `since`, `since_id`, `unread` is given; none means from now on, and in private
+    messages from what was read on any screen.
     """
 
     room: RoomId
@@ -187,6 +187,8 @@ class Join(Message, frozen=True):
     last: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
     since: Millis | None = None
     since_id: MessageId | None = None
+    unread: bool = False
+    """Begin after what was seen on any screen; where nothing was, from now on."""
     create: bool = True
     private: bool = False
     """Make it a private room; one that is there and public is refused."""
@@ -315,6 +317,8 @@ class Entered(Message, frozen=True):
     """For its members only; nothing of it goes over PUB."""
     role: str = ""
     """What you are in it: ``owner``, ``operator``, ``member`` (of a private room) or nothing."""
+    read: Seq = 0
+    """The last sequence that you have seen on any screen."""
     ref: Ref = 0
 
 
@@ -358,6 +362,8 @@ class Page(Message, frozen=True):
     head: Seq
     more: bool = False
     """There is more in the direction that was asked for."""
+    floor: Seq = 0
+    """Entries up to this one are no longer kept."""
     ref: Ref = 0
 
 

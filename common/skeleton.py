@@ -37,7 +37,8 @@ def _prototype(character: str) -> str:
         mutual = [each["c"] for each in _table().get(other, [])] == [character]
         character = min(character, other) if mutual else other
     folded = unicodedata.normalize("NFD", fold(character))
-    return folded.replace("i", "l")
+    # Pairs that Unicode's table lacks: it takes m for rn, but not d for cl or w for vv.
+    return folded.replace("i", "l").replace("w", "vv").replace("d", "cl")
 
 
 @cache

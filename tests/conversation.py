@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from zchat.broker.access import Secrets
 from zchat.broker.actions import Action as BrokerAction, Cut, Publish, Reply, Store
 from zchat.broker.core import Core
+from zchat.broker.history import History
 from zchat.broker.inbox import Frame, groups
 from zchat.broker.policy import Policy
 from zchat.broker.sqlite import SqliteHistory
@@ -150,11 +151,11 @@ class Client:
 class Conversation:
     """The clock, the ways between the cores, and the broker that can crash."""
 
-    def __init__(self, seed: int = 0, *, history: SqliteHistory | None = None, policy: Policy | None = None) -> None:
+    def __init__(self, seed: int = 0, *, history: History | None = None, policy: Policy | None = None) -> None:
         self.policy = policy or Policy()
         self.random = random.Random(seed)
         self.now = Now(1_000.0, WALL)
-        self.history = history or SqliteHistory(":memory:")
+        self.history: History = history or SqliteHistory(":memory:")
         self.clients: list[Client] = []
         self.commands, self.replies, self.broadcasts = Faults(), Faults(), Faults()
         self.broker: Core | None = None

@@ -112,7 +112,7 @@ GARBAGE: dict[str, list[bytes]] = {
     "another version": [bytes([wire.VERSION + 1]) + wire.encode(Ping())[1:]],
     "random bytes": [noise(1_000)],
     "random bytes behind the version": [bytes([wire.VERSION]) + noise(1_000)],
-    "zeros": [bytes(100_000)],
+    "zeros": [bytes(40_000)],
     "text": [b"GET / HTTP/1.1\r\n\r\n"],
     "a cut command": [wire.encode(Say(id="1", room="lobby", text="hello"))[:-3]],
     "a command and more": [wire.encode(Ping()) + b"more"],
@@ -124,15 +124,14 @@ GARBAGE: dict[str, list[bytes]] = {
     "a type that is no text": [body({"type": 1})],
     "a map that says it has four billion keys": [bytes([wire.VERSION]) + b"\xdf\xff\xff\xff\xff"],
     "a text that says it has four billion bytes": [bytes([wire.VERSION]) + b"\x81\xa4type\xdb\xff\xff\xff\xff"],
-    "lists in lists": [bytes([wire.VERSION]) + b"\x91" * 100_000],
-    "maps in maps": [bytes([wire.VERSION]) + b"\x81\xa1x" * 40_000],
-    "lists in lists inside a field unknown": [bytes([wire.VERSION]) + b"\x82\xa4type\xa4ping\xa1x" + b"\x91" * 100_000],
+    "lists in lists": [bytes([wire.VERSION]) + b"\x91" * 40_000],
+    "maps in maps": [bytes([wire.VERSION]) + b"\x81\xa1x" * 10_000],
+    "lists in lists inside a field unknown": [bytes([wire.VERSION]) + b"\x82\xa4type\xa4ping\xa1x" + b"\x91" * 40_000],
     "no nick": [body({"type": "hello", "instance": "1"})],
-    "a nick of 100 kB": [body({**HELLO, "nick": "m" * 100_000})],
+    "a nick of 40 kB": [body({**HELLO, "nick": "m" * 40_000})],
     "a nick that is a number": [body({**HELLO, "nick": 7})],
     "a text that is bytes": [body({**SAY, "text": b"\xff"})],
     "a text that is not UTF-8": [bytes([wire.VERSION]) + b"\x82\xa4type\xa3say\xa4text\xa2\xff\xfe"],
-    "a text of 100 kB": [body({**SAY, "text": "x" * 100_000})],
     "an id with a line break": [body({**SAY, "id": "a\nb"})],
     "a negative sequence": [body({"type": "replay", "room": "lobby", "after": -1})],
     "a sequence of 2 to the 64": [body({"type": "replay", "room": "lobby", "after": 2**64 - 1})],
@@ -231,8 +230,8 @@ SUBSCRIPTIONS: dict[str, bytes] = {
 @pytest.mark.parametrize("frame", SUBSCRIPTIONS.values(), ids=SUBSCRIPTIONS)
 def test_odd_subscriptions_harm_nobody(broker: Broker, frame: bytes) -> None:
     """Whatever a subscriber sends to PUB, the others hear what is said."""
-    with Peer(broker.link, key=BYSTANDER) as peer:
-        peer.hello("bystander")
+    with Peer(broker.link) as peer:
+        peer.hello(f"odd-{secrets.token_hex(4)}")
         with Ear(broker.link, peer.key, kind=zmq.XSUB) as ear:
             assert fate_of(ear.fate) == IN
             ear.socket.send(frame)
@@ -242,8 +241,8 @@ def test_odd_subscriptions_harm_nobody(broker: Broker, frame: bytes) -> None:
 
 def test_a_topic_too_long_ends_its_connection(broker: Broker) -> None:
     """A subscription longer than any room's name can be is not kept."""
-    with Peer(broker.link, key=BYSTANDER) as peer:
-        peer.hello("bystander")
+    with Peer(broker.link) as peer:
+        peer.hello(f"odd-{secrets.token_hex(4)}")
         with Ear(broker.link, peer.key, kind=zmq.XSUB) as ear:
             assert fate_of(ear.fate) == IN
             ear.socket.send(b"\x01" + b"t" * (limits.PUB_FRAME_BYTES + 1))
@@ -267,7 +266,7 @@ RAW: dict[str, bytes] = {
     "HTTP": b"GET / HTTP/1.1\r\nHost: here\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + noise(500),
     "SSH": b"SSH-2.0-OpenSSH_9.6\r\n",
-    "random bytes": noise(100_000),
+    "random bytes": noise(40_000),
     "half a greeting": GREETING,
     "a greeting without security": mechanism(b"NULL") + b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER",
     "a greeting with a password": mechanism(b"PLAIN") + b"\x04\x0c\x05HELLO\x01a\x01b",

@@ -33,6 +33,7 @@ PURE = (
     "broker/questions.py",
     "broker/rates.py",
     "broker/refusals.py",
+    "broker/retention.py",
     "broker/rights.py",
     "broker/rooms.py",
     "broker/roster.py",
@@ -53,7 +54,6 @@ PURE = (
     "client/render.py",
     "client/rooms.py",
     "client/said.py",
-    "client/spans.py",
     "client/wording.py",
 )
 # All that pure modules may import, besides each other and zchat.common.

@@ -238,11 +238,11 @@ def test_a_renamed_user_comes_back_after_a_restart(talk: Conversation) -> None:
 # --- limits ---------------------------------------------------------------------------------------------------
 def test_who_pipes_too_fast_is_slowed_down_and_loses_nothing() -> None:
     """`send --each-line` waits when it is told so, and everything arrives in order and once."""
-    talk = Conversation(policy=Policy(burst=50, rate=40))
+    talk = Conversation(policy=Policy(burst=200, rate=100))
     bob = talk.join("bob")
     sender = talk.run("alice", lambda core: Sender(core, room="lobby", to=None, text=None))
     talk.settle()
-    lines = [f"line {number}" for number in range(300)]
+    lines = [f"line {number}" for number in range(900)]
     for line in lines:
         sender.carry_out(sender.program.line(line, talk.now))
     sender.carry_out(sender.program.end_of_input(talk.now))

@@ -188,7 +188,7 @@ def test_a_welcome_lists_what_is_unread_first(house: House, monkeypatch: pytest.
 
 def test_a_pong_tells_of_so_many_rooms(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others follow when these have been seen."""
-    monkeypatch.setattr(limits, "PING_ROOMS", 2)
+    monkeypatch.setattr(limits, "PONG_ROOMS", 2)
     for number in range(5):
         house.send(("alice", m.Join(room=f"r{number}")))
         house.say("bob", "hello", room=f"r{number}")

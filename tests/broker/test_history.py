@@ -28,19 +28,23 @@ from zchat.broker.history import (
     Reused,
     Together,
 )
-from zchat.broker.sqlite import SCHEMA_VERSION, SqliteHistory
+from zchat.broker.schema import VERSION as SCHEMA_VERSION
+from zchat.broker.sqlite import SqliteHistory
 from zchat.common import limits, messages as m
 
+from ..simulation.store import Disk, MemoryHistory
 from .house import House, key
 
 
-@pytest.fixture
-def reopen(tmp_path: Path) -> Iterator[Callable[[], History]]:
-    """Opens the same history again, as after a restart."""
+@pytest.fixture(params=["sqlite", "memory"])
+def reopen(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], History]]:
+    """Opens the same history again, as after a restart: that of the broker, and that of the simulation."""
     opened: list[History] = []
+    disk = Disk()
 
     def open_() -> History:
-        opened.append(SqliteHistory(tmp_path / "history.sqlite"))
+        in_memory = request.param == "memory"
+        opened.append(MemoryHistory(disk) if in_memory else SqliteHistory(tmp_path / "history.sqlite"))
         return opened[-1]
 
     yield open_
@@ -397,6 +401,7 @@ def first_version(path: Path, *states: tuple[str, str, object]) -> None:
     db.close()
 
 
+@pytest.mark.parametrize("reopen", ["sqlite"], indirect=True)
 def test_an_older_history_is_taken_over(tmp_path: Path, reopen: Callable[[], History]) -> None:
     """Everything is there as it was, repeats are known, and the file is of this version from then on."""
     first_version(tmp_path / "history.sqlite", ("nick", "alice", 1))

@@ -15,7 +15,7 @@ from zchat.common.names import OPERATOR
 from .house import NOT_STORED, NOW, TOO_FAST, House, Sent, events, hello, key, only
 
 BAD = WireError("it is garbage")
-SLOW = Policy(burst=100, rate=1, room_burst=100)
+SLOW = Policy(burst=200, rate=1, room_burst=100)
 
 
 def say(id_: str, *, room: str = "lobby", text: str = "x") -> m.Say:
@@ -99,7 +99,7 @@ def test_a_budget_is_a_keys() -> None:
 
 def test_long_texts_cost_more() -> None:
     """A key says about as many kilobytes as short messages."""
-    house = House(Policy(burst=100, rate=0.001))
+    house = House(Policy(burst=130, rate=0.001))
     house.enter("alice")
     sent = house.send(*(("alice", say(str(number), text="x" * 10_240)) for number in range(20)))
 
@@ -163,7 +163,7 @@ def test_waiting_is_given_up_in_the_end(house: House) -> None:
 def test_a_hello_ends_the_waiting(house: House) -> None:
     """A client that connects again sends what it has from the start."""
     house.send(("alice", say("1")))
-    house.core._rates._keys[key("alice")].commands.level = 50
+    house.core._rates._keys[key("alice")].commands.level = 60
     assert house.send(("alice", say("2"))) == []
     house.enter("alice")
 
@@ -174,7 +174,7 @@ def test_questions_do_not_wait_for_messages(house: House) -> None:
     """Who waits may read and come and go meanwhile."""
     house.send(("alice", say("1")))
     house.advance(5)
-    house.core._rates._keys[key("alice")].commands.level = 50
+    house.core._rates._keys[key("alice")].commands.level = 60
     assert house.send(("alice", say("2"))) == []
 
     assert house.page("alice", "lobby") == []
@@ -436,7 +436,7 @@ def test_many_keys_are_forgotten() -> None:
     policy = Policy(burst=10, rate=1, room_burst=5, room_rate=0.1)
     rates = Rates(policy)
     for number in range(5_000):
-        rates.charge(f"key{number}", m.Ping(), NOW)
+        rates.charge(f"key{number}", m.Ping(), 0, NOW)
     soon, late = (Now(NOW.mono + seconds, NOW.wall) for seconds in (40, 60))
     while rates.make_room("busy", soon):
         pass

@@ -27,7 +27,7 @@ def written(tmp_path: Path, text: str) -> Path:
 def fault(path: Path, *, access: Access | None = None) -> str:
     """What is told of a configuration that is refused."""
     with pytest.raises(InputError) as caught:
-        read_policy(path, access, "127.0.0.1")
+        read_policy(path, "127.0.0.1", access=access)
     return str(caught.value)
 
 
@@ -48,15 +48,15 @@ def fault(path: Path, *, access: Access | None = None) -> str:
 )
 def test_a_broker_on_a_network_is_not_open_by_itself(bind: str, access: str) -> None:
     """Without a word of the operator everyone of this machine comes in, and from a network who is invited."""
-    assert read_policy(None, None, bind) == Policy(access=access)  # type: ignore[arg-type]
+    assert read_policy(None, bind, access=None) == Policy(access=access)  # type: ignore[arg-type]
 
 
 def test_what_is_said_counts(tmp_path: Path) -> None:
     """The option more than the file, the file more than where it listens."""
     path = written(tmp_path, '[broker]\naccess = "closed"\n')
 
-    assert read_policy(path, None, "127.0.0.1").access == "closed"
-    assert read_policy(path, "open", "0.0.0.0").access == "open"
+    assert read_policy(path, "127.0.0.1", access=None).access == "closed"
+    assert read_policy(path, "0.0.0.0", access="open").access == "open"
 
 
 def test_every_limit_can_be_set(tmp_path: Path) -> None:
@@ -64,18 +64,18 @@ def test_every_limit_can_be_set(tmp_path: Path) -> None:
     names = [name for name in TABLES["limits"] if name not in ("access",)]
     defaults = Policy()
     lines = "".join(f"{name} = {getattr(defaults, name)}\n" for name in names)
-    assert read_policy(written(tmp_path, f"# mine\n[limits]\n{lines}"), None, "127.0.0.1") == defaults
+    assert read_policy(written(tmp_path, f"# mine\n[limits]\n{lines}"), "127.0.0.1", access=None) == defaults
 
-    policy = read_policy(written(tmp_path, "[limits]\nrate = 500\nmessage_lines = 7\n"), None, "127.0.0.1")
+    policy = read_policy(written(tmp_path, "[limits]\nrate = 500\nmessage_lines = 7\n"), "127.0.0.1", access=None)
     assert policy == Policy(rate=500, message_lines=7)
 
 
 def test_the_usual_file_need_not_be_there(tmp_path: Path) -> None:
     """It is read when it is; one that is named must be there."""
-    assert read_policy(None, None, "127.0.0.1") == Policy()
+    assert read_policy(None, "127.0.0.1", access=None) == Policy()
     usual_file().parent.mkdir(parents=True)
     usual_file().write_text("[limits]\nburst = 7\n")
-    assert read_policy(None, None, "127.0.0.1").burst == 7
+    assert read_policy(None, "127.0.0.1", access=None).burst == 7
 
     assert "--config" in fault(tmp_path / "absent.toml")
 

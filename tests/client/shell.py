@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from zchat.client import actions as a
 from zchat.client.core import UNREAD, ClientCore, Profile
-from zchat.client.rooms import Start
+from zchat.client.rooms import Start, Stopped
 from zchat.common import messages as m
 from zchat.common.clock import Now
 
@@ -22,13 +22,16 @@ class Shell:
     random: Callable[[int], bytes] = lambda size: b"\xff" * size
     mono: float = 1_000.0
     private: Start | None = UNREAD
+    stopped: Stopped = field(default_factory=Stopped)
+    """Where it stopped in an earlier life."""
     core: ClientCore = field(init=False)
     actions: list[a.Action] = field(default_factory=list)
     """What the core asked for since `clear`."""
     hello: m.Hello | None = None
 
     def __post_init__(self) -> None:
-        self.core = ClientCore(Profile("alice", "instance", "test", True, self.private), self.random)
+        profile = Profile("alice", "instance", "test", True, self.private, stopped=self.stopped)
+        self.core = ClientCore(profile, self.random)
         self.do(self.core.start(self.now))
 
     @property
@@ -52,7 +55,7 @@ class Shell:
         """The broker says something."""
         return self.do(self.core.receive(event, self.now))
 
-    def welcome(self, *, history: str = "h", pub: int = 5556) -> list[a.Action]:
+    def welcome(self, *, history: str = "h", pub: int = 5556, **private: m.PrivateHead) -> list[a.Action]:
         """The broker answers the last hello."""
         assert self.hello is not None
         return self.receive(
@@ -64,6 +67,7 @@ class Shell:
                 history=history,
                 pub=pub,
                 time=0,
+                private={f"@{name}": head for name, head in private.items()},
                 ref=self.hello.ref,
             )
         )

@@ -110,7 +110,7 @@ def test_the_largest_legal_message_fits_the_broker() -> None:
     """A command with everything at its most is smaller than what ROUTER takes."""
     largest = [
         m.Say(id="i" * limits.ID_CHARACTERS, text="x" * limits.MESSAGE_BYTES, room="𝓍" * 128, kind="message"),
-        m.Ping(seen={f"{number:04}" + "@" * 62: 2**63 - 1 for number in range(1_000)}),
+        m.Ping(seen={f"{number:04}" + "𝓍" * 60: 2**63 - 1 for number in range(limits.PING_ROOMS)}),
         m.Hello(nick="𝓍" * 64, instance="𝓍" * 64, agent="𝓍" * 1_024, present=True, private=True, ref=2**63 - 1),
     ]
 

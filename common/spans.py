@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ..common.errors import InputError
+from .errors import InputError
 
 LONGEST = 2.0**33
 """Some 270 years: what the protocol can tell."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from zchat.client.spans import LONGEST, parse_span, seconds_of
 from zchat.common.errors import InputError
+from zchat.common.spans import LONGEST, parse_span, seconds_of
 
 
 @pytest.mark.parametrize(

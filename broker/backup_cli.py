@@ -1,0 +1,59 @@
+"""``zchat admin backup`` and ``zchat admin restore``: options to calls.
+
+Owns their options. Main thread.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ..common.cli import EPILOG
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_data_option = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="ZCHAT_DATA",
+    help="The broker's folder; default: the usual one.",
+)
+_file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+@click.command("backup", epilog=EPILOG, context_settings=_SETTINGS)
+@_data_option
+@_json_option
+@_file
+def backup(data: Path | None, as_json: bool, file: Path) -> None:
+    """Copy the history to FILE, on the broker's machine; the broker may run meanwhile.
+
+    The copy holds everything that is said, and who may do what: keep it like the history. Keys are not in it.
+    """
+    from .backup import backup
+    from .home import HISTORY, usual_folder
+
+    size = backup((data or usual_folder()) / HISTORY, file)
+    click.echo(json.dumps({"backup": str(file), "bytes": size}) if as_json else f"{file}: {size:,} bytes")
+
+
+@click.command("restore", epilog=EPILOG, context_settings=_SETTINGS)
+@_data_option
+@_json_option
+@_file
+def restore(data: Path | None, as_json: bool, file: Path) -> None:
+    """Put the backup FILE in the place of the history of a broker that is stopped.
+
+    What was there is kept beside it. Clients notice that the history is another one, and show it anew.
+    """
+    from .backup import restore
+    from .home import usual_folder
+
+    folder = data or usual_folder()
+    former = restore(folder, file)
+    if as_json:
+        click.echo(json.dumps({"restored": str(file), "former": str(former) if former else None}))
+        return
+    click.echo(f"{file} is the history in {folder} now." + (f" The former one: {former}" if former else ""))
