@@ -4,6 +4,7 @@
 PYTHON ?= python3
 ARGS ?=
 ATTACK_STREAMS ?= 50000
+SOAK_STEPS ?= 2000000
 
 # A venv does not survive a move of its folder or the loss of its Python: forget that it was ready.
 ifneq ($(shell test -x .venv/bin/python && cat .venv/ready 2>/dev/null),$(shell pwd -P))
@@ -33,6 +34,10 @@ attack: .venv/ready  ## 50,000 broken connections and messages against a broker 
 .PHONY: faults
 faults: .venv/ready  ## kill -9, stops, cut wires, full disks, jumping clocks: real processes, ten minutes
 	@FAULTS=full .venv/bin/pytest tests/faults -v -o timeout=3600 -o faulthandler_timeout=0 $(ARGS)
+
+.PHONY: soak
+soak: .venv/ready  ## the simulation of the guarantees, seed after seed, two million steps (SOAK_STEPS, SOAK_SEED)
+	@SOAK_STEPS=$(SOAK_STEPS) .venv/bin/python -m tests.simulation.soak
 
 .PHONY: bench-quick
 bench-quick: .venv/ready  ## what one flooding client does to the others, in a minute

@@ -81,7 +81,7 @@ class Core:
         self._sessions = Sessions(self._roster, self._rooms, self._access, policy, reads, word, greeting)
         self._governing = Governing(self._roster, self._access, self._sessions, secrets.operator, word)
         self._retention = Retention(self._roster, policy)
-        self._beacon_due = now.mono
+        self._beacon_due = self._ticked = now.mono
         self._sessions.load(history.table(NICKS), now)
         heads, topics, floors = history.heads(), history.topics(), history.floors()
         self._rooms.load(history.table(ROOMS), history.table(MEMBERS), heads, topics, floors)
@@ -118,7 +118,8 @@ class Core:
             return [no, *self._strike(user, now, 1 + size // limits.STRIKE_BYTES)]
         if isinstance(command, m.Say) and session is not None and self._talk.stalled(session, command, now):
             return self._strike(user, now)
-        if not self._rates.charge(user, command, size, now):
+        leaving = isinstance(command, m.Part | m.Goodbye)  # is never too fast, and not said again
+        if not self._rates.charge(user, command, size, now) and not leaving:
             return [*self._too_fast(identity, session, command, now), *self._strike(user, now)]
         if isinstance(command, m.Hello):
             return self._sessions.hello(identity, user, address, command, now)
@@ -194,6 +195,10 @@ class Core:
     def tick(self, now: Now) -> list[Action]:
         """Whatever time brings: sessions that expire, the beacon."""
         actions: list[Action] = []
+        if now.mono - self._ticked > limits.STANDSTILL:
+            self._roster.stood_still(now.mono - self._ticked)
+            self._rooms.everyone_comes_back(now)
+        self._ticked = now.mono
         for session in list(self._roster.sessions.values()):
             if now.mono - session.heard > limits.SESSION_EXPIRY:
                 actions += self._sessions.remove(session, now, "connection lost")

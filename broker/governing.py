@@ -201,8 +201,12 @@ class Governing:
                 return Refusal(Code.BAD_FRAME, "That is neither a fingerprint nor a public key. See: zchat key export.")
             if key in (user.key, self._operator):
                 return not_allowed("That key cannot be given this nick.")
-            if not in_use and skeletons(nick) & skeletons(user.nick):
-                return not_allowed(f"The nick {nick} looks like {user.nick}, which stays whose it is. Reset that one.")
+        others = self._sessions.nicks_of(user.key, now) if not in_use else []
+        for other in others:
+            if other != nick and skeletons(nick) & skeletons(other):
+                return not_allowed(
+                    f"The nick {nick} looks like {other}, which stays whose it is. Reset that one first."
+                )
         done = f"The nick {nick} " + ("is free now." if key is None else f"belongs to the key {key} now.")
         reply = Reply((session.identity,), m.Administered(detail=done, ref=admin.ref))
         log = Log(f"{session.user.nick}: {done}")

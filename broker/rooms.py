@@ -70,6 +70,10 @@ class Rooms:
             room = self._roster.rooms.get(id_) or self._roster.add_direct(id_)
             room.head, room.topic, room.floor = head, topics.get(id_, ""), floors.get(id_, 0)
 
+    def everyone_comes_back(self, now: Now) -> None:
+        """From now on for a while those who join are back, and no news: the broker was away."""
+        self._started = now.mono
+
     def _add(self, state: RoomState) -> Room:
         id_ = names.fold(state.name)
         if id_ not in self._roster.rooms:

@@ -204,6 +204,11 @@ class Roster:
         if session is not None:
             session.identity = b""
 
+    def stood_still(self, seconds: float) -> None:
+        """The broker itself was stopped for so long: nobody could be heard meanwhile."""
+        for session in self.sessions.values():
+            session.heard += seconds
+
     def add_session(self, session: Session) -> None:
         """A new session; its identity is set by `connect`."""
         self.sessions[session.user.key, session.instance] = session

@@ -100,13 +100,17 @@ class Broker:
         self._router = self._resources.enter_context(_server_socket(self._context, zmq.ROUTER, key, DOMAIN, policy))
         self._router.router_mandatory = 1
         self._router.maxmsgsize = limits.ROUTER_FRAME_BYTES
-        self._router.sndhwm, self._router.rcvhwm = limits.ROUTER_QUEUE, limits.ROUTER_INBOX
+        self._router.sndhwm = limits.ROUTER_QUEUE
+        # Without a bound: libzmq 4.3.5 stops reading a connection whose inbox is full, and when that one ends with a
+        # heartbeat still unread it aborts the process (stream_engine_base.cpp, `!_io_error`). What one key can pile up
+        # is bounded by its budget instead: who goes on when told to wait is cut.
+        self._router.rcvhwm = 0
         # PUB that tells who subscribes to what (zmq_setsockopt(3), ZMQ_XPUB_VERBOSER).
         self._pub = self._resources.enter_context(_server_socket(self._context, zmq.XPUB, key, PUB_DOMAIN, policy))
         self._pub.setsockopt(zmq.XPUB_VERBOSER, 1)
         self._pub.maxmsgsize = limits.PUB_FRAME_BYTES
         self._pub.sndhwm = limits.PUB_QUEUE
-        self._pub.rcvhwm = limits.SUBSCRIPTION_QUEUE
+        self._pub.rcvhwm = 0  # as above
         self._pub.rcvbuf = limits.PUB_RECEIVE_BYTES
         self._speakers, self._listeners = (
             self._resources.enter_context(contextlib.closing(Connections(self._context, listening)))

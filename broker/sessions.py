@@ -307,6 +307,10 @@ class Sessions:
         self._roster.remove_session(session)
         return [*actions, Log(f"{session.user.nick} disconnected" + (f" ({reason})" if reason else ""))]
 
+    def nicks_of(self, key: str, now: Now) -> list[str]:
+        """The nicks that belong to a key, present and former."""
+        return [state.nick for state, _ in self._nicks.values() if state.owner(now.wall) == key]
+
     def spelling(self, nick: str) -> str:
         """A nick as it was claimed."""
         return self._state(nick)[0].nick

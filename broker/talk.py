@@ -107,7 +107,7 @@ class Talk:
 
     def stall(self, session: Session, say: m.Say, refusal: Refusal, now: Now) -> list[Action]:
         """A message is refused for the moment; those after it wait until it comes again."""
-        session.stall = Stall(say.id, now.mono + refusal.retry + limits.RESEND_AFTER)
+        session.stall = Stall(say.id, now.mono + refusal.retry + 2 * limits.RESEND_AFTER)
         return [refuse(session.identity, say, *refusal)]
 
     # --- once it is stored ------------------------------------------------------------------------------------

@@ -176,6 +176,10 @@ class Chat(Quiet):
         if refusal is not None:
             raise RefusedError(*refusal)
         room, partner = self._to.target
+        view = self.core.rooms.get(names.fold(room)) if room is not None else None
+        if view is not None and view.private and not view.entered:
+            # Should the room turn out to be a public one, or not to be made, it must not be read by everybody.
+            raise InputError(f"You are not in {room} yet. Nothing was sent; say it again when you are.")
         return self._say(text, now, room=room, to=partner, kind=kind)
 
     def _say(

@@ -267,7 +267,7 @@ class ClientCore:
             case m.Parted():
                 return self._following.parted(event)
             case m.Invited():
-                return self._following.invited(event)
+                return self._following.invited(event, now)
             case m.Unknown():
                 return []
 

@@ -88,6 +88,9 @@ class Following:
     def welcomed(self, now: Now, *, resumed: bool) -> list[Action]:
         """We are in, and listen: enter the rooms."""
         self._live = True
+        for view in self.views.values():
+            # A broker that died may have lost what it was told last.
+            view.told = view.telling = -1
         # A session that goes on is still in the rooms that were left meanwhile; a new one is in none.
         self._parting = self._parting if resumed else set()
         parts: list[Action] = [self._leave(room) for room in sorted(self._parting)]
@@ -103,7 +106,7 @@ class Following:
         seen: dict[str, int] = {}
         for view in self.views.values():
             if len(seen) < limits.PING_ROOMS and view.cursor is not None and view.cursor != view.told:
-                seen[view.id] = view.told = view.cursor
+                seen[view.id] = view.telling = view.cursor
         return seen
 
     @property
@@ -152,10 +155,12 @@ class Following:
         del self.views[view.id]
         return [*(_deafen(view) if self._live else []), Show(Removed(view.name, reason))]
 
-    def invited(self, invited: m.Invited) -> list[Action]:
-        """Somebody lets us into a private room."""
+    def invited(self, invited: m.Invited, now: Now) -> list[Action]:
+        """Somebody lets us into a private room; that we had been put out of it we may not have heard."""
         name = invited.name if _is_name_of(invited.name, invited.room) else invited.room
-        return [Show(InvitedTo(invited.room, name, invited.nick))]
+        view = self.views.get(invited.room)
+        again = [self._enter(view, now)] if view is not None and view.entered and self._live else []
+        return [Show(InvitedTo(invited.room, name, invited.nick)), *again]
 
     def _enter(self, view: RoomView, now: Now) -> Send:
         view.asked, view.again_at, view.joining = self._next_ref(), now.mono + limits.REQUEST_AFTER, True
@@ -262,6 +267,8 @@ class Following:
 
     def heads(self, heads: Mapping[str, int], now: Now) -> list[Action]:
         """A pong tells where rooms stand."""
+        for known in self.views.values():
+            known.told = known.telling  # the ping that is answered here has arrived
         actions: list[Action] = []
         for id_, head in heads.items():
             view = self.views.get(id_)

@@ -65,6 +65,8 @@ class RoomView:
     """Caught up when the cursor reaches this; None when that has been told."""
     entered: bool = False
     told: int = -1
+    """The cursor that the broker knows of."""
+    telling: int = -1
     """The cursor that the last ping carried."""
     asked: int = 0
     """The ref of the join or replay under way, 0 if none."""

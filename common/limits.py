@@ -39,14 +39,10 @@ CLIENT_FRAME_BYTES = 1_048_576
 ROUTER_QUEUE = 64
 """Frames held for one client (SNDHWM), beside what the network holds: one that stops reading costs the broker at most
 this, 4 MB of pages."""
-ROUTER_INBOX = 100
-"""Frames of one client that wait for the broker (RCVHWM); the rest waits in the network."""
 PUB_QUEUE = 1_000
 """Frames held for one subscriber. Frames are packed (FRAME_BYTES), so a fast reader never gets near it."""
 CLIENT_QUEUE = 10_000
 """Frames a client holds; its own memory, so wide."""
-SUBSCRIPTION_QUEUE = 100
-"""Subscriptions of one connection that wait for the broker; the rest waits in the network."""
 PUB_RECEIVE_BYTES = 32_768
 """What the network holds of what one client sends to PUB (SO_RCVBUF): all of it is read even when the client is cut."""
 DRAIN = 2_000
@@ -138,6 +134,8 @@ BEACON_INTERVAL = 2.0
 """The broker's sign of life on PUB."""
 BEACON_SILENCE = 7.0
 """No beacon for this long while DEALER works: SUB is opened anew."""
+STANDSTILL = 3.0
+"""A broker that has not looked at the clock for so long was stopped itself: that is nobody else's silence."""
 SESSION_EXPIRY = 15.0
 """A session unheard of for this long has left; its instance returning sooner makes no notice."""
 CONNECT_PATIENCE = 4.0

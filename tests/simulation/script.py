@@ -1,0 +1,435 @@
+"""Scripts: what happens in one run of the simulation, as a list of events that a seed decides beforehand.
+
+An event names whom it is about, and does nothing where that makes no sense any more. So each part of a script is a
+script too, and one that fails can be cut down to what matters (`shrink`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from zchat.broker.policy import Policy
+from zchat.client.chat import Chat, ChatOptions
+from zchat.client.core import UNREAD, ClientCore, Profile
+from zchat.client.programs import Quiet, Sender, Tailer
+from zchat.client.rooms import Start
+from zchat.common import messages as m
+
+from .store import MemoryHistory
+from .world import START, Party, Weather, World
+
+PUBLIC, PRIVATE = ("lobby", "dev"), ("plans", "den")
+KINDS = ("invite", "invite", "invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One place at which a program of a user runs, again and again."""
+
+    slot: str
+    nick: str
+    program: str
+    """``chat``, ``send`` or ``tail``."""
+    rooms: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Whose it is."""
+        return f"key-of-{self.nick}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happens."""
+
+    at: float
+    """Seconds since the beginning."""
+    salt: int
+    """What the weather is drawn from until the next event."""
+    what: str
+    who: str = ""
+    """A slot; of what is about several of them, their names with blanks between."""
+    words: tuple[str, ...] = ()
+    numbers: tuple[float, ...] = ()
+
+    def __str__(self) -> str:
+        words = " ".join(repr(word) for word in self.words)
+        numbers = " ".join(f"{number:g}" for number in self.numbers)
+        return " ".join(filter(None, (f"{self.at:8.3f}", self.what, self.who, words, numbers)))
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A whole run."""
+
+    seed: int
+    policy: Policy
+    orderly: bool
+    """See `world`."""
+    pause: float
+    queue: int
+    roles: tuple[Role, ...]
+    events: tuple[Event, ...]
+    starts: dict[str, Start] = field(default_factory=dict)
+    """Where the program of a slot begins to read."""
+
+
+# --- writing one ----------------------------------------------------------------------------------------------
+def compose(seed: int, length: int = 120) -> Script:
+    """The script of a seed with about so many events."""
+    random = Random(seed)
+    slow = random.random() < 0.25
+    policy = Policy(
+        burst=random.choice((150, 300)) if slow else 100_000,
+        rate=random.choice((40.0, 100.0)) if slow else 5_000.0,
+        page_entries=random.choice((20, 500) if slow else (2, 7, 500)),
+        open_questions=random.choice((2, 64)),
+    )
+    orderly = random.random() < 0.7
+    roles, starts = _cast(random)
+    events = [Event(0.01 * (number + 1), _salt(random), "arrive", role.slot) for number, role in enumerate(roles)]
+    at, number = 0.5, 0
+    tempo = random.choice((0.05, 0.2, 0.6))
+    # Each seed leaves some things out and does others more often: what is rare among everything is tried too.
+    weights = {what: weight * random.choice((0, 1, 1, 4)) for what, weight in _WEIGHTS.items()} | {"say": 10.0}
+    people = [role for role in roles if role.program == "chat"]
+    while len(events) < length:
+        at += random.expovariate(1 / tempo)
+        number += 1
+        events.append(_event(random, round(at, 3), number, roles, people, weights))
+    pause, queue = random.choice((0.0005, 0.01, 0.05)), random.choice((1, 8, 64))
+    return Script(seed, policy, orderly, pause, queue, roles, tuple(events), starts)
+
+
+def _salt(random: Random) -> int:
+    return random.getrandbits(32)
+
+
+def _cast(random: Random) -> tuple[tuple[Role, ...], dict[str, Start]]:
+    nicks = ["alice", "bob", "carol", "dora"][: random.randint(2, 4)]
+    roles = [Role(nick, nick, "chat", PUBLIC) for nick in nicks]
+    if random.random() < 0.4:
+        roles.append(Role("alice-2", "alice", "chat", PUBLIC[: random.randint(1, 2)]))
+    roles += [
+        Role(f"pipe-{n}", f"pipe{'ab'[n]}", "send", (random.choice(PUBLIC),)) for n in range(random.randint(1, 2))
+    ]
+    if random.random() < 0.7:
+        roles.append(Role("tail", random.choice(("tess", "bob")), "tail", PUBLIC))
+    begins = (Start(after=0), Start(after=0), Start(last=3), Start())
+    return tuple(roles), {role.slot: random.choice(begins) for role in roles}
+
+
+def _event(
+    random: Random, at: float, number: int, roles: tuple[Role, ...], people: list[Role], weights: dict[str, float]
+) -> Event:
+    salt = _salt(random)
+    who = random.choice(people).slot
+    nick = random.choice(people).nick
+    anyone = random.choice(roles).slot
+    pipe = random.choice([role for role in roles if role.program == "send"]).slot
+    room, den = random.choice(PUBLIC), random.choice(PRIVATE)
+    words, numbers = (), ()
+
+    def some(most: float) -> float:
+        return round(random.random() * most, 3)
+
+    what = random.choices(list(weights), list(weights.values()))[0]
+    match what:
+        case "say":
+            words = (room, f"{who} {number}")
+        case "whisper":
+            what, words = "say", (den, f"secret {who} {number}")
+        case "tell":
+            who, words = random.choice((who, anyone)), (nick, f"secret to {nick} {number}")
+        case "type":
+            lines = (f"typed {number}", "/me waves", "/delete", f"/topic t{number}", f"/msg {nick} secret {number}")
+            words = (random.choice(lines),)
+        case "lines":
+            who, words, numbers = pipe, (f"line {number}",), (random.choice((1, 2, 5, 30)),)
+        case "rename":
+            words = (f"{who.partition('-')[0]}{'vwxyz'[random.randrange(5)]}",)
+        case "join":
+            words = (random.choice((room, den, den)),)
+        case "part":
+            words = (random.choice((*PUBLIC, *PRIVATE)),)
+        case "act":
+            words = (random.choice(KINDS), random.choice((den, den, den, "dev")), nick)
+            numbers = (random.choice((0, 0, 5)),)
+        case "delete":
+            words, numbers = (random.choice((room, den)),), (random.randrange(6),)
+        case "storm":
+            who, numbers = "", (random.randrange(3), some(0.4), some(0.3), some(0.5), some(1.0), some(8))
+            if random.random() < 0.5:
+                numbers = (*numbers[:4], 0.0, numbers[5])
+        case "partition":
+            some_of = random.sample(roles, random.randint(1, len(roles)))
+            who = " ".join(role.slot for role in some_of)
+            words, numbers = (random.choice(("both", "both", "in", "out")),), (some(random.choice((3, 12, 25))),)
+        case "cut" | "deafen" | "deafen quietly":
+            who = anyone
+        case "stall":
+            who, numbers = anyone, (some(random.choice((2, 10, 25))),)
+        case "kill" | "quit":
+            who, numbers = anyone, (some(random.choice((0.5, 5, 30))),)
+        case "crash" | "close":
+            who, numbers = "", (some(random.choice((0.2, 3, 10))),)
+        case "crash at commit":
+            who, words, numbers = "", (random.choice(("before", "after")),), (some(3),)
+        case "disk full" | "disk unreadable":
+            who, numbers = "", (some(random.choice((1, 10))),)
+        case "commits fail":
+            who, numbers = "", (random.choice((1, 1, 2)),)
+    return Event(at, salt, what, who, words, numbers)
+
+
+_WEIGHTS = {
+    "say": 14,
+    "whisper": 10,
+    "tell": 6,
+    "type": 6,
+    "lines": 12,
+    "rename": 1.5,
+    "join": 6,
+    "part": 2,
+    "act": 8,
+    "delete": 3,
+    "storm": 5,
+    "partition": 3,
+    "cut": 3,
+    "deafen": 1,
+    "deafen quietly": 1,
+    "stall": 3,
+    "kill": 3,
+    "quit": 1,
+    "crash": 2,
+    "close": 0.7,
+    "crash at commit": 2,
+    "disk full": 1.5,
+    "disk unreadable": 0.7,
+    "commits fail": 2,
+}
+
+
+# --- performing one -------------------------------------------------------------------------------------------
+class Performance:
+    """One script as it is played in a world."""
+
+    def __init__(self, script: Script, history: MemoryHistory | None = None) -> None:
+        self.script = script
+        self.world = World(
+            policy=script.policy, orderly=script.orderly, pause=script.pause, queue=script.queue, history=history
+        )
+        self.roles = {role.slot: role for role in script.roles}
+        self._lines: dict[str, list[m.Say]] = {}
+        """Of each pipe, all that was to be sent."""
+        self._away = 0
+        """How many are to be started again."""
+
+    def play(self) -> World:
+        """All events, then the healing."""
+        for event in self.script.events:
+            self.world.advance(START + event.at)
+            self.world.salt = event.salt
+            self.world.steps += 1
+            self._perform(event)
+        self._heal()
+        return self.world
+
+    def _perform(self, event: Event) -> None:
+        world, numbers = self.world, event.numbers
+        if event.what == "arrive":
+            return self._arrive(event.who, event.salt)
+        if event.what == "partition":
+            return self._partition(event)
+        if not event.who:
+            return self._trouble(event)
+        party = world.slots.get(event.who)
+        if party is None or not party.alive:
+            return None
+        match event.what:
+            case "cut":
+                party.lost("the network failed")
+            case "deafen" | "deafen quietly":
+                party.topics.clear()
+                party.sub += 1
+                if event.what == "deafen" and not party.stalled:
+                    party.carry_out(party.core.deafened(world.now))
+            case "stall":
+                party.stalled = True
+                world.later(numbers[0], party.wake)
+            case "kill":
+                party.die()
+                self._return(event, numbers[0])
+            case "quit":
+                if self.roles[event.who].program == "chat":
+                    party.type("/quit bye")
+                else:
+                    party.die()
+                self._return(event, numbers[0] + 3.0)
+            case _:
+                self._speak(event, party)
+
+    def _return(self, event: Event, seconds: float) -> None:
+        def back() -> None:
+            self._away -= 1
+            self._arrive(event.who, event.salt)
+
+        self._away += 1
+        self.world.later(seconds, back)
+
+    def _speak(self, event: Event, party: Party) -> None:
+        words, id_ = event.words, f"{event.who}.{event.salt:x}.{event.at}"
+        match event.what:
+            case "say" if words[0] in PRIVATE and not self._is_private(party, words[0]):
+                pass  # whoever says it there makes a public room, and knows that
+            case "say":
+                party.put(m.Say(id=id_, room=words[0], text=words[1]))
+            case "tell":
+                party.put(m.Say(id=id_, to=words[0], text=words[1]))
+            case "act":
+                kind, room, nick = words
+                party.put(m.Say(id=id_, room=room, to=nick, text="", kind=kind, seconds=event.numbers[0]))  # type: ignore[arg-type]
+            case "lines":
+                for number in range(int(event.numbers[0])):
+                    say = m.Say(id=f"{id_}.{number}", room=self.roles[event.who].rooms[0], text=f"{words[0]}.{number}")
+                    if party.alive and not party.stalled and party.program.wants_input:
+                        self._lines.setdefault(event.who, []).append(say)
+                        party.put(say)
+            case "delete":
+                own = [
+                    entry.seq
+                    for segment in party.segments
+                    if segment.room == words[0]
+                    for entry in segment.shown
+                    if entry.key == party.key and entry.kind in ("message", "me")
+                ]
+                if own:
+                    about = own[-1 - int(event.numbers[0]) % len(own)]
+                    party.put(m.Say(id=id_, room=words[0], text="", kind="delete", about=about))
+            case "join" if words[0] in PRIVATE:
+                party.type(f"/join {words[0]} --private")
+            case "join" | "part":
+                party.type(f"/{event.what} {words[0]}")
+            case "rename":
+                party.type(f"/nick {words[0]}")
+            case "type":
+                party.type(words[0])
+
+    @staticmethod
+    def _is_private(party: Party, room: str) -> bool:
+        view = party.core.rooms.get(room)
+        return view is not None and view.private and view.entered
+
+    def _arrive(self, slot: str, salt: int) -> None:
+        """A program is started, again if it ran before."""
+        world, role = self.world, self.roles[slot]
+        before = world.slots.get(slot)
+        if before is not None and before.alive:
+            return
+        nick = world.nicks.get(role.key, role.nick)
+        start = self.script.starts[slot]
+
+        def program(core: ClientCore) -> Quiet:
+            if role.program == "send":
+                return Sender(core, room=role.rooms[0], to=None, text=None)
+            if role.program == "tail":
+                return Tailer(core, rooms=role.rooms, start=start, follow=True, json=True)
+            return Chat(core, ChatOptions(role.rooms, start, json=True))
+
+        chats = role.program == "chat"
+        number = len(world.parties)
+        profile = Profile(nick, f"{slot}-{salt:x}-{number}", "simulated", chats, UNREAD if chats else None)
+        party = Party(world, number, slot, role.key, profile, program, salt)
+        world.parties.append(party)
+        world.slots[slot] = party
+        if before is not None:
+            party.blocked = before.blocked
+            world.count("restarts of a client")
+        party.carry_out([*party.program.start(world.now), *party.core.start(world.now)])
+        acked = {say.id for other in world.parties if other.slot == slot for say, _ in other.acked}
+        refused = {say.id for other in world.parties if other.slot == slot for say, _ in other.refused}
+        for say in self._lines.get(slot, []):
+            # Whoever restarts a pipe sends again what is not known to be stored.
+            if say.id not in acked and say.id not in refused:
+                party.put(say)
+        party.turn()
+
+    def _partition(self, event: Event) -> None:
+        world = self.world
+        slots = event.who.split()
+        world.block(
+            [party for slot in slots if (party := world.slots.get(slot)) is not None],
+            event.words[0] != "in",
+            event.words[0] != "out",
+        )
+        world.count("partitions")
+
+        def end() -> None:
+            for slot in slots:
+                if slot in world.slots:
+                    world.unblock(world.slots[slot])
+
+        world.later(event.numbers[0], end)
+
+    def _trouble(self, event: Event) -> None:
+        world, numbers, history = self.world, event.numbers, self.world.history
+        match event.what:
+            case "storm":
+                way = int(numbers[0])
+                world.weather[way], world.calm[way] = Weather(*numbers[1:5]), False
+                world.later(numbers[5], lambda: world.calm.__setitem__(way, True))
+            case "crash" | "close":
+                (world.crash if event.what == "crash" else world.close_broker)()
+                world.later(numbers[0], world.start_broker)
+            case "crash at commit":
+                history.crash_at = event.words[0]
+                # Whether it has crashed or not: where it has, it comes back.
+                world.later(numbers[0], lambda: (setattr(history, "crash_at", ""), world.start_broker())[1])
+            case "disk full":
+                history.full = True
+                world.later(numbers[0], lambda: setattr(history, "full", False))
+            case "disk unreadable":
+                history.unreadable = True
+                world.later(numbers[0], lambda: setattr(history, "unreadable", False))
+            case "commits fail":
+                history.failing = int(numbers[0])
+
+    # --- the healing ------------------------------------------------------------------------------------------
+    def _heal(self) -> None:
+        """From now on nothing is lost; time passes until everybody is at rest, or has had time enough."""
+        world = self.world
+        world.calm = [True, True, True]
+        world.history.mend()
+        world.start_broker()
+        for party in world.parties:
+            world.unblock(party)
+            party.wake()
+        world.salt = 0
+        for _ in range(_ROUNDS):
+            world.advance(world.now.mono + 6.0)
+            world.calm = [True, True, True]
+            if self.at_rest():
+                # Once more: the last marks of what was read are told by a ping, and stored a second later.
+                world.advance(world.now.mono + 6.0)
+                if self.at_rest():
+                    return
+
+    def at_rest(self) -> bool:
+        """Whether nobody waits for anything any more."""
+        if self._away:
+            return False
+        heads = self.world.history.heads()
+        for party in self.world.parties:
+            if not party.alive:
+                continue
+            core = party.core
+            if not core.live or core.waiting or core.asking:
+                return False
+            for room, view in core.rooms.items():
+                if not view.entered or view.asked or (view.cursor or 0) < max(view.head, heads.get(room, 0)):
+                    return False
+        return True
+
+
+_ROUNDS = 40

@@ -1,0 +1,99 @@
+"""Seed after seed, on all processors, until so many steps are done: `make soak` (SOAK_STEPS, SOAK_SEED, SOAK_STRICT).
+
+Prints how fast it went and what really went wrong on purpose. A seed that breaks a promise is cut down and shown, and
+the exit code is 1. With SOAK_STRICT=1 those that are known (`checker.OPEN`) count too.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from typing import NamedTuple
+
+from .checker import check, check_all
+from .script import Performance, compose
+from .shrink import shrink, transcript
+
+LENGTHS = (60, 120, 300)
+"""Events of a script, in turn."""
+AT_ONCE = 10
+"""Seeds that a process plays before it tells."""
+FEWEST = 200
+"""A seed has more steps than that."""
+SHOWN = 3
+"""Failing seeds that are cut down."""
+STRICT = os.environ.get("SOAK_STRICT", "") not in ("", "0")
+
+
+class Report(NamedTuple):
+    """What some seeds did."""
+
+    steps: int
+    seconds: float
+    happened: Counter[str]
+    failed: list[tuple[int, str]]
+    """Seed and promise."""
+
+
+judge = check_all if STRICT else check
+"""What counts as a fault in this run."""
+
+
+def length_of(seed: int) -> int:
+    """How long a seed's script is."""
+    return LENGTHS[seed % len(LENGTHS)]
+
+
+def play(first: int) -> Report:
+    """Play some seeds."""
+    logging.getLogger("zchat").setLevel(logging.CRITICAL)
+    began, steps, happened = time.process_time(), 0, Counter[str]()
+    failed: list[tuple[int, str]] = []
+    for seed in range(first, first + AT_ONCE):
+        try:
+            world = Performance(compose(seed, length_of(seed))).play()
+        except Exception as error:
+            failed.append((seed, f"nothing raises {type(error).__name__}"))
+            continue
+        steps += world.steps
+        happened.update(world.happened)
+        failed += sorted({(seed, fault.promise) for fault in judge(world)})
+    return Report(steps, time.process_time() - began, happened, failed)
+
+
+def main() -> int:
+    """Play until it is enough."""
+    wanted = int(os.environ.get("SOAK_STEPS", "2000000"))
+    first = int(os.environ.get("SOAK_SEED", "0"))
+    processes = os.cpu_count() or 1
+    began = time.monotonic()
+    steps, seeds, busy, happened = 0, 0, 0.0, Counter[str]()
+    failed: list[tuple[int, str]] = []
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        firsts = range(first, first + AT_ONCE * (wanted // (AT_ONCE * FEWEST) + 1), AT_ONCE)
+        for report in pool.imap_unordered(play, firsts):
+            steps, seeds, busy = steps + report.steps, seeds + AT_ONCE, busy + report.seconds
+            happened += report.happened
+            failed += report.failed
+            if steps >= wanted:
+                break
+        pool.terminate()
+    minutes = (time.monotonic() - began) / 60
+    print(f"{steps:,} steps of {seeds:,} seeds from {first} on in {minutes * 60:.0f} s on {processes} processors:")
+    print(f"{steps / minutes:,.0f} steps a minute, {steps / busy * 60:,.0f} on each processor")
+    print(", ".join(f"{count:,} {what}" for what, count in sorted(happened.items())))
+    for promise, count in Counter(promise for _, promise in failed).items():
+        print(f"BROKEN in {count} seeds: {promise}")
+    logging.getLogger("zchat").setLevel(logging.CRITICAL)
+    for seed, promise in list({promise: (seed, promise) for seed, promise in reversed(failed)}.values())[:SHOWN]:
+        script = shrink(compose(seed, length_of(seed)), promise, seconds=30, judge=judge)
+        print(f"\n{transcript(script, judge)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,332 @@
+"""A history in memory that keeps the contract of the one on disk, and one that fails when it is told to.
+
+`MemoryHistory` passes `tests/broker/test_history.py` and `test_retention.py`, as `SqliteHistory` does. `FailingHistory`
+stands before it: the disk is full for a while, single commits or all reads fail, or the broker dies at a commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from zchat.broker.history import (
+    Append,
+    Appended,
+    Change,
+    Conflict,
+    Done,
+    Erase,
+    Found,
+    History,
+    Locate,
+    Located,
+    Missing,
+    NotStored,
+    Outcome,
+    Put,
+    Question,
+    Read,
+    Recall,
+    Reused,
+    Together,
+    Trim,
+    Trimmed,
+)
+from zchat.common import limits, wire
+from zchat.common.messages import Entry
+
+_TRIM_ENTRIES = 500
+WORDS = ("message", "me")
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What is kept of one room."""
+
+    head: int = 0
+    floor: int = 0
+    entries: dict[int, Entry] = field(default_factory=dict)
+    ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(author, id) → sequence, of what is kept."""
+    gone: dict[tuple[str, str], tuple[int, int, tuple[object, ...] | None]] = field(default_factory=dict)
+    """(author, id) → sequence, time and content of what was removed; None: it had been deleted before."""
+    topic: str = ""
+    topic_at: int = 0
+    erased: dict[int, Entry] = field(default_factory=dict)
+    """What was deleted, as it had been said; no part of the contract, but of what tests want to know."""
+
+
+@dataclass(slots=True)
+class Disk:
+    """What outlives the broker."""
+
+    id: str = "memory"
+    shelves: dict[str, Shelf] = field(default_factory=dict)
+    state: dict[str, dict[str, tuple[bytes, int]]] = field(default_factory=dict)
+
+
+def _content(what: Append | Entry) -> tuple[object, ...]:
+    return (what.text, what.kind, what.target, what.about)
+
+
+class MemoryHistory:
+    """`History` on a `Disk`."""
+
+    def __init__(self, disk: Disk | None = None) -> None:
+        self.disk = disk or Disk()
+        self.id = self.disk.id
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+    # --- writing ----------------------------------------------------------------------------------------------
+    def commit(self, batch: Sequence[Change]) -> list[Outcome]:
+        """Make all changes; none can fail in the middle."""
+        return [self._make(change) for change in batch]
+
+    def _make(self, change: Change) -> Outcome:
+        match change:
+            case Append():
+                return self._repeat(change) or self._append(change)
+            case Put():
+                return self._fault(change) or self._put(change)
+            case Erase():
+                return self._fault(change) or self._erase(change)
+            case Trim():
+                return self._trim(change)
+            case Together(changes):
+                return self._together(changes)
+
+    def _together(self, changes: tuple[Append | Put | Erase, ...]) -> Outcome:
+        append = next((change for change in changes if isinstance(change, Append)), None)
+        repeat = self._repeat(append) if append is not None else None
+        fault = repeat or next((fault for change in changes if (fault := self._fault(change))), None)
+        if fault is not None:
+            return fault
+        outcomes = [(change, self._make(change)) for change in changes]
+        return next((outcome for change, outcome in outcomes if change is append), Done())
+
+    def _fault(self, change: Append | Put | Erase) -> Outcome | None:
+        match change:
+            case Put(table, name, _, expect) if expect is not None:
+                value, revision = self.disk.state.get(table, {}).get(name, (b"", 0))
+                return Conflict(table, name, value, revision) if revision != expect else None
+            case Erase(room, seq, author):
+                entry = self._shelf(room).entries.get(seq)
+                if entry is None or entry.kind not in WORDS or author not in (None, entry.key):
+                    return Missing()
+        return None
+
+    def _shelf(self, room: str) -> Shelf:
+        return self.disk.shelves.get(room) or Shelf()
+
+    def _repeat(self, append: Append) -> Outcome | None:
+        shelf = self._shelf(append.room)
+        name = (append.author, append.id)
+        seq = shelf.ids.get(name)
+        if seq is not None:
+            entry = shelf.entries[seq]
+            time, content = entry.time, None if entry.kind == "deleted" else _content(entry)
+        elif name in shelf.gone:
+            seq, time, content = shelf.gone[name]
+        else:
+            return None
+        if content is not None and content != _content(append):
+            return Reused()
+        return Appended(seq, seq - 1, time, duplicate=True)
+
+    def _append(self, append: Append) -> Appended:
+        shelf = self.disk.shelves.setdefault(append.room, Shelf())
+        shelf.head = seq = shelf.head + 1
+        a = append
+        shelf.ids[a.author, a.id] = seq
+        shelf.entries[seq] = Entry(
+            seq=seq,
+            prev=seq - 1,
+            id=a.id,
+            time=a.time,
+            nick=a.nick,
+            key=a.author,
+            text=a.text,
+            kind=a.kind,
+            to=a.to,
+            target=a.target,
+            about=a.about,
+            until=a.until,
+        )
+        if a.kind == "topic":
+            shelf.topic, shelf.topic_at = a.text, seq
+        return Appended(seq, seq - 1, a.time)
+
+    def _put(self, put: Put) -> Done:
+        table = self.disk.state.setdefault(put.table, {})
+        _, revision = table.get(put.name, (b"", 0))
+        table[put.name] = (put.value, revision + 1)
+        return Done(revision + 1)
+
+    def _erase(self, erase: Erase) -> Done:
+        shelf = self.disk.shelves[erase.room]
+        shelf.erased[erase.seq] = entry = shelf.entries[erase.seq]
+        shelf.entries[erase.seq] = replace(entry, text="", kind="deleted")
+        return Done()
+
+    def _trim(self, trim: Trim) -> Trimmed:
+        shelf = self._shelf(trim.room)
+        last_kept = shelf.head - trim.keep if trim.keep else 0
+        shelf.gone = {name: kept for name, kept in shelf.gone.items() if kept[1] >= trim.forget}
+        end, looked_at = shelf.floor, 0
+        for seq in range(shelf.floor + 1, shelf.head + 1)[:_TRIM_ENTRIES]:
+            entry = shelf.entries[seq]
+            if seq > last_kept and entry.time >= trim.before:
+                break
+            end, looked_at = seq, looked_at + 1
+            if entry.time >= trim.forget:
+                content = None if entry.kind == "deleted" else _content(entry)
+                shelf.gone[entry.key, entry.id] = (seq, entry.time, content)
+        if not looked_at:
+            return Trimmed(shelf.floor, more=False)
+        for seq in [seq for seq in shelf.entries if seq <= end and seq != shelf.topic_at]:
+            entry = shelf.entries.pop(seq)
+            del shelf.ids[entry.key, entry.id]
+        shelf.floor = end
+        return Trimmed(end, more=looked_at == _TRIM_ENTRIES)
+
+    # --- reading ----------------------------------------------------------------------------------------------
+    def answer(self, question: Question) -> Outcome:
+        """Read."""
+        match question:
+            case Read():
+                return self._read(question)
+            case Locate():
+                return self._locate(question)
+            case Recall(room, author, id_, kind, text):
+                shelf = self._shelf(room)
+                seq = shelf.ids.get((author, id_))
+                entry = shelf.entries[seq] if seq is not None else None
+                if entry is not None and (entry.kind, entry.text) == (kind, text):
+                    return Appended(entry.seq, entry.prev, entry.time, duplicate=True)
+                return Missing()
+
+    def _read(self, read: Read) -> Found:
+        shelf = self._shelf(read.room)
+        floor = max(read.floor, shelf.floor)
+        backwards = read.before is not None
+        seqs = (
+            range(min(read.before, shelf.head + 1) - 1, floor, -1)
+            if read.before is not None
+            else range(max(read.after or 0, floor) + 1, shelf.head + 1)
+        )
+        entries: list[Entry] = []
+        size = 0
+        for seq in seqs[: read.limit]:
+            entry = shelf.entries[seq]
+            size += wire.entry_size(entry)
+            if entries and size > limits.FRAME_BYTES:
+                break
+            entries.append(entry)
+        if backwards:
+            entries.reverse()
+            return Found(entries, more=bool(entries) and entries[0].prev > floor)
+        return Found(entries, more=bool(entries) and entries[-1].seq < shelf.head)
+
+    def _locate(self, locate: Locate) -> Located:
+        shelf = self._shelf(locate.room)
+        if locate.last is not None:
+            return Located(max(0, shelf.head - locate.last))
+        if locate.since_id is not None:
+            seqs = [seq for (_, id_), seq in shelf.ids.items() if id_ == locate.since_id]
+            return Located(max(seqs, default=None))
+        low, high = 0, shelf.head
+        while low < high:
+            middle = (low + high + 1) // 2
+            entry = shelf.entries.get(middle)
+            if entry is not None and entry.time >= (locate.since or 0):
+                high = middle - 1
+            else:
+                low = middle
+        return Located(low)
+
+    def heads(self) -> dict[str, int]:
+        """The last sequence of every room that has entries."""
+        return {room: shelf.head for room, shelf in self.disk.shelves.items()}
+
+    def floors(self) -> dict[str, int]:
+        """The sequence up to which nothing is kept, of every room of which something was removed."""
+        return {room: shelf.floor for room, shelf in self.disk.shelves.items() if shelf.floor}
+
+    def topics(self) -> dict[str, str]:
+        """The text of the last topic entry of every room that has one."""
+        return {room: shelf.topic for room, shelf in self.disk.shelves.items() if shelf.topic_at}
+
+    def table(self, table: str) -> dict[str, tuple[bytes, int]]:
+        """One table of the small state: name → (value, revision)."""
+        return dict(self.disk.state.get(table, {}))
+
+
+class Crash(Exception):
+    """The broker died at a commit."""
+
+
+class FailingHistory:
+    """`History` that says no, or takes the broker down, when it is told to."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.id = history.id
+        self.full = False
+        """No commit succeeds."""
+        self.unreadable = False
+        """No question is answered."""
+        self.failing = 0
+        """So many commits fail from now on."""
+        self.crash_at = ""
+        """At the next commit the broker dies: ``before`` or ``after`` it."""
+        self.refused = 0
+        """How many commits have failed."""
+
+    def mend(self) -> None:
+        """From now on everything works."""
+        self.full = self.unreadable = False
+        self.failing, self.crash_at = 0, ""
+
+    def commit(self, batch: Sequence[Change]) -> list[Outcome]:
+        """As told, or as the history behind it."""
+        crash, self.crash_at = self.crash_at, ""
+        if crash == "before":
+            raise Crash
+        if self.full or self.failing:
+            self.failing -= self.failing > 0
+            self.refused += 1
+            raise NotStored("The disk is full.")
+        outcomes = self.history.commit(batch)
+        if crash:
+            raise Crash
+        return outcomes
+
+    def answer(self, question: Question) -> Outcome:
+        """As the history behind it, if that can be read."""
+        if self.unreadable:
+            raise NotStored("The disk cannot be read.")
+        return self.history.answer(question)
+
+    def heads(self) -> dict[str, int]:
+        """As the history behind it."""
+        return dict(self.history.heads())
+
+    def floors(self) -> dict[str, int]:
+        """As the history behind it."""
+        return dict(self.history.floors())
+
+    def topics(self) -> dict[str, str]:
+        """As the history behind it."""
+        return dict(self.history.topics())
+
+    def table(self, table: str) -> dict[str, tuple[bytes, int]]:
+        """As the history behind it."""
+        return dict(self.history.table(table))
+
+    def close(self) -> None:
+        """As the history behind it."""
+        self.history.close()

@@ -1,0 +1,621 @@
+"""One broker, many clients and a bad network, all in virtual time.
+
+The broker's core, the clients' cores and programs and the wire are the real ones; the history is that of `store`. Time
+jumps from one thing that happens to the next.
+
+A **step** is one event of a script, one wake-up of the broker, or one body that has come to where it was sent to; ticks
+of clients and bodies that were lost are not counted.
+
+Each client has three ways: commands (DEALER to ROUTER), replies (ROUTER to DEALER) and broadcasts (PUB to SUB), and
+each may drop, double, delay and reorder. In an `orderly` world commands are neither dropped nor doubled nor reordered
+within a connection, as TCP has it, and an end of a connection costs only the last of them: without that nothing could
+be promised about the order of what somebody says. Whether a body suffers is drawn from its bytes and the salt of the
+last event, so it does not depend on what else happens; a script without some of its events fails as the whole one did.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from zlib import crc32
+
+from zchat.broker.actions import Action as BrokerAction, Publish, Reply
+from zchat.broker.core import Core
+from zchat.broker.inbox import Frame, groups
+from zchat.broker.policy import Policy
+from zchat.broker.rooms import ROOMS
+from zchat.broker.storage import fulfil
+from zchat.client import actions as a
+from zchat.client.connection import Program
+from zchat.client.core import ClientCore, Profile
+from zchat.client.rooms import RoomView
+from zchat.common import messages as m, names, wire
+from zchat.common.clock import Now
+
+from .store import Crash, FailingHistory, MemoryHistory
+
+START = 1_000.0
+WALL = 1_700_000_000_000
+LATENCY = 0.001
+"""Seconds that every body takes at least."""
+HANDSHAKE = 1.5
+"""A connection that is not there by then is given up."""
+HEARTBEAT = 2.5
+"""A connection that is cut both ways is noticed by then."""
+
+COMMANDS, REPLIES, BROADCASTS, _TICK, _WAKE, _SUBSCRIBE, _CALL = range(7)
+_LAST = 1_000_000
+"""At one moment the broker wakes up after all clients."""
+WAYS = ("commands", "replies", "broadcasts")
+
+
+@dataclass(slots=True)
+class Weather:
+    """How the ways of one kind misbehave: chances between 0 and 1, and seconds at most."""
+
+    drop: float = 0.0
+    double: float = 0.0
+    delay: float = 0.0
+    """Later, but in order."""
+    spread: float = 0.0
+    """Later, and out of order."""
+
+
+@dataclass(slots=True)
+class Segment:
+    """What one client has shown of one room, without having left it in between."""
+
+    room: str
+    view: RoomView
+    after: int | None
+    """Where the broker said that it begins; None in direct rooms."""
+    shown: list[m.Entry] = field(default_factory=list)
+
+
+class Box:
+    """A body under way; decoded once, however many get it."""
+
+    __slots__ = ("body", "event")
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.event: m.Event | m.Unknown | None = None
+
+    def open(self) -> m.Event | m.Unknown:
+        """The event."""
+        event = self.event
+        if event is None:
+            event = self.event = wire.decode_event(self.body)
+        return event
+
+
+class Party:
+    """One run of one program, from its start to its end or death."""
+
+    def __init__(
+        self,
+        world: World,
+        number: int,
+        slot: str,
+        key: str,
+        profile: Profile,
+        program: Callable[[ClientCore], Program],
+        salt: int,
+    ) -> None:
+        self.world = world
+        self.number = number
+        self.slot = slot
+        self.key = key
+        self.core = ClientCore(profile, Random(salt).randbytes)
+        self.program = program(self.core)
+        self.connection = 0
+        """Grows with every dialling."""
+        self.dialled = False
+        self.peer = 0
+        """Which start of the broker it is connected to."""
+        self.sub = 0
+        """Grows with every SUB."""
+        self.topics: set[bytes] = set()
+        """What PUB knows of SUB's subscriptions."""
+        self.tick_at = 0.0
+        self.ended: a.End | None = None
+        self.dead = False
+        """It was killed, and did not end by itself."""
+        self.stalled = False
+        """It does nothing at all, and reads nothing."""
+        self.backlog: list[tuple[int, int, Box]] = []
+        """(way, connection, body) that came meanwhile."""
+        self.blocked = (False, False)
+        """Whether nothing leaves, and nothing arrives."""
+        self.held: list[tuple[int, int, Box | tuple[bytes, bool] | bytes]] = []
+        """What waits for the end of the partition."""
+        self.last_at = [0.0, 0.0, 0.0]
+        self.ghosts_until: dict[int, float] = {}
+        """Connection that has ended → until when what it sent still arrives."""
+        self.severed: set[int] = set()
+        """Connections of which something was lost."""
+        self.segments: list[Segment] = []
+        self.current: dict[str, Segment] = {}
+        self.said: list[m.Say] = []
+        """In the order in which they were said first."""
+        self.acked: list[tuple[m.Say, m.Ack]] = []
+        self.refused: list[tuple[m.Say, m.Refused]] = []
+        self.restarted: list[str] = []
+        self._said_ids: set[str] = set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.ended is None
+
+    @property
+    def identity(self) -> bytes:
+        """The routing id of the present connection."""
+        return b"%d.%d" % (self.number, self.connection)
+
+    # --- what it is made to do --------------------------------------------------------------------------------
+    def type(self, line: str) -> None:
+        """A line of input, if it is taken now."""
+        if self.alive and not self.stalled and self.program.wants_input:
+            self.carry_out(self.program.line(line, self.world.now))
+            self.turn()
+
+    def put(self, say: m.Say) -> None:
+        """Something to say, whatever the program."""
+        if self.alive and not self.stalled:
+            self.carry_out(self.core.put(say, self.world.now))
+            self.turn()
+
+    def receive(self, way: int, connection: int, box: Box) -> None:
+        """A body arrived."""
+        if (
+            self.ended is not None
+            or connection != (self.connection if way == REPLIES else self.sub)
+            or not self.dialled
+        ):
+            return
+        if self.stalled:
+            if sum(way == other for other, _, _ in self.backlog) < self.world.queue:
+                self.backlog.append((way, connection, box))
+            else:
+                self.world.count(f"{WAYS[way]} dropped for a slow reader")
+            return
+        self.world.steps += 1
+        self.carry_out(self.core.receive(box.open(), self.world.now))
+        self.turn()
+
+    def turn(self) -> None:
+        """What the shell does each time after it woke up."""
+        if self.ended is not None:
+            return
+        now = self.world.now
+        self.carry_out(self.core.tick(now))
+        if self.ended is None:
+            self.carry_out(self.program.tick(now))
+        if self.ended is None:
+            self.world.tick_at(self, max(self.core.due(now), now.mono + 0.001))
+
+    def lost(self, reason: str) -> None:
+        """The connection breaks, and the client notices."""
+        if self.alive and not self.stalled:
+            self.carry_out(self.core.lost(reason, self.world.now))
+            self.turn()
+
+    def die(self) -> None:
+        """The process is killed."""
+        if self.alive:
+            self.ended, self.dead = a.End(), True
+            self._hang_up()
+
+    def wake(self) -> None:
+        """It goes on where it was stopped."""
+        if not self.stalled:
+            return
+        self.stalled = False
+        backlog, self.backlog = sorted(self.backlog, key=lambda item: item[0]), []
+        for way, connection, box in backlog:
+            self.receive(way, connection, box)
+        self.turn()
+
+    # --- its shell --------------------------------------------------------------------------------------------
+    def carry_out(self, actions: Sequence[a.Action]) -> None:
+        """As the connection does it, with the world for sockets."""
+        if not actions:
+            return
+        queue = deque(actions)
+        world = self.world
+        while queue:
+            action = queue.popleft()
+            match action:
+                case a.Print():
+                    pass
+                case a.Show(notice):
+                    self._note(notice)
+                    queue.extendleft(reversed(self.program.notice(notice, world.now)))
+                case a.Send(command):
+                    if self.dialled:
+                        if isinstance(command, m.Say):
+                            self._note_say(command)
+                        world.send(self, COMMANDS, self.connection, Box(wire.encode(command)))
+                case a.Dial():
+                    queue.extendleft(reversed(self._dial()))
+                case a.HangUp():
+                    self._hang_up()
+                case a.Listen(_, topics):
+                    self.sub += 1
+                    self.topics.clear()
+                    for topic in topics:
+                        world.subscribe(self, topic, True)
+                case a.Subscribe(topic):
+                    world.subscribe(self, topic, True)
+                case a.Unsubscribe(topic):
+                    world.subscribe(self, topic, False)
+                case a.End():
+                    self.ended = self.ended or action
+                    self._hang_up(politely=True)
+
+    def _dial(self) -> list[a.Action]:
+        world = self.world
+        self._hang_up()
+        self.connection += 1
+        if world.broker is None:
+            return self.core.lost("connection refused", world.now)
+        self.dialled, self.peer = True, world.starts
+        self.last_at = [0.0, 0.0, 0.0]
+        if any(self.blocked):
+            world.later(HANDSHAKE, lambda connection=self.connection: self._check_handshake(connection))
+        return self.core.dialled(world.now)
+
+    def _check_handshake(self, connection: int) -> None:
+        if self.dialled and self.connection == connection and any(self.blocked):
+            self.lost("no handshake")
+
+    def _hang_up(self, *, politely: bool = False) -> None:
+        if self.dialled and self.peer == self.world.running:
+            # What the network has already taken may still arrive, the first of it or all.
+            grace = 1.0 if politely else self.world.draw(b"ghost", self.number) * 0.3
+            self.ghosts_until[self.connection] = self.world.now.mono + grace
+        self.dialled = False
+        self.sub += 1
+        self.topics.clear()
+
+    def _note_say(self, say: m.Say) -> None:
+        if say.id not in self._said_ids:
+            self._said_ids.add(say.id)
+            self.said.append(say)
+            self.world.said[self.key, say.id] = say
+
+    def _note(self, notice: a.Notice) -> None:
+        match notice:
+            case a.Heard(room, entry):
+                view = self.core.rooms.get(room)
+                segment = self.current.get(room)
+                if segment is None or segment.view is not view:
+                    assert view is not None
+                    segment = self._begin(room, view, None)
+                segment.shown.append(entry)
+            case a.InRoom(entered):
+                self._begin(entered.room, self.core.rooms[entered.room], entered.after)
+            case a.Stored(say, ack):
+                self.acked.append((say, ack))
+            case a.Refusal(command, refused) if isinstance(command, m.Say):
+                self.refused.append((command, refused))
+            case a.Restarted(room):
+                self.restarted.append(room)
+            case a.NickChanged(_, new):
+                self.world.nicks[self.key] = new
+
+    def _begin(self, room: str, view: RoomView, after: int | None) -> Segment:
+        segment = self.current[room] = Segment(room, view, after)
+        self.segments.append(segment)
+        return segment
+
+    def open_segment(self, room: str) -> Segment | None:
+        """What it shows of a room that it still follows."""
+        segment = self.current.get(room)
+        return segment if segment is not None and segment.view is self.core.rooms.get(room) else None
+
+
+class World:
+    """The clock, the ways, and the broker."""
+
+    def __init__(
+        self, *, policy: Policy, orderly: bool, pause: float, queue: int, history: MemoryHistory | None = None
+    ) -> None:
+        self.policy = policy
+        self.orderly = orderly
+        self.pause = pause
+        """Seconds from the first frame until the broker wakes up: what comes meanwhile shares a commit."""
+        self.queue = queue
+        """Bodies held for a client that does not read, of each of its two sockets."""
+        self.now = Now(START, WALL)
+        history = history or MemoryHistory()
+        self.disk = history.disk
+        self.history = FailingHistory(history)
+        self.weather = [Weather(), Weather(), Weather()]
+        self.calm = [True, True, True]
+        self.salt = 0
+        self.steps = 0
+        self.parties: list[Party] = []
+        self.slots: dict[str, Party] = {}
+        """The latest run of each."""
+        self.nicks: dict[str, str] = {}
+        """What each key was last called."""
+        self.said: dict[tuple[str, str], m.Say] = {}
+        """Everything that was ever sent, by author and id."""
+        self.broker: Core | None = None
+        self.starts = 0
+        self.wrongs: list[str] = []
+        """What must never happen, and did."""
+        self.happened: dict[str, int] = {}
+        """How often what went wrong."""
+        self._ways: list[tuple[float, int, int, int, Party | None, int, object]] = []
+        self._count = 0
+        self._routes: dict[bytes, tuple[Party, int]] = {}
+        self._inbox: list[Frame] = []
+        self._waking = False
+        self.start_broker()
+
+    # --- time -------------------------------------------------------------------------------------------------
+    def advance(self, until: float) -> None:
+        """Let time pass."""
+        ways = self._ways
+        pop = heapq.heappop
+        while ways and ways[0][0] <= until:
+            at, _, _, kind, party, connection, what = pop(ways)
+            if at > self.now.mono:
+                self.now = Now(at, WALL + round((at - START) * 1_000))
+            if kind == _TICK:
+                assert party is not None
+                if at == party.tick_at and party.ended is None and not party.stalled:
+                    party.turn()
+            elif kind == COMMANDS:
+                assert party is not None
+                self._arrive(party, connection, what)  # type: ignore[arg-type]
+            elif kind in (REPLIES, BROADCASTS):
+                assert party is not None
+                party.receive(kind, connection, what)  # type: ignore[arg-type]
+            elif kind == _WAKE:
+                if connection == self.running:
+                    self._wake_up(is_tick=what is not None)
+            elif kind == _SUBSCRIBE:
+                assert party is not None
+                if party.sub == connection and party.ended is None:
+                    topic, on = what  # type: ignore[misc]
+                    (party.topics.add if on else party.topics.discard)(topic)
+            else:
+                what()  # type: ignore[operator]
+        self.now = Now(until, WALL + round((until - START) * 1_000))
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Do something after a while."""
+        self._push(self.now.mono + seconds, 0, _CALL, None, 0, call)
+
+    def tick_at(self, party: Party, at: float) -> None:
+        """When this client has something to do; a tick too many does no harm."""
+        if at < party.tick_at or party.tick_at <= self.now.mono:
+            party.tick_at = at
+            self._push(at, party.number, _TICK, party, 0, None)
+
+    def _push(self, at: float, order: int, kind: int, party: Party | None, connection: int, what: object) -> None:
+        self._count += 1
+        heapq.heappush(self._ways, (at, order, self._count, kind, party, connection, what))
+
+    def draw(self, body: bytes, number: int) -> float:
+        """A chance between 0 and 1, the same for the same body since the last event."""
+        mixed = (crc32(body, self.salt + number * 0x9E37) * 0x9E3779B1) & 0xFFFFFFFF
+        return (((mixed ^ (mixed >> 15)) * 0x85EBCA6B) & 0xFFFFFFFF) / 0x100000000
+
+    # --- the ways ---------------------------------------------------------------------------------------------
+    def send(self, party: Party, way: int, connection: int, box: Box, *, again: bool = False) -> None:
+        """A body sets out."""
+        out = way == COMMANDS
+        if party.blocked[not out] and not again:
+            # What TCP carries waits for the end of the partition; elsewhere it is lost.
+            if self.orderly:
+                party.held.append((way, connection, box))
+            return
+        mono = self.now.mono
+        if self.calm[way]:
+            at = mono + LATENCY
+            if at < party.last_at[way]:
+                at = party.last_at[way]
+            self._push(at, party.number, way, party, connection, box)
+            return
+        weather = self.weather[way]
+        chance = self.draw(box.body, party.number * 4 + way)
+        if chance < weather.drop and not (out and self.orderly):
+            self.count(f"{WAYS[way]} dropped")
+            return
+        chance = (chance * 7_919) % 1.0
+        copies = 2 if chance < weather.double and not (out and self.orderly) else 1
+        for _ in range(copies):
+            chance = (chance * 7_919) % 1.0
+            if weather.spread and not (out and self.orderly):
+                at = mono + LATENCY + chance * weather.spread
+            else:
+                at = max(mono + LATENCY + chance * weather.delay, party.last_at[way])
+                party.last_at[way] = at
+            self._push(at, party.number, way, party, connection, box)
+        if copies == 2:
+            self.count(f"{WAYS[way]} doubled")
+
+    def subscribe(self, party: Party, topic: bytes, on: bool) -> None:
+        """A subscription, or its end, sets out."""
+        if party.blocked[0]:
+            party.held.append((_SUBSCRIBE, party.sub, (topic, on)))
+            return
+        delay = LATENCY + self.draw(topic, party.number) * 0.08
+        at = self.now.mono + (delay if on else 0.08)
+        self._push(at, party.number, _SUBSCRIBE, party, party.sub, (topic, on))
+
+    def _arrive(self, party: Party, connection: int, box: Box) -> None:
+        if connection != party.connection or not party.dialled:
+            if self.now.mono > party.ghosts_until.get(connection, 0.0):
+                # What came after it on that connection cannot arrive either.
+                party.severed.add(connection)
+                return
+            self.count("commands of a former connection")
+        elif party.peer != self.running:
+            return
+        if self.broker is None:
+            return
+        self.steps += 1
+        identity = b"%d.%d" % (party.number, connection)
+        self._routes[identity] = (party, connection)
+        self._inbox.append(Frame(identity, party.key, "192.0.2.1", box.body))
+        self._wake_soon(self.pause)
+
+    def _wake_soon(self, pause: float) -> None:
+        if not self._waking:
+            self._waking = True
+            self._push(self.now.mono + pause, _LAST, _WAKE, None, self.starts, None)
+
+    def block(self, parties: Sequence[Party], out: bool, in_: bool) -> None:
+        """Nothing gets through to or from these, until `unblock`."""
+        for party in parties:
+            party.blocked = (party.blocked[0] or out, party.blocked[1] or in_)
+            if out and in_ and party.dialled:
+                self.later(HEARTBEAT, lambda party=party, connection=party.connection: self._starve(party, connection))
+
+    def _starve(self, party: Party, connection: int) -> None:
+        if party.dialled and party.connection == connection and all(party.blocked):
+            self.count("connections starved")
+            party.lost("no answer")
+
+    def unblock(self, party: Party) -> None:
+        """The partition is over: what waited goes on, unless its connection is no more."""
+        party.blocked = (False, False)
+        held, party.held = party.held, []
+        late = self.draw(b"late", party.number) < 0.5
+        for way, connection, what in held:
+            if way == _SUBSCRIBE:
+                self._push(self.now.mono + LATENCY, party.number, _SUBSCRIBE, party, connection, what)
+                continue
+            if way == COMMANDS and late and connection not in party.severed:
+                party.ghosts_until[connection] = self.now.mono + 1.0
+            assert isinstance(what, Box)
+            self.send(party, way, connection, what, again=True)
+
+    def count(self, what: str) -> None:
+        """Something went wrong on purpose."""
+        self.happened[what] = self.happened.get(what, 0) + 1
+
+    # --- the broker -------------------------------------------------------------------------------------------
+    @property
+    def running(self) -> int:
+        """The number of the broker's present run; 0 while it is down."""
+        return self.starts if self.broker is not None else 0
+
+    def start_broker(self) -> None:
+        """Start it from its disk, unless it runs."""
+        if self.broker is not None:
+            return
+        self.starts += 1
+        words = iter(range(1_000_000))
+        self.broker = self.fresh_core(lambda: f"s{self.starts}.{next(words)}")
+        self._waking = False
+        self._push(self.now.mono, _LAST, _WAKE, None, self.starts, "tick")
+
+    def fresh_core(self, word: Callable[[], str]) -> Core:
+        """A core as it starts from what is on the disk."""
+        return Core(self.history, name="test", pub=5556, word=word, now=self.now, policy=self.policy)
+
+    def crash(self, *, notice: bool = True) -> None:
+        """The broker dies. What it had sent may still arrive; each client notices sooner or later."""
+        if self.broker is None:
+            return
+        self.count("crashes")
+        self.broker = None
+        self._inbox.clear()
+        self._routes.clear()
+        for party in self.parties:
+            party.ghosts_until.clear()
+            party.topics.clear()
+            party.held = [item for item in party.held if item[0] == _SUBSCRIBE]
+            if party.dialled:
+                after = self.draw(b"notice", party.number) * 0.2
+                self.later(after, lambda party=party, connection=party.connection: self._bereave(party, connection))
+
+    def _bereave(self, party: Party, connection: int) -> None:
+        if party.dialled and party.connection == connection:
+            party.lost("the broker died")
+            if party.stalled:
+                # It will notice when it goes on: until then it is connected to nobody.
+                self.later(0.5, lambda: self._bereave(party, connection))
+
+    def close_broker(self) -> None:
+        """The broker goes down in order."""
+        if self.broker is not None:
+            self._carry_out(self.broker.close())
+            self.crash()
+
+    def _wake_up(self, *, is_tick: bool) -> None:
+        """One wake-up of the broker, as the server does it: drain, commit once, then send."""
+        broker = self.broker
+        assert broker is not None
+        self._waking = self._waking and is_tick
+        if not (self._inbox or is_tick or broker.has_turns):
+            return
+        self.steps += 1
+        inbox, self._inbox = self._inbox, []
+        try:
+            for actions in groups(broker, inbox, self.now):
+                self._fulfil(broker, actions)
+            if is_tick:
+                self._push(self.now.mono + 1.0, _LAST, _WAKE, None, self.starts, "tick")
+                self._fulfil(broker, broker.tick(self.now))
+        except Crash:
+            self.count("crashes around a commit")
+            self.crash()
+            return
+        if broker.has_turns:
+            self._wake_soon(0.0)
+
+    def _fulfil(self, broker: Core, actions: list[BrokerAction]) -> None:
+        while actions:
+            self._carry_out(actions)
+            done = fulfil(self.history, actions)
+            actions = broker.complete(done, self.now) if done else []
+
+    def _carry_out(self, actions: Sequence[BrokerAction]) -> None:
+        for action in actions:
+            match action:
+                case Reply(identities, event):
+                    box = Box(wire.encode(event))
+                    for identity in identities:
+                        self._reply(identity, box)
+                case Publish(topic, event):
+                    self._publish(topic, event)
+                case _:
+                    text = getattr(action, "text", "")
+                    if "Traceback" in text:
+                        self.wrongs.append(f"fault in the broker: {text}")
+
+    def _reply(self, identity: bytes, box: Box) -> None:
+        party, connection = self._routes[identity]
+        if connection != party.connection or not party.dialled:
+            if not any(party.blocked):  # else nobody has told the broker yet
+                assert self.broker is not None
+                self.broker.disconnect(identity)
+            return
+        self.send(party, REPLIES, connection, box)
+
+    def _publish(self, topic: bytes, event: m.Event) -> None:
+        body = wire.encode(event)
+        if topic != wire.BEACON_TOPIC:
+            self._check_public(topic, event, body)
+        box = Box(body)
+        for party in self.parties:
+            if topic in party.topics:
+                self.send(party, BROADCASTS, party.sub, box)
+
+    def _check_public(self, topic: bytes, event: m.Event, body: bytes) -> None:
+        room = getattr(event, "room", "?")
+        state = self.disk.state.get(ROOMS, {}).get(room)
+        private = state is None or b"\xa7private\xc3" in state[0]
+        if private or room.startswith(names.PRIVATE_MARK) or b"secret" in body:
+            self.wrongs.append(f"published: {topic!r} {event}")
