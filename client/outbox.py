@@ -12,6 +12,7 @@ hold has been answered again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import dropwhile
 from math import inf
 
 from ..common.limits import RESEND_AFTER
@@ -86,7 +87,8 @@ class Outbox:
         if now < self.free_at < inf:
             return []
         self.free_at = inf
-        due = [p for p in self._pending.values() if p.sent is None or now - p.sent > RESEND_AFTER]
+        # From the first that is overdue on, all: those behind it may have been passed over without a word.
+        due = list(dropwhile(lambda p: p.sent is not None and now - p.sent <= RESEND_AFTER, self._pending.values()))
         for pending in due:
             pending.sent = now
         return [pending.say for pending in due]

@@ -36,9 +36,9 @@ CLIENT_FRAME_BYTES = 1_048_576
 """MAXMSGSIZE of a client: far above FRAME_BYTES, so that a newer broker may pack more."""
 
 # --- queues ---------------------------------------------------------------------------------------------------
-ROUTER_QUEUE = 64
-"""Frames held for one client (SNDHWM), beside what the network holds: one that stops reading costs the broker at most
-this, 4 MB of pages."""
+ROUTER_QUEUE = 320
+"""Frames held for one client (SNDHWM), beside what the network holds: the answers to a return into USER_ROOMS rooms at
+once. One that stops reading costs the broker at most this, 20 MB of pages."""
 PUB_QUEUE = 1_000
 """Frames held for one subscriber. Frames are packed (FRAME_BYTES), so a fast reader never gets near it."""
 CLIENT_QUEUE = 10_000

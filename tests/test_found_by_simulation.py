@@ -62,7 +62,6 @@ def test_what_is_said_into_a_private_room_that_is_a_public_one_stays_private() -
 
 
 # --- the order of what somebody says --------------------------------------------------------------------------
-@pytest.mark.xfail(reason="what was passed over without an answer is overtaken when the refusal before it was lost")
 def test_a_lost_refusal_does_not_change_the_order(disk: FailingHistory) -> None:
     """The refusal of the first line is lost, the second is passed over; the third does not come before it."""
     talk = Conversation(history=disk)
@@ -80,7 +79,6 @@ def test_a_lost_refusal_does_not_change_the_order(disk: FailingHistory) -> None:
     assert bob.texts() == ["one", "two", "three"]
 
 
-@pytest.mark.xfail(reason="a repeat that is refused for the moment holds up what follows, though it is not said again")
 def test_a_refused_repeat_of_what_was_stored_does_not_change_the_order() -> None:
     """A line is stored and its repeat refused, so it does not come again; what is said then is not turned round."""
     talk = Conversation(policy=Policy(burst=COSTS[m.Hello] + 1, rate=3))
@@ -188,6 +186,22 @@ def test_who_was_not_told_that_they_were_put_out_comes_in_again_when_invited() -
     talk.advance(10)
 
     assert "welcome back" in bob.texts("plans")
+
+
+@pytest.mark.xfail(
+    reason="who was not told that they were put out of a public room believes to be in it, and misses words"
+)
+def test_who_was_not_told_that_they_were_put_out_of_a_public_room_learns_it() -> None:
+    """The news of a kick is lost; soon after, the one who was kicked knows that they are not in the room any more."""
+    talk = Conversation()
+    alice, bob = talk.join("alice", "dev"), talk.join("bob", "dev")
+    talk.replies.drop = 1.0
+    alice.type("/kick bob")
+    talk.settle()
+    talk.replies.drop = 0.0
+    talk.advance(20)
+
+    assert "dev" not in bob.core.rooms
 
 
 def read_by(talk: Conversation, client: Client) -> list[int]:

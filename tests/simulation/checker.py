@@ -39,7 +39,7 @@ class Fault:
 
 
 OPEN = {
-    "an author's order is kept": "what was passed over silently is overtaken when the refusal before it was lost",
+    "client and broker agree on who is where": "who was put out and not told believes to be in a public room",
 }
 """Promises that are known to be broken, and why: each has a test in `tests/test_found_by_simulation.py` that is
 expected to fail. The cure of one takes its line away here."""
@@ -279,7 +279,7 @@ def _reads(world: World) -> Iterator[Fault]:
         reads[key, room] = msgspec.msgpack.decode(value)
     if reads != world.broker._questions._reads:
         yield Fault("read marks agree", f"{reads} on the disk, {world.broker._questions._reads} in the broker")
-    for party in world.parties:
+    for party in world.parties if world.orderly else ():  # a ping that is dropped looks answered by the pong before it
         if not party.alive or not party.core.profile.present:
             continue
         for room, view in party.core.rooms.items():
