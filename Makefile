@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+JOBS ?= 2
 ATTACK_STREAMS ?= 50000
 SOAK_STEPS ?= 2000000
 
@@ -25,7 +26,7 @@ run: .venv/ready  ## start a broker
 
 .PHONY: test
 test: check  ## check, then all tests
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest --numprocesses=$(JOBS) --dist=worksteal $(ARGS)
 
 .PHONY: attack
 attack: .venv/ready  ## 50,000 broken connections and messages against a broker (ATTACK_STREAMS)

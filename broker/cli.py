@@ -83,6 +83,7 @@ def broker(
     import signal
 
     from ..common.limits import NAME_CHARACTERS
+    from ..common.signals import uninterrupted
     from ..common.text import clean
     from .home import usual_folder
     from .logs import open_log
@@ -102,12 +103,13 @@ def broker(
         name=name or default_name(),
         policy=read_policy(config, bind, access=access, keep=keep, keep_messages=keep_messages),
     )
-    server = Broker(settings)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        # One that is ignored from the start stays so: that is how nohup keeps a program.
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: server.stop())
+    with uninterrupted():
+        server = Broker(settings)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # One that is ignored from the start stays so: that is how nohup keeps a program.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda *_: server.stop())
     try:
         click.echo(f"zchat broker is ready: {server.link}")
         server.run()

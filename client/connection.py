@@ -23,6 +23,7 @@ from ..common import clock, limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import Code, RefusedError, WireError, ZchatError
 from ..common.keys import KeyPair, Link
+from ..common.signals import uninterrupted
 from . import pipe
 from .actions import (
     Action,
@@ -105,6 +106,7 @@ class Connection:
     receive thread.
     """
 
+    @uninterrupted()
     def __init__(
         self,
         link: Link,

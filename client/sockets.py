@@ -14,6 +14,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from ..common import limits
 from ..common.keys import KeyPair, Link, join_place
+from ..common.signals import uninterrupted
 
 _EVENTS = (
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
@@ -28,6 +29,7 @@ _EVENTS = (
 class Monitored:
     """One socket that makes one connection to the broker, and its monitor."""
 
+    @uninterrupted()
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], kind: zmq.SocketType, link: Link, key: KeyPair) -> None:
         self._host = link.host
         self.socket = socket = context.socket(kind)

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from .errors import ExitCode, ZchatError
+from .signals import heed
 
 COMMANDS = {
     "broker": "zchat.broker.cli:broker",
@@ -127,7 +128,6 @@ def cli(context: click.Context) -> None:
 def main() -> NoReturn:
     """Run the command line and end the process with the right code."""
     _open_standard_streams()
-    _heed_signals()
     try:
         code = _run()
         sys.stdout.flush()
@@ -143,6 +143,7 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
+        heed()
         result = cli.main(standalone_mode=False)
         return result if isinstance(result, int) else ExitCode.DONE
     except ZchatError as error:
@@ -207,14 +208,6 @@ def _open_standard_streams() -> None:
         # A terminal that cannot show a character gets a sign for it, not a traceback.
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-
-
-def _heed_signals() -> None:
-    """Let those that end a process end it in order: the broker is told, and the terminal left as it was."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
 
 
 def _drop(stream: TextIO) -> None:
