@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ..common import limits, messages as m, names
+from ..common import limits, messages as m, names, wire
 from ..common.clock import Now
 from . import rights
 from .actions import Action, Ask, Mark, Paging, Reply, Store
@@ -58,7 +58,8 @@ class Questions:
                 self._reads[session.user.key, id_] = seq
                 self._unstored[session.user.key, id_] = None
         heads = dict(itertools.islice(self._behind(session), limits.PONG_ROOMS))
-        return [Reply((session.identity,), m.Pong(heads=heads, ref=ping.ref))]
+        following = wire.digest(id_ for id_, room in session.rooms.items() if not room.is_direct)
+        return [Reply((session.identity,), m.Pong(heads=heads, following=following, ref=ping.ref))]
 
     def _followed(self, session: Session, id_: str) -> Room | None:
         """A room whose entries this session gets: entered, or private messages if it wants them."""

@@ -383,7 +383,8 @@ class ClientCore:
 
     def _pong(self, pong: m.Pong, now: Now) -> list[Action]:
         self._heartbeat.ponged()
-        return self._following.heads(pong.heads, now) + (self._answered(pong) if pong.ref else [])
+        actions = [*self._following.compare(pong.following, now), *self._following.heads(pong.heads, now)]
+        return actions + (self._answered(pong) if pong.ref else [])
 
     def _repeat(self, now: Now) -> list[Action]:
         """Send again what should have been answered by now; everything in it is safe to repeat."""

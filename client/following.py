@@ -33,6 +33,9 @@ from .actions import (
 from .heartbeat import Heartbeat
 from .rooms import UNREAD, RoomView, Start
 
+ASTRAY, ASTRAY_AGAIN = 2, 20
+"""In other rooms than the broker says, by so many pongs: enter them again, and every so many pongs once more."""
+
 
 class Following:
     """The rooms of one client.
@@ -53,6 +56,8 @@ class Following:
         self._live = False
         self._parting: set[str] = set()
         """Rooms that were left, as long as the broker has not said so."""
+        self._astray = 0
+        """How often in a row the broker said that it has us in other rooms than we believe."""
 
     # --- the session ------------------------------------------------------------------------------------------
     def lost(self) -> None:
@@ -87,7 +92,7 @@ class Following:
 
     def welcomed(self, now: Now, *, resumed: bool) -> list[Action]:
         """We are in, and listen: enter the rooms."""
-        self._live = True
+        self._live, self._astray = True, 0
         for view in self.views.values():
             # A broker that died may have lost what it was told last.
             view.told = view.telling = -1
@@ -278,6 +283,21 @@ class Following:
             elif id_.startswith(PRIVATE_MARK) and self._direct is not None:
                 actions.append(self._meet(id_, now)[1])
         return actions
+
+    def compare(self, following: int | None, now: Now) -> list[Action]:
+        """The broker tells, as a digest, which rooms it has us in: if that is not so, enter and leave them again.
+
+        That we were put out, or that we left, may have been lost on the way. Once is not enough: what changes just
+        now is told by an answer that is still under way.
+        """
+        rooms = [view for view in self.views.values() if not view.direct]
+        if following is None or any(view.joining or not view.entered for view in rooms):
+            return []
+        self._astray = 0 if following == wire.digest(view.id for view in rooms) else self._astray + 1
+        if self._astray % ASTRAY_AGAIN != ASTRAY:
+            return []
+        leave: list[Action] = [self._leave(room) for room in sorted(self._parting)]
+        return leave + [self._enter(view, now) for view in rooms]
 
     def repeat(self, now: Now) -> list[Action]:
         """Ask again for what should have been answered by now."""

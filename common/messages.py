@@ -424,6 +424,8 @@ class Pong(Message, frozen=True):
     """The answer to `Ping`, with the heads of rooms in which you are behind."""
 
     heads: dict[str, Seq] = {}
+    following: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
+    """Which rooms you are in, as `wire.digest`; private messages are not counted."""
     ref: Ref = 0
 
 

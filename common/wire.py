@@ -10,6 +10,8 @@ exception is a bug here.
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
@@ -100,6 +102,14 @@ def _brief(error: BaseException) -> str:
 def entry_size(entry: Entry) -> int:
     """About how many bytes an entry takes in a frame; never less."""
     return len(entry.text.encode()) + len(entry.nick.encode()) + len((entry.to or "").encode()) + len(entry.id) + 160
+
+
+def digest(rooms: Iterable[str]) -> int:
+    """A number that two sides compare to know whether they mean the same rooms, given by their ids.
+
+    CRC-32 (ISO 3309, as in zlib) of the ids in ascending order, joined by NUL, in UTF-8.
+    """
+    return zlib.crc32("\0".join(sorted(rooms)).encode("utf-8", "surrogatepass"))
 
 
 def topic(room: str) -> bytes:

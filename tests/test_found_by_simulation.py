@@ -1,7 +1,4 @@
-"""What the simulation found, each as the smallest conversation that shows it.
-
-A test that is expected to fail shows a fault that is still there; its promise stands in `simulation.checker.OPEN`.
-"""
+"""What the simulation found, each as the smallest conversation that shows it."""
 
 from __future__ import annotations
 
@@ -188,9 +185,6 @@ def test_who_was_not_told_that_they_were_put_out_comes_in_again_when_invited() -
     assert "welcome back" in bob.texts("plans")
 
 
-@pytest.mark.xfail(
-    reason="who was not told that they were put out of a public room believes to be in it, and misses words"
-)
 def test_who_was_not_told_that_they_were_put_out_of_a_public_room_learns_it() -> None:
     """The news of a kick is lost; soon after, the one who was kicked knows that they are not in the room any more."""
     talk = Conversation()

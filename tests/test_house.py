@@ -80,6 +80,7 @@ PURE_MAY_IMPORT = {
     "traceback",
     "typing",
     "unicodedata",
+    "zlib",
 }
 # What none of the pure modules may bring in through what it imports either.
 NEVER_BEHIND_PURE = {"click", "prompt_toolkit", "sqlite3", "zmq"}

@@ -38,19 +38,7 @@ class Fault:
         return "\n    ".join((f"{self.promise}: {self.detail}", *self.view))
 
 
-OPEN = {
-    "client and broker agree on who is where": "who was put out and not told believes to be in a public room",
-}
-"""Promises that are known to be broken, and why: each has a test in `tests/test_found_by_simulation.py` that is
-expected to fail. The cure of one takes its line away here."""
-
-
 def check(world: World) -> list[Fault]:
-    """The faults of a run, but for those that are known."""
-    return [fault for fault in check_all(world) if fault.promise not in OPEN]
-
-
-def check_all(world: World) -> list[Fault]:
     """All faults of a run."""
     return [
         *(Fault("what must never happen", wrong) for wrong in world.wrongs),

@@ -1,7 +1,7 @@
-"""Seed after seed, on all processors, until so many steps are done: `make soak` (SOAK_STEPS, SOAK_SEED, SOAK_STRICT).
+"""Seed after seed, on all processors, until so many steps are done: `make soak` (SOAK_STEPS, SOAK_SEED).
 
 Prints how fast it went and what really went wrong on purpose. A seed that breaks a promise is cut down and shown, and
-the exit code is 1. With SOAK_STRICT=1 those that are known (`checker.OPEN`) count too.
+the exit code is 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from typing import NamedTuple
 
-from .checker import check, check_all
+from .checker import check
 from .script import Performance, compose
 from .shrink import shrink, transcript
 
@@ -26,7 +26,6 @@ FEWEST = 200
 """A seed has more steps than that."""
 SHOWN = 3
 """Failing seeds that are cut down."""
-STRICT = os.environ.get("SOAK_STRICT", "") not in ("", "0")
 
 
 class Report(NamedTuple):
@@ -37,10 +36,6 @@ class Report(NamedTuple):
     happened: Counter[str]
     failed: list[tuple[int, str]]
     """Seed and promise."""
-
-
-judge = check_all if STRICT else check
-"""What counts as a fault in this run."""
 
 
 def length_of(seed: int) -> int:
@@ -61,7 +56,7 @@ def play(first: int) -> Report:
             continue
         steps += world.steps
         happened.update(world.happened)
-        failed += sorted({(seed, fault.promise) for fault in judge(world)})
+        failed += sorted({(seed, fault.promise) for fault in check(world)})
     return Report(steps, time.process_time() - began, happened, failed)
 
 
@@ -90,8 +85,8 @@ def main() -> int:
         print(f"BROKEN in {count} seeds: {promise}")
     logging.getLogger("zchat").setLevel(logging.CRITICAL)
     for seed, promise in list({promise: (seed, promise) for seed, promise in reversed(failed)}.values())[:SHOWN]:
-        script = shrink(compose(seed, length_of(seed)), promise, seconds=30, judge=judge)
-        print(f"\n{transcript(script, judge)}")
+        script = shrink(compose(seed, length_of(seed)), promise, seconds=30)
+        print(f"\n{transcript(script)}")
     return 1 if failed else 0
 
 
