@@ -31,7 +31,8 @@ class Home:
             files.make_folder(folder)
         except OSError as error:
             raise ZchatError(
-                f"The folder {folder} cannot be made ({error.strerror}). Name another with --data."
+                files.out_of_room(folder, error)
+                or f"The folder {folder} cannot be made ({error.strerror}). Name another with --data."
             ) from None
         self._lock = self._take_lock()
 
@@ -55,7 +56,10 @@ class Home:
                 raise FolderBusy(
                     f"Another broker uses the folder {self.folder}. Stop it, or name another folder with --data."
                 ) from None
-            raise ZchatError(f"The folder {self.folder} cannot be used ({error}). Name another with --data.") from None
+            raise ZchatError(
+                files.out_of_room(self.folder, error)
+                or f"The folder {self.folder} cannot be used ({error}). Name another with --data."
+            ) from None
         return lock
 
     @property

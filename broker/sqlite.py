@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..common import limits, wire
+from ..common.files import out_of_room
 from ..common.messages import Entry
 from . import schema
 from .history import (
@@ -55,13 +56,17 @@ class SqliteHistory:
             # isolation_level=None: this module says BEGIN and COMMIT itself.
             self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         except (sqlite3.Error, OSError) as error:
-            raise BadHistory(f"The history {self._path} cannot be opened ({error}). Check the folder.") from None
+            raise BadHistory(
+                out_of_room(Path(self._path).parent, error)
+                or f"The history {self._path} cannot be opened ({error}). Check the folder."
+            ) from None
         try:
             self._open()
         except sqlite3.Error as error:
             self._db.close()
             raise BadHistory(
-                f"The history {self._path} cannot be used ({error}). Restore it from a copy or name another --data."
+                out_of_room(Path(self._path).parent, error)
+                or f"The history {self._path} cannot be used ({error}). Restore it from a copy or name another --data."
             ) from None
         except BadHistory:
             self._db.close()

@@ -5,9 +5,14 @@ Owns how they are written. Does not know what is in them. Any thread, any proces
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import shutil
 from pathlib import Path
+
+_HARDLY_ANYTHING = 65_536
+"""Bytes; SQLite wants that for the log that it keeps beside an open database."""
 
 
 def make_folder(folder: Path) -> None:
@@ -15,6 +20,17 @@ def make_folder(folder: Path) -> None:
     for missing in reversed([folder, *folder.parents]):
         # Path.mkdir(parents=True) leaves the mode of the upper ones to the umask.
         missing.mkdir(mode=0o700, exist_ok=True)
+
+
+def out_of_room(folder: Path, error: Exception) -> str:
+    """What to tell when an error in a folder comes from a full disk; "" when it does not."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+    try:
+        # A database may call it anything: what it could not do where hardly a page is free, it had no room for.
+        full = full or "disk is full" in str(error) or shutil.disk_usage(folder).free < _HARDLY_ANYTHING
+    except OSError:
+        return ""  # the folder is not there
+    return f"The disk of {folder} is full. Make room there, then start again." if full else ""
 
 
 def create(path: Path, data: bytes) -> bool:
@@ -52,8 +68,12 @@ def _create_plainly(path: Path, data: bytes) -> bool:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)  # half of it, on a full disk
+        raise
     return True

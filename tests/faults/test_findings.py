@@ -1,18 +1,22 @@
-"""What the faults have shown and is still to be mended: the smallest test of each, expected to fail until then."""
+"""What the faults have shown, each as the smallest test of it."""
 
 from __future__ import annotations
 
 import signal
+import subprocess
 from pathlib import Path
 
+import pytest
 import zmq
 from zmq.utils import z85
 
 from zchat.common import limits, messages as m, wire
+from zchat.common.errors import ExitCode
 from zchat.common.keys import KeyPair, Link
 
 from ..broker.house import House, hello
-from ..processes import Broker, run
+from ..processes import ZCHAT, Broker, environment, run
+from .ground import SmallDisk, Unable
 
 
 def test_who_floods_and_hangs_up_does_not_end_the_broker(broker: Broker, home: Path) -> None:
@@ -53,3 +57,23 @@ def test_a_broker_that_stood_still_tells_nobody_that_people_came() -> None:
         house.send((user, hello(user, present=True)), (user, m.Join(room="tea", after=0, resumed=True)))
 
     assert [one.event for one in house.published if isinstance(one.event, m.Presence)] == []
+
+
+def test_a_broker_on_a_full_disk_says_so(tmp_path: Path, home: Path) -> None:
+    """A broker that is started where no byte fits names the disk as the cause, and what to do."""
+    try:
+        small = SmallDisk(tmp_path / "small", 1)
+    except Unable as error:
+        pytest.skip(str(error))
+    *begin, script, folder = small.under
+    filled = script.replace(" && exec", '; cat /dev/zero > "$0/ballast" 2>/dev/null; exec')
+    done = subprocess.run(
+        [*begin, filled, folder, ZCHAT, "broker", "--port", "0", "--data", folder / "data"],
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+    assert done.returncode == ExitCode.OTHER
+    assert done.stderr == f"zchat: The disk of {folder / 'data'} is full. Make room there, then start again.\n"
