@@ -93,8 +93,8 @@ ROOM_BURST = 256
 ROOM_RATE = 0.1
 """Rooms a second that one key may make on and on."""
 CONNECTION_BURST = 600
-"""Connections that one address (of IPv6, one /64) may open at once: an office of 300 that comes back after a restart,
-with two each. Loopback is exempt."""
+"""Connections of keys without a session that one address (of IPv6, one /64) may open at once: an office of 300 that
+comes back after a restart, should each of them try twice. Loopback is exempt, and who has a session."""
 CONNECTION_RATE = 10.0
 """Connections a second that one address may open on and on."""
 STRIKES = 20_000

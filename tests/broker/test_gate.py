@@ -271,3 +271,23 @@ def test_the_gate_outlives_a_fault_of_its_own(
 
     assert ask(libzmq, question(b"CURVE", DOMAIN, KEY))[2] == b"200"
     assert len([record for record in caplog.records if record.name == "zchat.gate"]) == 2
+
+
+def opened(admission: Admission, *, times: int, full: bool = False, key: bytes = KEY) -> list[bytes]:
+    """The statuses of connections that one key opens one after the other from one address."""
+    openings = Openings(Policy(connection_burst=2, connection_rate=0.001))
+    asked = question(b"CURVE", DOMAIN, key)
+    return [judge(asked, admission, openings, NOW, full=full)[2] for _ in range(times)]
+
+
+@pytest.mark.parametrize("admission", [LIVE, Admission(operator=USER)], ids=["has a session", "the operator"])
+def test_who_is_known_is_not_kept_out_by_a_crowd(admission: Admission) -> None:
+    """Who has a session, and the operator, come in past a spent budget of their address and without descriptors."""
+    assert opened(admission, times=5) == [b"200"] * 5
+    assert opened(admission, times=2, full=True) == [b"200"] * 2
+
+
+def test_who_is_unknown_waits_for_the_crowd() -> None:
+    """Anybody else may open as many as the budget of their address has, and none when descriptors run out."""
+    assert opened(Admission(), times=4) == [b"200", b"200", b"500", b"500"]
+    assert opened(Admission(), times=2, full=True) == [b"500", b"500"]
