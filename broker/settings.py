@@ -1,6 +1,7 @@
 """The operator's settings: what ``config.toml`` says of access and limits.
 
-Owns the file's form. Does not know options (`cli`) nor what the settings do. Used once, at start, by the main thread.
+Owns the broker's tables in the file. Does not know options (`cli`) nor what the settings do. Used once, at start, by
+the main thread.
 
     [broker]
     access = "invite"
@@ -18,29 +19,25 @@ that was misspelt would protect nobody.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
-import tomllib
+import os
 from pathlib import Path
 
 import msgspec
 
-from ..common import paths
+from ..common import config
 from ..common.errors import InputError
 from ..common.spans import parse_span
 from .policy import Policy
 
 HISTORY = ("keep", "keep_messages")
+OPTIONS = ("access", *HISTORY)
+"""Those that are options and in the environment as well."""
 TABLES = {
     "broker": ("access",),
     "history": HISTORY,
-    "limits": tuple(name for name in Policy.__struct_fields__ if name not in ("access", *HISTORY)),
+    "limits": tuple(name for name in Policy.__struct_fields__ if name not in OPTIONS),
 }
-
-
-def usual_file() -> Path:
-    """The configuration that is read when no other is named; it need not be there."""
-    return paths.config() / "config.toml"
 
 
 def read_policy(file: Path | None, bind: str, **options: object) -> Policy:
@@ -48,7 +45,7 @@ def read_policy(file: Path | None, bind: str, **options: object) -> Policy:
 
     Raises `InputError` when the file cannot be read, or says what is not known or not possible.
     """
-    tables = _read(file or usual_file(), needed=file is not None)
+    tables = config.read(file, TABLES)
     given = {name: value for table in tables.values() for name, value in table.items()}
     given |= {name: value for name, value in options.items() if value is not None}
     if isinstance(given.get("keep"), str):
@@ -64,29 +61,22 @@ def read_policy(file: Path | None, bind: str, **options: object) -> Policy:
         ) from None
 
 
-def _read(file: Path, *, needed: bool) -> dict[str, dict[str, object]]:
-    try:
-        tables: dict[str, dict[str, object]] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        if not needed:
-            return {}
-        raise InputError(f"There is no configuration {file}. Check --config.") from None
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"The configuration {file} cannot be read ({error}). Mend it.") from None
-    for table, settings in tables.items():
-        if table not in TABLES:
-            raise InputError(f"In {file}: there is no table [{table}].{_close(table, TABLES)}")
-        if not isinstance(settings, dict):
-            raise InputError(f"In {file}: [{table}] is a table, with its settings in the lines below.")
-        for name in settings:
-            if name not in TABLES[table]:
-                raise InputError(f"In {file}: there is no setting {name} in [{table}].{_close(name, TABLES[table])}")
-    return tables
-
-
-def _close(word: str, known: tuple[str, ...] | dict[str, tuple[str, ...]]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {close[0]}?" if close else f" Known are: {', '.join(known)}."
+def in_force() -> list[tuple[str, str, object, str]]:
+    """Table, name, value (None: not set) and origin of all settings, as a broker that is started now takes them."""
+    said = config.read(None, TABLES)
+    usual = Policy()
+    rows: list[tuple[str, str, object, str]] = []
+    for table, names in TABLES.items():
+        for name in names:
+            variable = f"ZCHAT_{name.upper()}"
+            value: object = None if name == "access" else getattr(usual, name)
+            origin = "default"
+            if name in said.get(table, {}):
+                value, origin = said[table][name], str(config.usual_file())
+            if name in OPTIONS and os.environ.get(variable):
+                value, origin = os.environ[variable], variable
+            rows.append((table, name, value, origin))
+    return rows
 
 
 def _is_loopback(bind: str) -> bool:

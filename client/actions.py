@@ -65,6 +65,8 @@ class Print:
 
     text: str
     aside: bool = False
+    author: tuple[int, int, str] | None = None
+    """Where in it a nick begins and ends, and its owner's key, which gives it a colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +78,22 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Run the command that the user wants run for messages, for this message object."""
+
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The program is done, well or with an error."""
 
     error: ZchatError | None = None
 
 
-Output = Print | Reached
+Output = Print | Reached | Run
 """What goes to whoever writes the lines, in this order."""
-Action = Dial | HangUp | Send | Listen | Subscribe | Unsubscribe | Show | Print | Reached | End
+Action = Dial | HangUp | Send | Listen | Subscribe | Unsubscribe | Show | Print | Reached | Run | End
 
 
 # --- notices: from the core to the program --------------------------------------------------------------------

@@ -14,7 +14,17 @@ import click
 
 from ..common.cli import EPILOG, AdminGroup
 from ..common.errors import InputError
-from .options_cli import SETTINGS, ask, choose_nick, client_command, common_options, find, is_given, room_option
+from .options_cli import (
+    SETTINGS,
+    ask,
+    choose_nick,
+    client_command,
+    common_options,
+    find,
+    is_given,
+    is_usual,
+    room_option,
+)
 
 if TYPE_CHECKING:
     from ..common.keys import KeyPair, Link
@@ -33,7 +43,8 @@ def identity(link: Link, nick: str | None, key_file: Path | None) -> tuple[str, 
         if is_given("nick"):
             raise InputError("An operator's key has no nick. Give only one of --key and --nick.")
         return OPERATOR, KeyPair.load(key_file)
-    key = account.operator_key(link) if nick is None else None
+    # A nick that is always used, by the configuration file, does not say that the operator's key is not wanted.
+    key = account.operator_key(link) if nick is None or is_usual("nick") else None
     return (OPERATOR, key) if key is not None else (choose_nick(link, nick), None)
 
 

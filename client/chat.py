@@ -21,6 +21,7 @@ from .actions import (
     Action,
     Answer,
     CameOrWent,
+    CaughtUp,
     Connected,
     Disconnected,
     End,
@@ -36,11 +37,13 @@ from .actions import (
     Refusal,
     Removed,
     Restarted,
+    Run,
     Stored,
     TurnedAway,
 )
 from .core import ClientCore
 from .destination import Destination, place_of
+from .mentions import concerns
 from .programs import Quiet, refused
 from .rooms import Start
 from .said import Said
@@ -77,6 +80,8 @@ class Chat(Quiet):
         """Key → when they last said something."""
         self._said = Said()
         """By room, or by person."""
+        self._caught_up: set[str] = set()
+        """Rooms of which all that stood there when we came has been shown."""
         self._alone_told = False
         self._held_told = False
         """Since something was last stored it was told that messages wait."""
@@ -160,8 +165,12 @@ class Chat(Quiet):
                 return self._refused(command, refusal, notice)
             case Answer(question, event):
                 return [*self._answer(question, event), *self._leave_if_done()]
+            case CaughtUp(room):
+                self._caught_up.add(room)
+                return []
             case Restarted(room):
                 self._said.forget(names.fold(room))
+                self._caught_up.discard(names.fold(room))
                 return [self._tell(wording.restarted(room))]
             case NotKept(room, count):
                 return [self._tell(wording.not_kept(self.core.name_of(room), count))]
@@ -342,14 +351,24 @@ class Chat(Quiet):
         if room.startswith(names.PRIVATE_MARK) and not mine:
             self._to.last_partner = entry.nick
         author = self._said.heard(room, entry, mine=mine)
-        return self._lines(room, entry, replay, author)
+        return [*self._lines(room, entry, replay, author), *self._hook(room, entry, replay)]
+
+    def _hook(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
+        """What is meant for us has its command run, but not what was said before we came."""
+        key = self.core.welcome.key if self.core.welcome else ""
+        old = replay and room not in self._caught_up
+        if old or not concerns(room, entry, key=key, nick=self._me):
+            return []
+        return [Run(render.entry_json(entry, self.core.name_of(room), replay=replay))]
 
     def _lines(self, room: str, entry: m.Entry, replay: bool, author: str = "") -> list[Action]:
         name = self.core.name_of(room)
         if self._options.json:
             return [Print(render.entry_json(entry, name, replay=replay))]
         elsewhere = len(self._my_rooms()) > 1
-        return [Print(line) for line in render.entry_lines(entry, name, name_room=elsewhere, author=author)]
+        span = render.author_span(entry, name, name_room=elsewhere)
+        lines = render.entry_lines(entry, name, name_room=elsewhere, author=author)
+        return [Print(line, author=span) for line in lines]
 
     def _came_or_went(self, presence: m.Presence, now: Now) -> list[Action]:
         room = self.core.name_of(presence.room)

@@ -1,39 +1,38 @@
-"""The client's commands as a user types them: options to calls, nothing else.
+"""The commands that talk and listen, as a user types them: options to calls, nothing else.
 
-Owns their options and help texts; what they share is in `options_cli`. Imports what a command needs when it runs, so
+Owns their options and help texts; what they share is in `options_cli`, others are in `key_cli`, `config_cli` and
+`admin_cli`. Imports what a command needs when it runs, so
 that ``--help`` is quick. Main thread.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..common.cli import DEMO_BROKER, EPILOG, load
+from ..common.cli import DEMO_BROKER, load
 from ..common.errors import Code, InputError, RefusedError
+from ..common.names import LOBBY
 from .options_cli import (
-    LOBBY,
-    SETTINGS,
     ask,
-    broker_options,
     choose_nick,
     client_command,
     common_options,
+    depth,
     find,
-    is_given,
-    json_option,
     legal_id,
     legal_nick,
-    names_broker,
-    nick_option,
+    offer,
     parse_since,
     prompt_nick,
     room_option,
+    setting_option,
     since_option,
+    while_it_lasts,
 )
 
 if TYPE_CHECKING:
@@ -45,15 +44,13 @@ if TYPE_CHECKING:
 
 
 # --- commands -------------------------------------------------------------------------------------------------
-@client_command("join")
+@client_command("join", example="zchat join --nick alice -r lobby -r builds")
 @common_options
-@room_option("A room to enter (lobby); may be given again.", multiple=True)
+@setting_option("rooms")
 @click.option("--private", is_flag=True, help="Make the rooms private: only who is invited may enter.")
 @since_option("Where to begin: so many messages (20), a time, an id, all, or what you have not seen yet.")
 @click.option("--plain", is_flag=True, help="Plain lines, no line editor.")
-@click.option(
-    "--notices", type=click.Choice(["all", "smart", "none"]), default="all", help="Comings and goings to show."
-)
+@setting_option("notices")
 def join(
     broker: str | None,
     nick: str | None,
@@ -81,7 +78,7 @@ def join(
     wanted = choose_nick(link, nick)
     while True:
         try:
-            return _join(link, wanted, options, timeout, on_terminal)
+            return _join(link, wanted, options, while_it_lasts(timeout), on_terminal)
         except RefusedError as error:
             if error.code not in (Code.NICK_TAKEN, Code.NICK_INVALID) or not sys.stdin.isatty():
                 raise
@@ -96,13 +93,14 @@ def _join(link: Link, nick: str, options: Any, timeout: float | None, on_termina
     from .run import run
 
     chats: list[Chat] = []
+    on_run = _hook("mention", link, nick)
 
     def program(core: ClientCore) -> Chat:
         chats.append(Chat(core, options, timeout=timeout))
         return chats[0]
 
     if not on_terminal:
-        return run(link, nick, program, present=True, private=UNREAD, read=feed_lines)
+        return run(link, nick, program, present=True, private=UNREAD, read=feed_lines, on_run=on_run, depth=depth())
     from .terminal import Terminal
 
     terminal = Terminal(lambda: chats[0].where if chats else "")
@@ -110,45 +108,86 @@ def _join(link: Link, nick: str, options: Any, timeout: float | None, on_termina
     def read(take: Callable[[str], bool], _ended: socket.socket) -> None:
         terminal.run(take)
 
-    run(link, nick, program, present=True, private=UNREAD, read=read, write=terminal.show, on_end=terminal.end)
+    show, end = terminal.show, terminal.end
+    run(link, nick, program, present=True, private=UNREAD, read=read, write=show, on_end=end, on_run=on_run)
 
 
-@client_command("who")
+def _hook(name: str, link: Link, nick: str) -> Callable[[str], str] | None:
+    """What runs the command of a hook for a message object; None when there is no such hook."""
+    from . import settings
+    from .children import split
+    from .environment import environment
+    from .hooks import Hooks
+
+    command, origin = settings.lookup(settings.BY_NAME[name])
+    if command is None:
+        return None
+    hooks = Hooks(split(str(command), f"The hook {name} ({origin})"), _same(link, nick))
+    return lambda event: hooks.run(event, environment(event))
+
+
+def _same(link: Link, nick: str) -> dict[str, str]:
+    """What makes a `zchat` that a command runs the same user at the same broker."""
+    return {"ZCHAT_BROKER": link.place, "ZCHAT_NICK": nick}
+
+
+@client_command("who", example="zchat who -r lobby --json")
 @common_options
 @room_option("Only who is in this room.")
 def who(broker: str | None, nick: str | None, as_json: bool, timeout: float | None, room: str | None) -> None:
     """Show who is there, or in one room."""
-    from ..common.messages import Who
+    from ..common.keys import fingerprint
+    from ..common.messages import Roster, Who
     from ..common.names import parse_room
-    from . import render
+    from ..common.text import clean
+    from . import known, render
+    from .actions import Print
 
     question = Who(room=parse_room(room) if room is not None else None)
 
-    def show(event: Event) -> list[str]:
-        return render.answer_lines(question, event, as_json=as_json)
+    def show(event: Event) -> Sequence[str | Print]:
+        lines = render.answer_lines(question, event, as_json=as_json)
+        if not isinstance(event, Roster):
+            return lines
+        known.remember(fingerprint(link.key), nicks=[user.nick for user in event.users])
+        if as_json:
+            return lines
+        users = zip(lines, event.users, strict=True)
+        return [Print(line, author=(0, len(clean(user.nick)), user.key)) for line, user in users]
 
-    ask(find(broker), nick, question, show, timeout)
+    link = find(broker)
+    ask(link, nick, question, show, timeout)
 
 
-@client_command("rooms")
+@client_command("rooms", example="zchat rooms --json | jq -r .room")
 @common_options
 def rooms(broker: str | None, nick: str | None, as_json: bool, timeout: float | None) -> None:
     """List the rooms."""
-    from ..common.messages import Rooms
-    from . import render
+    from ..common.keys import fingerprint
+    from ..common.messages import RoomList, Rooms
+    from . import known, render
 
     def show(event: Event) -> list[str]:
+        if isinstance(event, RoomList):
+            known.remember(fingerprint(link.key), rooms=[room.room for room in event.rooms])
         return render.answer_lines(Rooms(), event, as_json=as_json)
 
-    ask(find(broker), nick, Rooms(), show, timeout)
+    link = find(broker)
+    ask(link, nick, Rooms(), show, timeout)
 
 
-@client_command("send")
+@client_command("send", example='zchat send -r builds "backup done"\nzchat send -t alice --wait-cmd "make test"')
 @common_options
 @room_option("The room to send to (lobby).")
-@click.option("-t", "--to", metavar="NICK", help="Send privately.")
+@click.option("-t", "--to", metavar="NICK", shell_complete=offer("nick"), help="Send privately.")
 @click.option("--id", "message_id", metavar="ID", help="The message's id; sending it again changes nothing.")
 @click.option("--each-line", is_flag=True, help="Each line of standard input is one message; blank lines are skipped.")
+@click.option(
+    "--wait-cmd",
+    metavar="COMMAND",
+    help="Run this command, not by a shell; when it has ended, send how, with its last lines.",
+)
+@click.option("--status", is_flag=True, help="With --wait-cmd: exit as the command did, if the message is stored.")
 @click.argument("text", nargs=-1)
 def send(
     broker: str | None,
@@ -159,6 +198,8 @@ def send(
     to: str | None,
     message_id: str | None,
     each_line: bool,
+    wait_cmd: str | None,
+    status: bool,
     text: tuple[str, ...],
 ) -> None:
     """Send a message and return when it is stored.
@@ -166,8 +207,10 @@ def send(
     Without TEXT, all of standard input is one message.
     """
     from ..common import limits
+    from ..common.keys import fingerprint
     from ..common.names import parse_room
     from ..common.rules import refuse_text
+    from . import known
     from .lines import feed_lines, read_all
     from .programs import Sender
     from .run import run
@@ -176,25 +219,55 @@ def send(
         raise InputError("A message goes to a room or to a nick. Give only one of --room and --to.")
     if each_line and (text or message_id):
         raise InputError("--each-line takes its messages from standard input. Leave out TEXT and --id.")
+    if wait_cmd is not None and (text or each_line):
+        raise InputError("--wait-cmd makes the message by itself. Leave out TEXT and --each-line.")
+    if status and wait_cmd is None:
+        raise InputError("--status belongs to a command that is waited for. Add --wait-cmd.")
     if message_id is not None and not legal_id(message_id):
         raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another --id.")
     room = None if to is not None else parse_room(room if room is not None else LOBBY)
     to = legal_nick(to) if to is not None else None
-    link = find(broker, reads_input=not text)
+    link = find(broker, reads_input=not text and wait_cmd is None)
+    name = choose_nick(link, nick)
     words: str | None = None
-    if not each_line:
+    code = 0
+    if wait_cmd is not None:
+        words, code = _outcome_of(wait_cmd)
+    elif not each_line:
         words = " ".join(text) if text else read_all(limits.MESSAGE_BYTES)
+    if words is not None:
         refusal = refuse_text(words)
         if refusal is not None:
             raise RefusedError(*refusal)
 
     def program(core: ClientCore) -> Sender:
-        return Sender(core, room=room, to=to, text=words, id=message_id, json=as_json, timeout=timeout)
+        patience = while_it_lasts(timeout) if each_line else timeout
+        return Sender(core, room=room, to=to, text=words, id=message_id, json=as_json, timeout=patience)
 
-    run(link, choose_nick(link, nick), program, read=feed_lines if each_line else None)
+    run(link, name, program, read=feed_lines if each_line else None)
+    known.remember(fingerprint(link.key), rooms=[room] if room else [], nicks=[to] if to else [])
+    if status:
+        click.get_current_context().exit(code)
 
 
-@client_command("tail")
+def _outcome_of(command: str) -> tuple[str, int]:
+    """Run a command to its end: what is to be said of it, and its status as a shell gives it."""
+    import time
+
+    from . import children
+    from .outcome import LastLines, report
+
+    argv = children.split(command, "--wait-cmd")
+    last = LastLines()
+    begun = time.monotonic()
+    code = children.pass_through(argv, last.take)
+    text = report(command, children.trouble(code), time.monotonic() - begun, last.lines)
+    return text, code if code >= 0 else 128 - code
+
+
+@client_command(
+    "tail", example="zchat tail -r builds --json | jq -r .text\nzchat tail -r builds --cursor ci.json --exec ./deploy"
+)
 @common_options
 @room_option("A room to follow (lobby); may be given again.", multiple=True)
 @click.option("--dm", is_flag=True, help="Private messages (alone: only these).")
@@ -207,6 +280,23 @@ def send(
     help="Note there how far it came, and go on there next time; -n and --since are for rooms that are not in FILE.",
 )
 @click.option("--no-follow", is_flag=True, help="End when what is there has been printed.")
+@click.option(
+    "--exec",
+    "command",
+    metavar="COMMAND",
+    help="Instead of printing, run this command for each message, not by a shell, with the message as JSON on its"
+    " standard input and ZCHAT_FROM, ZCHAT_TEXT, ZCHAT_ROOM and so on in its environment. One at a time; if it fails,"
+    " nothing more is run, and --cursor stays before that message.",
+)
+@click.option(
+    "--exec-retry",
+    "retries",
+    type=click.IntRange(0, 1_000_000),
+    default=0,
+    metavar="N",
+    help="Run a command that fails up to N times more, with growing waits (0).",
+)
+@click.option("--exec-own", "own", is_flag=True, help="Run it also for what you say yourself.")
 def tail(
     broker: str | None,
     nick: str | None,
@@ -218,31 +308,54 @@ def tail(
     since: str | None,
     cursor: Path | None,
     no_follow: bool,
+    command: str | None,
+    retries: int,
+    own: bool,
 ) -> None:
     """Print the last messages, and what is said from then on."""
     from ..common.keys import fingerprint
     from ..common.names import parse_room
+    from .children import split
     from .cursors import CursorFile
+    from .executor import Executor
     from .programs import Tailer
     from .rooms import Start
     from .run import pipe, run
 
+    if command is None and (retries or own):
+        raise InputError("--exec-retry and --exec-own belong to a command. Add --exec.")
+    argv = split(command, "--exec") if command is not None else None
     names = [parse_room(room) for room in rooms or (() if dm else (LOBBY,))]
     start = private = Start(last=count) if since is None else parse_since(since)
     link = find(broker)
     cursors: CursorFile | None = None
     if cursor is not None:
-        cursors = CursorFile(cursor, fingerprint(link.key), private=dm, pipe=pipe())
+        cursors = CursorFile(
+            cursor, fingerprint(link.key), private=dm, pipe=pipe() if argv is None else None, depth=depth()
+        )
         private = Start(after=0) if cursors.had_private else start
 
+    follow, keep = not no_follow, cursors is not None
+    patience = while_it_lasts(timeout) if follow else timeout
+    name = choose_nick(link, nick)
+    begin = private if dm else None
+    if argv is not None:
+        from .worker import Worker
+
+        def executor(core: ClientCore) -> Executor:
+            return Executor(core, rooms=names, start=start, follow=follow, own=own, keep=keep, timeout=patience)
+
+        worker = Worker(argv, _same(link, name), retries)
+        read, end, on_run = worker.serve, worker.end, worker.run
+        return run(link, name, executor, private=begin, cursors=cursors, read=read, on_end=end, on_run=on_run)
+
     def program(core: ClientCore) -> Tailer:
-        keep = cursors is not None
-        return Tailer(core, rooms=names, start=start, follow=not no_follow, json=as_json, keep=keep, timeout=timeout)
+        return Tailer(core, rooms=names, start=start, follow=follow, json=as_json, keep=keep, timeout=patience)
 
-    run(link, choose_nick(link, nick), program, private=private if dm else None, cursors=cursors)
+    run(link, name, program, private=begin, cursors=cursors, depth=depth())
 
 
-@client_command("ping")
+@client_command("ping", example="zchat ping -b 192.168.1.7")
 @common_options
 def ping(broker: str | None, nick: str | None, as_json: bool, timeout: float | None) -> None:
     """Ask the broker for a sign of life."""
@@ -263,131 +376,7 @@ def ping(broker: str | None, nick: str | None, as_json: bool, timeout: float | N
     run(link, choose_nick(link, nick), lambda core: PingProgram(core, show, timeout=timeout))
 
 
-@client_command("link")
-@common_options
-@click.option("--invite", is_flag=True, help="Make an invitation, and print the link with it: give it to one person.")
-@click.option("--uses", type=click.IntRange(1, 100_000), default=1, help="How many may come in by it (1).")
-@click.option("--expires", metavar="7d", default="7d", help="How long it holds (7d).")
-def link(
-    broker: str | None, nick: str | None, as_json: bool, timeout: float | None, invite: bool, uses: int, expires: str
-) -> None:
-    """Print the link of this account's broker, for others to join with."""
-    import json
-
-    from ..common.spans import parse_span
-    from . import account
-
-    seconds = parse_span(expires, "--expires")
-    if invite:
-        return _invite(
-            find(broker) if names_broker(broker) else account.own_link(), nick, as_json, timeout, uses, seconds
-        )
-    for option in ("broker", "invite_file", "uses", "expires"):
-        if is_given(option):
-            raise InputError(f"--{option.replace('_', '-')} belongs to an invitation. Add --invite.")
-    found = str(account.own_link())
-    click.echo(json.dumps({"link": found}) if as_json else found)
-
-
-def _invite(link: Link, nick: str | None, as_json: bool, timeout: float | None, uses: int, seconds: float) -> None:
-    import dataclasses
-    import json
-    import time
-
-    from ..common.messages import Admin, Administered
-    from . import render
-    from .admin_cli import identity
-
-    expires = int((time.time() + seconds) * 1_000)
-
-    def show(event: Event) -> list[str]:
-        assert isinstance(event, Administered)
-        made = dataclasses.replace(link, invite=event.invite).with_invite
-        return [json.dumps({"link": made, "expires": render.utc(expires), "uses": uses}) if as_json else made]
-
-    name, key = identity(link, nick, None)
-    ask(link, name, Admin(verb="invite", seconds=seconds, uses=uses), show, timeout, key=key)
-
-
-@click.group("key", invoke_without_command=True, epilog=EPILOG, context_settings=SETTINGS)
-@click.pass_context
-def key(context: click.Context) -> None:
-    """Your keys, and the brokers whose keys you know."""
-    if context.invoked_subcommand is None:
-        context.invoke(key_show)
-
-
-@key.command("show", epilog=EPILOG)
-@broker_options
-@nick_option
-@json_option
-def key_show(broker: str | None = None, nick: str | None = None, as_json: bool = False) -> None:
-    """Show the fingerprint and public key of your nick at a broker."""
-    import json
-
-    from ..common.keys import to_base32
-    from . import account
-
-    found = find(broker)
-    name = choose_nick(found, nick)
-    pair, _ = account.key_for(found, name)
-    shown = {"nick": name, "fingerprint": pair.fingerprint, "public": to_base32(pair.public)}
-    if as_json:
-        click.echo(json.dumps(shown))
-    else:
-        for word, value in shown.items():
-            click.echo(f"{word:<12} {value}")
-
-
-@key.command("list", epilog=EPILOG)
-@json_option
-def key_list(as_json: bool = False) -> None:
-    """List your nicks and the brokers that are known here."""
-    import json
-
-    from ..common.text import clean
-    from . import account
-
-    for broker in account.known_brokers():
-        row = {
-            "broker": broker.name,
-            "places": broker.places,
-            "fingerprint": broker.fingerprint,
-            "nicks": {nick: own for at, nick, own in account.own_nicks() if at == broker.fingerprint},
-        }
-        if as_json:
-            click.echo(json.dumps(row))
-            continue
-        click.echo(f"{clean(broker.name)}  {', '.join(broker.places)}  {broker.fingerprint}")
-        for at, nick, own in account.own_nicks():
-            if at == broker.fingerprint:
-                click.echo(f"    {clean(nick)}  {own}")
-
-
-@key.command("export", epilog=EPILOG)
-@broker_options
-@nick_option
-def key_export(broker: str | None, nick: str | None) -> None:
-    """Print your public key alone, to be given to an operator."""
-    from ..common.keys import to_base32
-    from . import account
-
-    found = find(broker)
-    pair, _ = account.key_for(found, choose_nick(found, nick))
-    click.echo(to_base32(pair.public))
-
-
-@key.command("forget", epilog=EPILOG)
-@click.argument("broker")
-def key_forget(broker: str) -> None:
-    """Forget a broker's key, so that another one is accepted in its place."""
-    from . import account
-
-    for fingerprint in account.forget_broker(broker):
-        click.echo(f"Forgotten: {fingerprint}", err=True)
-
-
-@client_command("demo")
+@client_command("demo", example="zchat demo")
 def demo() -> None:
     """See a broker and three users have a short conversation in one process."""
     from .demo import converse

@@ -38,6 +38,7 @@ from .actions import (
     Output,
     Print,
     Reached,
+    Run,
     Send,
     Show,
     Subscribe,
@@ -290,7 +291,7 @@ class Connection:
                 case Show(notice):
                     self._watch(notice, now)
                     queue.extendleft(reversed(self._program.notice(notice, now)))
-                case Print() | Reached():
+                case Print() | Reached() | Run():
                     lines.append(action)
                 case Send(command):
                     self._unsent.append(wire.encode(command))

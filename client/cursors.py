@@ -41,7 +41,8 @@ class _File(msgspec.Struct):
 class CursorFile:
     """One file, of one program at a time; raises `InputError` when it cannot be used.
 
-    `private`: private messages are followed, too. `pipe` is standard output's descriptor if that is one.
+    `private`: private messages are followed, too. `pipe` is standard output's descriptor if that is one,
+    and `depth` how many colours it gets.
     """
 
     def __init__(
@@ -51,10 +52,12 @@ class CursorFile:
         *,
         private: bool = False,
         pipe: int | None = None,
+        depth: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path.resolve()
         self._clock = clock
+        self._depth = depth
         self._reader = Reader(pipe)
         known = self._load(broker)
         self._file = known or _File(broker, "", {})
@@ -104,8 +107,8 @@ class CursorFile:
             if isinstance(item, Print):
                 while not self._take_up(INTERVAL):
                     self._save_if_due()
-                print_lines([item])
-            else:
+                print_lines([item], self._depth)
+            elif isinstance(item, Reached):
                 self._untaken.append(item)
                 self._take_up(0)
         self._save_if_due()

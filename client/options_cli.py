@@ -6,38 +6,102 @@ command (`cli`, `admin_cli`). Main thread.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from ..common.cli import EPILOG
+from ..common.cli import epilog
 from ..common.errors import Code, InputError, RefusedError
+from . import color, settings
 
 if TYPE_CHECKING:
     from ..common.keys import KeyPair, Link
     from ..common.messages import Admin, Event, Rooms, Who
+    from .actions import Print
+    from .known import Kind
     from .rooms import Start
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-LOBBY = "lobby"
 LONGEST_LINK = 4_096
 
 _INVITE = "zchat.invite"
 """Where a command's context keeps the name of the invitation's file."""
+_COLOR = "zchat.color"
+"""Where it keeps when to colour."""
 
 
-def client_command(name: str, group: click.Group | None = None) -> Callable[[F], click.Command]:
-    """Make a command of a function, by itself or in a group."""
-    return (group or click).command(name, epilog=EPILOG, context_settings=SETTINGS)
+def client_command(name: str, group: click.Group | None = None, *, example: str = "") -> Callable[[F], click.Command]:
+    """Make a command of a function, by itself or in a group; the example stands in its help."""
+    return (group or click).command(name, epilog=epilog(example), context_settings=SETTINGS)
+
+
+# --- options of which there is a setting ----------------------------------------------------------------------
+class SettingOption(click.Option):
+    """An option that may also be in the configuration file; an option that is given and ``ZCHAT_*`` count more."""
+
+    def __init__(self, *args: Any, setting: settings.Setting, **kwargs: Any) -> None:
+        self._setting = setting
+        super().__init__(*args, **kwargs)
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        """The value, and where it comes from."""
+        value, source = super().consume_value(ctx, opts)
+        if source is not ParameterSource.DEFAULT or ctx.resilient_parsing:
+            return value, source
+        said = settings.read()
+        return (
+            (said[self._setting.name], ParameterSource.DEFAULT_MAP) if self._setting.name in said else (value, source)
+        )
+
+
+def offer(kind: Kind) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """What completes an option's value in a shell: names that were met before."""
+
+    def complete(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
+        from .known import offered
+
+        return offered(kind, begun)
+
+    return complete
+
+
+def setting_option(name: str, *, help: str | None = None, **more: Any) -> Callable[[F], F]:
+    """The option of a setting (`settings`)."""
+    setting = settings.BY_NAME[name]
+    match setting.kind:
+        case "choice":
+            more["type"] = click.Choice(setting.choices)
+        case "seconds":
+            more["type"] = click.FloatRange(min=0, min_open=True)
+        case "list":
+            more["multiple"] = True
+    if setting.completes is not None:
+        more["shell_complete"] = offer(setting.completes)
+    return click.option(
+        *setting.flags,
+        setting.name,
+        cls=SettingOption,
+        setting=setting,
+        envvar=setting.variable,
+        metavar=setting.metavar,
+        default=setting.default,
+        help=help or setting.help,
+        **more,
+    )
 
 
 def _keep_invite(context: click.Context, _option: click.Parameter, file: str | None) -> None:
     context.meta[_INVITE] = file
+
+
+def _keep_color(context: click.Context, _option: click.Parameter, when: str) -> None:
+    context.meta[_COLOR] = when
 
 
 def broker_options(function: F) -> F:
@@ -45,32 +109,34 @@ def broker_options(function: F) -> F:
     function = click.option(
         "--invite-file",
         metavar="FILE|-",
+        type=click.Path(allow_dash=True, readable=False),
         expose_value=False,
         callback=_keep_invite,
         help="Instead of --broker: a file (or standard input) that holds the link, so that no process list shows it.",
     )(function)
-    return click.option(
-        "-b", "--broker", envvar="ZCHAT_BROKER", metavar="LINK", help="Broker's link, HOST[:PORT] or name."
-    )(function)
+    return setting_option("broker")(function)
 
 
-nick_option = click.option(
-    "-u", "--nick", envvar="ZCHAT_NICK", metavar="NICK", help="Your nick; default: the one last used there."
-)
+nick_option = setting_option("nick")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
 def common_options(function: F) -> F:
     """The options of every command that talks to a broker."""
-    timeout = click.option(
-        "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Give up after this time."
-    )
-    return broker_options(nick_option(json_option(timeout(function))))
+    colored = setting_option("color", expose_value=False, callback=_keep_color)
+    return broker_options(nick_option(json_option(setting_option("timeout")(colored(function)))))
+
+
+def depth() -> int:
+    """How many colours standard output gets (`color.wanted`), as the running command was told."""
+    return color.wanted(sys.stdout, click.get_current_context().meta.get(_COLOR, "auto"), os.environ)
 
 
 def room_option(help_: str, *, multiple: bool = False) -> Callable[[F], F]:
     """``--room``, once or several times."""
-    return click.option("-r", "--room", "rooms" if multiple else "room", metavar="ROOM", multiple=multiple, help=help_)
+    name = "rooms" if multiple else "room"
+    complete = offer("room")
+    return click.option("-r", "--room", name, metavar="ROOM", multiple=multiple, shell_complete=complete, help=help_)
 
 
 def since_option(help_: str) -> Callable[[F], F]:
@@ -86,6 +152,16 @@ def names_broker(broker: str | None) -> bool:
 def is_given(option: str) -> bool:
     """Whether an option of the running command was typed, not taken from the environment or a default."""
     return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
+
+
+def is_usual(option: str) -> bool:
+    """Whether it stands in the configuration file: what is wanted as a rule, not this time."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.DEFAULT_MAP
+
+
+def while_it_lasts(timeout: float | None) -> float | None:
+    """The timeout of what goes on until it is ended: only one that was typed is meant for it."""
+    return timeout if is_given("timeout") else None
 
 
 # --- which broker ---------------------------------------------------------------------------------------------
@@ -191,7 +267,7 @@ def ask(
     link: Link,
     nick: str | None,
     question: Who | Rooms | Admin,
-    show: Callable[[Event], list[str]],
+    show: Callable[[Event], Sequence[str | Print]],
     timeout: float | None,
     *,
     key: KeyPair | None = None,
@@ -201,4 +277,4 @@ def ask(
     from .run import run
 
     wanted = choose_nick(link, nick) if key is None else nick or ""
-    run(link, wanted, lambda core: Question(core, question, show, timeout=timeout), key=key)
+    run(link, wanted, lambda core: Question(core, question, show, timeout=timeout), key=key, depth=depth())

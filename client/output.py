@@ -13,25 +13,34 @@ from collections.abc import Sequence
 
 from ..common.text import wrap
 from .actions import Output, Print
+from .color import paint
 
 _SMALLEST_PIPE = 4_096
 
 
-def print_lines(output: Sequence[Output]) -> None:
+def print_lines(output: Sequence[Output], depth: int = 0) -> None:
     """Write to standard output and standard error, flushed.
 
     On a terminal lines are wrapped and indented, so that none can make it begin a row with words of its choice; JSON
-    objects, which are for programs, stay whole.
+    objects, which are for programs, stay whole. With a `depth` nicks have the colours of their keys.
     """
     for stream, aside in ((sys.stderr, True), (sys.stdout, False)):
-        texts = [line.text for line in output if isinstance(line, Print) and line.aside is aside]
-        if not texts:
+        lines = [line for line in output if isinstance(line, Print) and line.aside is aside]
+        if not lines:
             continue
-        if stream.isatty():
-            columns = shutil.get_terminal_size().columns
-            texts = [row for text in texts for row in ([text] if text.startswith("{") else wrap(text, columns))]
-        stream.write("".join(f"{text}\n" for text in texts))
+        columns = shutil.get_terminal_size().columns if stream.isatty() else None
+        rows = [row for line in lines for row in _rows(line, columns, depth)]
+        stream.write("".join(f"{row}\n" for row in rows))
         stream.flush()
+
+
+def _rows(line: Print, columns: int | None, depth: int) -> list[str]:
+    rows = [line.text] if columns is None or line.text.startswith("{") else wrap(line.text, columns)
+    if line.author is not None and depth:
+        start, end, key = line.author
+        first = rows[0]
+        rows[0] = f"{first[:start]}{paint(first[start:end], key, depth)}{first[end:]}"
+    return rows
 
 
 class Reader:

@@ -117,7 +117,7 @@ class Question(Quiet):
         self,
         core: ClientCore,
         question: m.Who | m.Rooms | m.Admin,
-        show: Callable[[m.Event], list[str]],
+        show: Callable[[m.Event], Sequence[str | Print]],
         *,
         timeout: float | None = None,
     ) -> None:
@@ -132,7 +132,8 @@ class Question(Quiet):
     def notice(self, notice: Notice, now: Now) -> list[Action]:
         """The answer ends it."""
         if isinstance(notice, Answer):
-            return [*(Print(line) for line in self._show(notice.event)), *self.core.leave(), End()]
+            shown = [Print(line) if isinstance(line, str) else line for line in self._show(notice.event)]
+            return [*shown, *self.core.leave(), End()]
         return super().notice(notice, now)
 
 
@@ -360,10 +361,12 @@ class Tailer(Quiet):
     def _entry(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
         name = self.core.name_of(room)
         if self._json:
-            lines = [render.entry_json(entry, name, replay=replay)]
+            lines = [Print(render.entry_json(entry, name, replay=replay))]
         else:
-            lines = render.entry_lines(entry, name, name_room=len(self._rooms) > 1)
-        return [*map(Print, lines), *self._cover({room: entry.seq})]
+            several = len(self._rooms) > 1
+            author = render.author_span(entry, name, name_room=several)
+            lines = [Print(line, author=author) for line in render.entry_lines(entry, name, name_room=several)]
+        return [*lines, *self._cover({room: entry.seq})]
 
     def _end_if_done(self) -> list[Action]:
         return [*self.core.leave(), End()] if not self._follow and not self._behind else []

@@ -57,14 +57,25 @@ DONE = {
 """What somebody did to somebody, by the kind of the entry."""
 
 
+def author_span(entry: Entry, room: str, *, name_room: bool) -> tuple[int, int, str]:
+    """Where the author's nick begins and ends in each of the entry's plain lines, and their key."""
+    lead = _head(entry, room, name_room)
+    start = len(lead) + (3 if entry.kind in DONE or entry.kind in ("delete", "topic") else 2 * (entry.kind == "me"))
+    return start, start + len(clean(entry.nick)), entry.key
+
+
+def _head(entry: Entry, room: str, name_room: bool) -> str:
+    where = f"[{clean(room)}] " if name_room and not room.startswith(PRIVATE_MARK) else ""
+    return f"{local_minute(entry.time)} {where}"
+
+
 def entry_lines(entry: Entry, room: str, *, name_room: bool, author: str = "") -> list[str]:
     """One entry as plain lines; each begins with time and author, so that a text cannot pretend to be another's.
 
     `author` is who said the message that the entry deletes, when that is known.
     """
     nick = clean(entry.nick)
-    where = f"[{clean(room)}] " if name_room and not room.startswith(PRIVATE_MARK) else ""
-    head = f"{local_minute(entry.time)} {where}"
+    head = _head(entry, room, name_room)
     if entry.kind in DONE:
         until = f" until {local_minute(entry.until)}" if entry.until else ""
         reason = f" ({clean(entry.text)})" if entry.text else ""

@@ -5,6 +5,7 @@ Owns the threads' beginning and end. Does not know options (`cli`) nor what the 
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import socket
@@ -14,10 +15,10 @@ import threading
 from collections.abc import Callable
 
 from ..common.errors import Code, InputError, RefusedError
-from ..common.keys import KeyPair, Link
+from ..common.keys import KeyPair, Link, fingerprint
 from ..common.messages import Welcome
-from . import account
-from .actions import Output, Print
+from . import account, known
+from .actions import Output, Print, Run
 from .connection import Connection, Program
 from .core import ClientCore, Profile
 from .cursors import CursorFile
@@ -39,16 +40,20 @@ def run(
     present: bool = False,
     private: Start | None = None,
     read: Read | None = None,
-    write: Callable[[list[Output]], None] = print_lines,
+    write: Callable[[list[Output]], None] | None = None,
     on_end: Callable[[], None] | None = None,
+    on_run: Callable[[str], str] | None = None,
     cursors: CursorFile | None = None,
+    depth: int = 0,
 ) -> None:
     """Run a program until it ends; raises the `ZchatError` it ended with, or KeyboardInterrupt.
 
     With a `key`, that one is used, and nothing of this account's nicks is read or written.
     `read` makes this thread the input thread: it is called with a function that takes a line and tells whether it
     may go on, and with a socket that is readable once the client has ended. `on_end` is called by the receive thread
-    when it ends. With `cursors` it goes on where it stopped, and notes there how far it comes.
+    when it ends, `on_run` with each message object for which a command is to be run: it returns what is to be told, or
+    nothing. With `cursors` it goes on where it stopped, and notes there how far it comes. Without `write` lines are
+    printed, with as many colours as `depth` says.
     """
     own = key is None
     fresh = False
@@ -71,7 +76,10 @@ def run(
         if own:
             account.rename_nick(link, old, new, pair)
 
-    write = cursors.write if cursors is not None else write
+    if write is None:
+        write = cursors.write if cursors is not None else functools.partial(print_lines, depth=depth)
+    if on_run is not None:
+        write = _running(on_run, write)
     connection = Connection(link, key, core, program(core), write=write, met=met, renamed=renamed, output=pipe())
     try:
         if read is None:
@@ -84,8 +92,22 @@ def run(
         raise
     finally:
         connection.close()
+        if own:
+            known.remember(fingerprint(link.key), rooms=[view.name for view in core.rooms.values()])
         if cursors is not None:
             cursors.close()
+
+
+def _running(on_run: Callable[[str], str], write: Callable[[list[Output]], None]) -> Callable[[list[Output]], None]:
+    """Have commands run where that is asked for, and write what is left."""
+
+    def both(output: list[Output]) -> None:
+        told = [on_run(item.event) for item in output if isinstance(item, Run)]
+        write([item for item in output if not isinstance(item, Run)])
+        if any(told):
+            write([Print(f"-- {text}", aside=True) for text in told if text])
+
+    return both
 
 
 def pipe() -> int | None:

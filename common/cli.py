@@ -26,10 +26,12 @@ COMMANDS = {
     "rooms": "zchat.client.cli:rooms",
     "send": "zchat.client.cli:send",
     "tail": "zchat.client.cli:tail",
-    "link": "zchat.client.cli:link",
-    "key": "zchat.client.cli:key",
+    "link": "zchat.client.key_cli:link",
+    "key": "zchat.client.key_cli:key",
     "admin": "zchat.client.admin_cli:admin",
     "ping": "zchat.client.cli:ping",
+    "config": "zchat.client.config_cli:config",
+    "completion": "zchat.client.config_cli:completion",
     "demo": "zchat.client.cli:demo",
 }
 """In the order in which people meet them."""
@@ -43,10 +45,19 @@ ADMIN_COMMANDS = {
 DEMO_BROKER = "zchat.broker.server:serve_in_thread"
 """What the demonstration, a client's command, runs as its broker."""
 
+BROKER_SETTINGS = "zchat.broker.settings:in_force"
+"""What `zchat config`, a client's command, shows of the broker's."""
+
 EPILOG = (
     "Exit codes: 0 done (acked), 1 other, 2 usage, 3 broker unreachable, 4 not allowed, 5 nick taken or invalid,"
     " 6 no such user or room, 7 not acked in time, 8 too large or too fast, 124 --timeout ran out, 130 Ctrl-C."
 )
+
+
+def epilog(example: str) -> str:
+    """What stands under a command's help: how it is typed, one example a line, and the exit codes."""
+    examples = "".join(f"\n  {line}" for line in example.splitlines())
+    return f"\b\nExample:{examples}\n\n{EPILOG}" if example else EPILOG
 
 
 def load(path: str) -> Any:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from zchat.broker.policy import Access, Policy
-from zchat.broker.settings import TABLES, read_policy, usual_file
+from zchat.broker.settings import TABLES, read_policy
+from zchat.common.config import usual_file
 from zchat.common.errors import InputError
 
 

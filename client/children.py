@@ -1,0 +1,147 @@
+"""Commands of the user's own, run as children: never by a shell.
+
+Owns how their words are split, what they get, and how they are ended with us. Does not know why they are run
+(`executor`, `hooks`, `outcome`). Used by the thread that waits for the child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO
+
+from ..common.errors import InputError
+from ..common.signals import uninterrupted
+
+GRACE = 3.0
+"""Seconds that a child has between being asked to end and being killed."""
+_LOOK = 0.5
+"""Seconds between two looks whether a child that runs is to end."""
+_CHUNK = 65_536
+
+
+def split(command: str, option: str) -> list[str]:
+    """The words of a command; raises `InputError` when they cannot be run, naming the option they came from."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise InputError(f"{option}: the quotes of the command do not match ({error}). Check them.") from None
+    if not words:
+        raise InputError(f"{option} takes a command. Name one.")
+    if shutil.which(words[0]) is None:
+        raise InputError(f"{option}: there is no command {words[0]!a}. Check its name, and PATH.")
+    return words
+
+
+def trouble(status: int) -> str:
+    """How a child ended that did not end well; "" when it did. A negative status is that of a signal."""
+    if status == 0:
+        return ""
+    if status > 0:
+        return f"ended with status {status}"
+    import signal
+
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"
+
+
+def feed(
+    argv: list[str],
+    stdin: str,
+    environment: Mapping[str, str],
+    *,
+    over: Callable[[], bool] = lambda: False,
+    quiet: bool = False,
+    within: float | None = None,
+) -> str:
+    """Run a command with a text on its standard input, to its end; returns its `trouble`.
+
+    When `over` says so, when so many seconds have passed, or when this thread is interrupted, the child is ended.
+    `quiet`: what it prints goes nowhere.
+    """
+    sink = subprocess.DEVNULL if quiet else None
+    try:
+        with uninterrupted():
+            child = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=sink, stderr=sink, env={**os.environ, **environment}
+            )
+    except (OSError, ValueError) as error:
+        return f"cannot be run ({getattr(error, 'strerror', None) or error})"
+    data = stdin.encode()
+    deadline = time.monotonic() + within if within is not None else None
+    with _ended_with_us(child):
+        while True:
+            try:
+                child.communicate(data, timeout=_LOOK)
+            except subprocess.TimeoutExpired:
+                late = deadline is not None and time.monotonic() > deadline
+                if not late and not over():
+                    continue
+                _end(child)
+                return f"did not end within {within:g} s" if late else "was ended"
+            return trouble(child.returncode)
+
+
+def pass_through(argv: list[str], take: Callable[[str, bytes], None]) -> int:
+    """Run a command whose output goes where ours goes, as it comes, and to `take` ("out" or "err"); its status.
+
+    `take` is called by the two threads that read.
+    """
+    with uninterrupted():
+        child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    streams = (("out", child.stdout, sys.stdout), ("err", child.stderr, sys.stderr))
+    readers = [threading.Thread(target=_copy, args=(*stream, take), daemon=True) for stream in streams]
+    with _ended_with_us(child):
+        for reader in readers:
+            reader.start()
+        while child.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(1.0)  # on Windows a wait without an end cannot be interrupted
+        for reader in readers:
+            reader.join(GRACE)  # what the child left behind may hold its end of the pipe for ever
+    return child.returncode
+
+
+def _copy(name: str, source: IO[bytes] | None, target: IO[str], take: Callable[[str, bytes], None]) -> None:
+    assert source is not None
+    open_ = True
+    while chunk := os.read(source.fileno(), _CHUNK):
+        take(name, chunk)
+        try:
+            if open_:
+                target.buffer.write(chunk)  # type: ignore[attr-defined]  # standard streams have one
+                target.flush()
+        except OSError:
+            open_ = False  # whoever read it has gone; the command is run to its end all the same
+    source.close()
+
+
+@contextlib.contextmanager
+def _ended_with_us(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with uninterrupted():
+            _end(child)
+        raise
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    if child.stdin is not None:
+        with contextlib.suppress(OSError):
+            child.stdin.close()

@@ -1,0 +1,52 @@
+"""Hooks: commands that the user has run beside the chat, for what should not be missed.
+
+Owns the queue of runs, and the thread that does them one at a time. Does not know for what they are run (`chat`).
+`run` is for one thread, and never waits.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Mapping
+
+from . import children
+
+QUEUE = 32
+"""Runs that wait at most; more are let go, since nobody wants to be told of hundreds of messages one by one."""
+PATIENCE = 60.0
+"""Seconds after which a run is ended."""
+
+
+class Hooks:
+    """One command. Its thread is begun with the first run, and what still runs does not hold up our end."""
+
+    def __init__(self, argv: list[str], more: Mapping[str, str] | None = None) -> None:
+        self._argv = argv
+        self._more = more or {}
+        self._waiting: queue.Queue[tuple[str, Mapping[str, str]]] = queue.Queue(QUEUE)
+        self._thread: threading.Thread | None = None
+        self._trouble = ""
+        self._told = False
+
+    def run(self, event_json: str, environment: Mapping[str, str]) -> str:
+        """Have the command run with this on its standard input and in its environment; returns at once.
+
+        What it returns is what was wrong with an earlier run: once, else "".
+        """
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="zchat-hooks", daemon=True)
+            self._thread.start()
+        if not self._waiting.full():
+            self._waiting.put_nowait((event_json, environment))
+        if not self._trouble or self._told:
+            return ""
+        self._told = True
+        return f"The command of the hook ({self._argv[0]}) {self._trouble}. Check it in: zchat config --path."
+
+    def _serve(self) -> None:
+        while True:
+            event, environment = self._waiting.get()
+            # Its output would stand in the middle of the chat.
+            argv, environment = self._argv, {**environment, **self._more}
+            self._trouble = children.feed(argv, event, environment, quiet=True, within=PATIENCE) or self._trouble

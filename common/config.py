@@ -1,0 +1,62 @@
+"""The file ``config.toml``: what both sides may set in it, and how it is read.
+
+Owns its place, its tables and what is said when it cannot be used. Does not know the settings: each side names its
+own (`zchat.broker.settings`, `zchat.client.settings`). Used by the main thread.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from . import paths
+from .errors import InputError
+
+TABLES = ("client", "hooks", "broker", "history", "limits")
+"""The client's, then the broker's."""
+
+Tables = dict[str, dict[str, object]]
+
+
+def usual_file() -> Path:
+    """The file that is read: ``ZCHAT_CONFIG``, or ``config.toml`` in the configuration folder. It may be missing."""
+    named = os.environ.get("ZCHAT_CONFIG")
+    return Path(named) if named else paths.config() / "config.toml"
+
+
+def read(file: Path | None, known: Mapping[str, Collection[str]]) -> Tables:
+    """What the file (None: the usual one) says in these tables, of which it may hold only these names.
+
+    Raises `InputError` when it cannot be read, or says what is not known, with what may have been meant.
+    """
+    path = file or usual_file()
+    tables = _load(path, needed=file is not None or bool(os.environ.get("ZCHAT_CONFIG")))
+    for table, settings in tables.items():
+        if table not in TABLES:
+            raise InputError(f"In {path}: there is no table [{table}].{_close(table, TABLES)}")
+        if not isinstance(settings, dict):
+            raise InputError(f"In {path}: [{table}] is a table, with its settings in the lines below.")
+        for name in settings if table in known else ():
+            if name not in known[table]:
+                raise InputError(f"In {path}: there is no setting {name} in [{table}].{_close(name, known[table])}")
+    return {table: settings for table, settings in tables.items() if table in known}
+
+
+def _load(file: Path, *, needed: bool) -> Tables:
+    try:
+        tables: Tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        if not needed:
+            return {}
+        raise InputError(f"There is no configuration {file}. Check --config, or ZCHAT_CONFIG.") from None
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"The configuration {file} cannot be read ({error}). Mend it.") from None
+    return tables
+
+
+def _close(word: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean {close[0]}?" if close else f" Known are: {', '.join(known)}."
