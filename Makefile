@@ -44,6 +44,10 @@ soak: .venv/ready  ## the simulation of the guarantees, seed after seed, two mil
 bench-quick: .venv/ready  ## what one flooding client does to the others, in a minute
 	@.venv/bin/python -m bench.quick $(ARGS)
 
+.PHONY: man
+man: .venv/ready  ## the manual pages, in build/man/man1, made of what --help says
+	@.venv/bin/python -m zchat.common.man_cli build/man/man1
+
 .PHONY: check
 check: .venv/ready  ## formatter, linter, strict type checker
 	@.venv/bin/ruff format --check .

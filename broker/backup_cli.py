@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ..common.cli import EPILOG
+from ..common.cli import epilog
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _data_option = click.option(
@@ -23,7 +23,7 @@ _file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 _json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
-@click.command("backup", epilog=EPILOG, context_settings=_SETTINGS)
+@click.command("backup", epilog=epilog("zchat admin backup monday.db"), context_settings=_SETTINGS)
 @_data_option
 @_json_option
 @_file
@@ -39,7 +39,7 @@ def backup(data: Path | None, as_json: bool, file: Path) -> None:
     click.echo(json.dumps({"backup": str(file), "bytes": size}) if as_json else f"{file}: {size:,} bytes")
 
 
-@click.command("restore", epilog=EPILOG, context_settings=_SETTINGS)
+@click.command("restore", epilog=epilog("zchat admin restore monday.db"), context_settings=_SETTINGS)
 @_data_option
 @_json_option
 @_file

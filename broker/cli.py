@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..common.cli import EPILOG
+from ..common.cli import epilog
 from ..common.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    "broker", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    "broker",
+    epilog=epilog("zchat broker --bind 0.0.0.0 --keep 30d"),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--bind", metavar="HOST", envvar="ZCHAT_BIND", default="127.0.0.1", help="Where to listen (127.0.0.1).")
 @click.option(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..common.cli import EPILOG, AdminGroup
+from ..common.cli import AdminGroup, epilog
 from ..common.errors import InputError
 from .options_cli import (
     SETTINGS,
@@ -48,7 +48,7 @@ def identity(link: Link, nick: str | None, key_file: Path | None) -> tuple[str, 
     return (OPERATOR, key) if key is not None else (choose_nick(link, nick), None)
 
 
-@click.group("admin", cls=AdminGroup, epilog=EPILOG, context_settings=SETTINGS)
+@click.group("admin", cls=AdminGroup, epilog=epilog("zchat admin ban mallory --for 7d"), context_settings=SETTINGS)
 def admin() -> None:
     """Let people in, keep them out, give out roles, see what is in force: for the broker's account and for operators.
 
@@ -72,7 +72,7 @@ _for_option = click.option("--for", "duration", metavar="10m", help="For how lon
 
 
 # --- who may come in ------------------------------------------------------------------------------------------
-@client_command("allow", admin)
+@client_command("allow", admin, example="zchat admin allow 5tzqpmoenb…")
 @_operator_options
 @click.argument("key")
 def allow(key: str, **options: Any) -> None:
@@ -80,7 +80,7 @@ def allow(key: str, **options: Any) -> None:
     _govern("allow", _key(key), **options)
 
 
-@client_command("deny", admin)
+@client_command("deny", admin, example="zchat admin deny mallory")
 @_operator_options
 @click.argument("whom", metavar="KEY|NICK")
 def deny(whom: str, **options: Any) -> None:
@@ -88,7 +88,7 @@ def deny(whom: str, **options: Any) -> None:
     _govern("deny", _somebody(whom), **options)
 
 
-@client_command("reset", admin)
+@client_command("reset", admin, example="zchat admin reset bob 5tzqpmoenb…")
 @_operator_options
 @click.argument("nick_", metavar="NICK")
 @click.argument("to_key", metavar="[KEY]", required=False)
@@ -100,7 +100,7 @@ def reset(nick_: str, to_key: str | None, **options: Any) -> None:
 
 
 # --- what is in force -----------------------------------------------------------------------------------------
-@client_command("list", admin)
+@client_command("list", admin, example="zchat admin list")
 @_operator_options
 def list_(**options: Any) -> None:
     """List bans, invitations, operators, keys allowed and denied."""
@@ -124,7 +124,7 @@ def list_(**options: Any) -> None:
             click.echo(f"Not all are shown: {clean(answer.detail)}", err=True)
 
 
-@client_command("revoke", admin)
+@client_command("revoke", admin, example="zchat admin revoke k3v9")
 @_operator_options
 @click.argument("name")
 def revoke(name: str, **options: Any) -> None:
@@ -137,7 +137,7 @@ def revoke(name: str, **options: Any) -> None:
 
 
 # --- in a room or at the whole broker -------------------------------------------------------------------------
-@client_command("kick", admin)
+@client_command("kick", admin, example="zchat admin kick mallory -r lobby")
 @_operator_options
 @room_option("Only out of this room.")
 @_reason_option
@@ -147,7 +147,7 @@ def kick(whom: str, room: str | None, **options: Any) -> None:
     _act("kick", whom, room, **options)
 
 
-@client_command("ban", admin)
+@client_command("ban", admin, example="zchat admin ban 192.0.2.0/24 --for 7d --reason spam")
 @_operator_options
 @room_option("Only from this room.")
 @_for_option
@@ -158,7 +158,7 @@ def ban(whom: str, room: str | None, **options: Any) -> None:
     _act("ban", whom, room, **options)
 
 
-@client_command("unban", admin)
+@client_command("unban", admin, example="zchat admin unban mallory")
 @_operator_options
 @room_option("Only from this room.")
 @click.argument("whom", metavar="NICK|KEY|ADDRESS")
@@ -167,7 +167,7 @@ def unban(whom: str, room: str | None, **options: Any) -> None:
     _act("unban", whom, room, **options)
 
 
-@client_command("mute", admin)
+@client_command("mute", admin, example="zchat admin mute bob -r lobby --for 10m")
 @_operator_options
 @room_option("The room.")
 @_for_option
@@ -178,7 +178,7 @@ def mute(whom: str, room: str | None, **options: Any) -> None:
     _act("mute", whom, room, **options)
 
 
-@client_command("unmute", admin)
+@client_command("unmute", admin, example="zchat admin unmute bob -r lobby")
 @_operator_options
 @room_option("The room.")
 @click.argument("whom", metavar="NICK")
@@ -187,7 +187,7 @@ def unmute(whom: str, room: str | None, **options: Any) -> None:
     _act("unmute", whom, room, **options)
 
 
-@client_command("op", admin)
+@client_command("op", admin, example="zchat admin op alice -r builds")
 @_operator_options
 @room_option("Only in this room.")
 @click.argument("whom", metavar="NICK")
@@ -196,7 +196,7 @@ def op(whom: str, room: str | None, **options: Any) -> None:
     _act("op", whom, room, **options)
 
 
-@client_command("deop", admin)
+@client_command("deop", admin, example="zchat admin deop alice -r builds")
 @_operator_options
 @room_option("Only in this room.")
 @click.argument("whom", metavar="NICK")

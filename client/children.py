@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -70,25 +71,26 @@ def feed(
     """
     sink = subprocess.DEVNULL if quiet else None
     try:
-        with uninterrupted():
-            child = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=sink, stderr=sink, env={**os.environ, **environment}
-            )
+        # A file, not a pipe: a command that does not read would hold up whoever writes a long text into that.
+        with tempfile.TemporaryFile() as source:
+            source.write(stdin.encode())
+            source.seek(0)
+            with uninterrupted():
+                child = subprocess.Popen(
+                    argv, stdin=source, stdout=sink, stderr=sink, env={**os.environ, **environment}
+                )
     except (OSError, ValueError) as error:
         return f"cannot be run ({getattr(error, 'strerror', None) or error})"
-    data = stdin.encode()
     deadline = time.monotonic() + within if within is not None else None
     with _ended_with_us(child):
         while True:
             try:
-                child.communicate(data, timeout=_LOOK)
+                return trouble(child.wait(_LOOK))
             except subprocess.TimeoutExpired:
                 late = deadline is not None and time.monotonic() > deadline
-                if not late and not over():
-                    continue
-                _end(child)
-                return f"did not end within {within:g} s" if late else "was ended"
-            return trouble(child.returncode)
+                if late or over():
+                    _end(child)
+                    return f"did not end within {within:g} s" if late else "was ended"
 
 
 def pass_through(argv: list[str], take: Callable[[str, bytes], None]) -> int:
@@ -142,6 +144,3 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-    if child.stdin is not None:
-        with contextlib.suppress(OSError):
-            child.stdin.close()

@@ -271,7 +271,14 @@ def _outcome_of(command: str) -> tuple[str, int]:
 @common_options
 @room_option("A room to follow (lobby); may be given again.", multiple=True)
 @click.option("--dm", is_flag=True, help="Private messages (alone: only these).")
-@click.option("-n", "count", type=click.IntRange(min=0, max=1_000_000), default=10, help="Messages to begin with (10).")
+@click.option(
+    "-n",
+    "count",
+    metavar="N",
+    type=click.IntRange(min=0, max=1_000_000),
+    default=10,
+    help="Messages to begin with (10).",
+)
 @since_option("Where to begin: as -n, a time, an id, all, or what you have not seen yet.")
 @click.option(
     "--cursor",

@@ -61,5 +61,6 @@ def _cut(text: str, size: int) -> str:
 def report(command: str, trouble: str, seconds: float, lines: list[str]) -> str:
     """The message: `trouble` is how the command failed, "" when it did not."""
     how = trouble or "is done (status 0)"
-    shown = _cut(" ".join(command.replace("\0", "").split()), _OWN_BYTES)
+    command = command.encode("utf-8", "replace").decode().replace("\0", "")
+    shown = _cut(" ".join(command.split()), _OWN_BYTES)
     return "\n".join([f"{shown}: {how} after {render.duration(seconds)}", *lines])

@@ -48,10 +48,20 @@ DEMO_BROKER = "zchat.broker.server:serve_in_thread"
 BROKER_SETTINGS = "zchat.broker.settings:in_force"
 """What `zchat config`, a client's command, shows of the broker's."""
 
-EPILOG = (
-    "Exit codes: 0 done (acked), 1 other, 2 usage, 3 broker unreachable, 4 not allowed, 5 nick taken or invalid,"
-    " 6 no such user or room, 7 not acked in time, 8 too large or too fast, 124 --timeout ran out, 130 Ctrl-C."
-)
+EXITS = {
+    ExitCode.DONE: "done (acked)",
+    ExitCode.OTHER: "other",
+    ExitCode.USAGE: "usage",
+    ExitCode.UNREACHABLE: "broker unreachable",
+    ExitCode.NOT_ALLOWED: "not allowed",
+    ExitCode.NICK: "nick taken or invalid",
+    ExitCode.NOT_FOUND: "no such user or room",
+    ExitCode.NOT_ACKED: "not acked in time",
+    ExitCode.LIMIT: "too large or too fast",
+    ExitCode.TIMEOUT: "--timeout ran out",
+    ExitCode.INTERRUPTED: "Ctrl-C",
+}
+EPILOG = f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXITS.items())}."
 
 
 def epilog(example: str) -> str:
@@ -122,7 +132,7 @@ def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
-    epilog=EPILOG,
+    epilog=epilog("zchat broker\nzchat join --nick alice"),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Show the version.")
