@@ -71,7 +71,8 @@ class Executor(Tailer):
             where = f"message {done.seq} of {self.core.name_of(done.room)}"
             if done.room.startswith(names.PRIVATE_MARK):
                 where = f"private message {done.seq}"
-            why = f"The command {text} at {where}. It was run for none after that; start again to go on there."
+            again = "Mend it and start again" if self._keep else "Mend it; with --cursor FILE it would go on there"
+            why = f"The command {text} at {where}, and was run for none after that. {again}."
             return [*self.core.leave(), End(ZchatError(why))]
         self._queue.popleft()
         return [*self._reach(done), *self._advance(now)]

@@ -59,6 +59,12 @@ class SettingOption(click.Option):
             (said[self._setting.name], ParameterSource.DEFAULT_MAP) if self._setting.name in said else (value, source)
         )
 
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """What an error calls it: by its variable, too, if the value comes from there."""
+        hint = super().get_error_hint(ctx) or ""
+        source = ctx.get_parameter_source(self._setting.name) if ctx is not None else None
+        return f"{hint} ({self._setting.variable})" if source is ParameterSource.ENVIRONMENT else hint
+
 
 def offer(kind: Kind) -> Callable[[click.Context, click.Parameter, str], list[str]]:
     """What completes an option's value in a shell: names that were met before."""

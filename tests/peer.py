@@ -14,7 +14,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
-from zchat.common.messages import Hello, Message, Welcome
+from zchat.common.messages import Hello, Message, Ping, Pong, Refused, Say, Welcome
 
 from .processes import PATIENCE
 
@@ -142,3 +142,49 @@ class Peer:
         """Become a session."""
         self.send(Hello(nick=nick, instance=secrets.token_hex(8), present=present, private=True, ref=1))
         return self.receive(Welcome)
+
+
+@contextlib.contextmanager
+def mute_broker(*, refusing: str = "") -> Iterator[str]:
+    """The link of a broker that welcomes everyone, answers pings, and does nothing else.
+
+    It may refuse all messages, with this code.
+    """
+    key = KeyPair.generate()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+
+    def serve() -> None:
+        with contextlib.suppress(zmq.ContextTerminated), router, pub:
+            while True:
+                identity, body = router.recv_multipart()
+                command = wire.decode_command(body)
+                if isinstance(command, Hello):
+                    welcome = Welcome(
+                        nick=command.nick,
+                        key="",
+                        session="1",
+                        broker="mute",
+                        history="1",
+                        pub=port,
+                        time=0,
+                        ref=command.ref,
+                    )
+                    router.send_multipart([identity, wire.encode(welcome)])
+                elif isinstance(command, Ping):
+                    router.send_multipart([identity, wire.encode(Pong(ref=command.ref))])
+                elif isinstance(command, Say) and refusing:
+                    refused = Refused(code=refusing, detail="No, it is said.", id=command.id)
+                    router.send_multipart([identity, wire.encode(refused)])
+
+    router, pub = context.socket(zmq.ROUTER), context.socket(zmq.PUB)
+    for each in (router, pub):
+        each.linger = 0
+        each.curve_server = True
+        each.curve_secretkey = z85.encode(key.secret)
+    at = router.bind_to_random_port("tcp://127.0.0.1")
+    port = pub.bind_to_random_port("tcp://127.0.0.1")
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield str(Link("127.0.0.1", at, key.public))
+    context.term()
+    thread.join()

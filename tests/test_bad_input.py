@@ -23,14 +23,13 @@ from pathlib import Path
 
 import pytest
 import zmq
-from zmq.utils import z85
 
-from zchat.common import limits, wire
+from zchat.common import limits
 from zchat.common.errors import ExitCode
 from zchat.common.keys import KeyPair, Link
-from zchat.common.messages import Hello, Ping, Pong, Welcome
 
 from . import processes
+from .peer import mute_broker
 from .processes import PATIENCE, ZCHAT, Broker, LineMode, Process, Terminal
 
 Done = subprocess.CompletedProcess[str]
@@ -473,46 +472,6 @@ def closed_port() -> Iterator[int]:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
-
-
-@contextlib.contextmanager
-def mute_broker() -> Iterator[str]:
-    """The link of a broker that welcomes everyone, answers pings, and does nothing else."""
-    key = KeyPair.generate()
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-
-    def serve() -> None:
-        with contextlib.suppress(zmq.ContextTerminated), router, pub:
-            while True:
-                identity, body = router.recv_multipart()
-                command = wire.decode_command(body)
-                if isinstance(command, Hello):
-                    welcome = Welcome(
-                        nick=command.nick,
-                        key="",
-                        session="1",
-                        broker="mute",
-                        history="1",
-                        pub=port,
-                        time=0,
-                        ref=command.ref,
-                    )
-                    router.send_multipart([identity, wire.encode(welcome)])
-                elif isinstance(command, Ping):
-                    router.send_multipart([identity, wire.encode(Pong(ref=command.ref))])
-
-    router, pub = context.socket(zmq.ROUTER), context.socket(zmq.PUB)
-    for each in (router, pub):
-        each.linger = 0
-        each.curve_server = True
-        each.curve_secretkey = z85.encode(key.secret)
-    at = router.bind_to_random_port("tcp://127.0.0.1")
-    port = pub.bind_to_random_port("tcp://127.0.0.1")
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    yield str(Link("127.0.0.1", at, key.public))
-    context.term()
-    thread.join()
 
 
 Timed = tuple[Done, float]

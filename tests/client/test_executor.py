@@ -139,7 +139,7 @@ def test_a_failure_ends_it_before_that_message() -> None:
     assert tail.ended is not None
     assert isinstance(tail.ended.error, ZchatError)
     assert tail.ended.error.exit_code == 1
-    assert str(tail.ended.error).startswith("The command ended with status 3 at message 2 of lobby.")
+    assert str(tail.ended.error).startswith("The command ended with status 3 at message 2 of lobby, and")
     assert (tail.reached, len(tail.runs)) == ({"lobby": 1}, 0)
 
 

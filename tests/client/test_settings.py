@@ -152,6 +152,20 @@ def test_every_option_of_a_setting_is_in_the_table() -> None:
     assert all(option.help for option in options)
 
 
+def test_the_page_for_scripts_has_every_setting() -> None:
+    """With its table, variable, option and default."""
+    page = (Path(__file__).parents[2] / "docs" / "scripts.md").read_text(encoding="utf-8")
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in page.splitlines() if "ZCHAT_" in line]
+    found = {row[1]: row for row in rows if len(row) == 5}
+
+    assert set(found) == set(settings.BY_NAME)
+    for name, setting in settings.BY_NAME.items():
+        table, _, variable, option, default = found[name]
+        assert (table, variable) == (f"[{setting.table}]", setting.variable)
+        assert option == (setting.flags[-1] if setting.flags else "")
+        assert setting.default is None or default == setting.default
+
+
 # --- zchat config ---------------------------------------------------------------------------------------------
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
 
