@@ -115,15 +115,14 @@ def pass_through(argv: list[str], take: Callable[[str, bytes], None]) -> int:
 
 def _copy(name: str, source: IO[bytes] | None, target: IO[str], take: Callable[[str, bytes], None]) -> None:
     assert source is not None
-    open_ = True
     while chunk := os.read(source.fileno(), _CHUNK):
         take(name, chunk)
         try:
-            if open_:
-                target.buffer.write(chunk)  # type: ignore[attr-defined]  # standard streams have one
-                target.flush()
+            target.buffer.write(chunk)  # type: ignore[attr-defined]  # standard streams have one
+            target.flush()
         except OSError:
-            open_ = False  # whoever read it has gone; the command is run to its end all the same
+            # Whoever read it has gone; the command is run to its end all the same, and told of.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())
     source.close()
 
 

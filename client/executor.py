@@ -57,6 +57,9 @@ class Executor(Tailer):
         self._let_go: dict[str, int] = {}
         """Room → the last sequence of it that was put into the queue: what came after that is to be asked for."""
         self._asking = False
+        self._history = ""
+        self._done: dict[str, int] = {}
+        """Of this history: room → the last sequence for which the command has succeeded, or which was passed over."""
 
     @property
     def wants_input(self) -> bool:
@@ -82,8 +85,8 @@ class Executor(Tailer):
         match notice:
             case CameOrWent():
                 return []
-            case Answer(m.Replay(), m.Page() as page):
-                return self._fetched(page, now)
+            case Answer(m.Replay() as replay, m.Page() as page):
+                return self._fetched(replay, page, now)
             case Refusal(m.Replay() as replay):
                 self._asking = False
                 self._let_go.pop(replay.room or "", None)
@@ -128,12 +131,15 @@ class Executor(Tailer):
             actions += self.core.ask(m.Replay(room=room, after=after, limit=QUEUE // 2), now)
         return [*actions, *self._end_if_done()]
 
-    def _fetched(self, page: m.Page, now: Now) -> list[Action]:
+    def _fetched(self, replay: m.Replay, page: m.Page, now: Now) -> list[Action]:
         """Some of what was let go has come again."""
         self._asking = False
         view = self.core.rooms.get(page.room)
-        after = self._let_go.pop(page.room, None)
-        if view is None or after is None:
+        after = self._let_go.get(page.room)
+        if after is None or after != replay.after:  # the room has begun anew meanwhile
+            return self._advance(now)
+        del self._let_go[page.room]
+        if view is None:
             return self._advance(now)
         for entry in page.entries:
             if after < entry.seq <= (view.cursor or 0):  # what lies beyond will be heard
@@ -144,13 +150,16 @@ class Executor(Tailer):
         return self._advance(now)
 
     def _reach(self, done: _Waiting) -> list[Action]:
-        """Note that all up to here is done, unless the history has become another one meanwhile."""
-        assert self.core.welcome is not None
-        return self._cover({done.room: done.seq}) if done.history == self.core.welcome.history else []
+        """Note that all up to here is done."""
+        if done.history != self._history:
+            self._history, self._done = done.history, {}
+        self._done[done.room] = done.seq
+        return self._reached()
 
     def _reached(self) -> list[Action]:
-        """What was heard is not yet done."""
-        return []
+        """Not what was heard, but what is done counts, unless the history has become another one meanwhile."""
+        same = self.core.welcome is not None and self._history == self.core.welcome.history
+        return self._cover(dict(self._done)) if same else []
 
     def _end_if_done(self) -> list[Action]:
         return [] if self._queue or self._let_go else super()._end_if_done()

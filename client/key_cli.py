@@ -24,6 +24,7 @@ from .options_cli import (
     json_option,
     names_broker,
     nick_option,
+    offer,
 )
 
 if TYPE_CHECKING:
@@ -135,21 +136,31 @@ def key_list(as_json: bool = False) -> None:
 @client_command("export", key, example="zchat key export -u alice")
 @broker_options
 @nick_option
-def key_export(broker: str | None, nick: str | None) -> None:
+@json_option
+def key_export(broker: str | None, nick: str | None, as_json: bool) -> None:
     """Print your public key alone, to be given to an operator."""
+    import json
+
     from ..common.keys import to_base32
     from . import account
 
     found = find(broker)
     pair, _ = account.key_for(found, choose_nick(found, nick))
-    click.echo(to_base32(pair.public))
+    public = to_base32(pair.public)
+    click.echo(json.dumps({"public": public}) if as_json else public)
 
 
 @client_command("forget", key, example="zchat key forget 192.168.1.7")
-@click.argument("broker")
-def key_forget(broker: str) -> None:
+@json_option
+@click.argument("broker", shell_complete=offer("broker"))
+def key_forget(broker: str, as_json: bool) -> None:
     """Forget a broker's key, so that another one is accepted in its place."""
+    import json
+
     from . import account
 
     for fingerprint in account.forget_broker(broker):
-        click.echo(f"Forgotten: {fingerprint}", err=True)
+        if as_json:
+            click.echo(json.dumps({"forgotten": fingerprint}))
+        else:
+            click.echo(f"Forgotten: {fingerprint}", err=True)

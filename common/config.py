@@ -6,9 +6,7 @@ own (`zchat.broker.settings`, `zchat.client.settings`). Used by the main thread.
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -47,16 +45,21 @@ def read(file: Path | None, known: Mapping[str, Collection[str]]) -> Tables:
 
 def _load(file: Path, *, needed: bool) -> Tables:
     try:
-        tables: Tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        import tomllib  # here, since most accounts have no such file
+
+        tables: Tables = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         if not needed:
             return {}
         raise InputError(f"There is no configuration {file}. Check --config, or ZCHAT_CONFIG.") from None
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # UnicodeError and TOMLDecodeError are ValueErrors
         raise InputError(f"The configuration {file} cannot be read ({error}). Mend it.") from None
     return tables
 
 
 def _close(word: str, known: Collection[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(word, known, n=1)
     return f" Did you mean {close[0]}?" if close else f" Known are: {', '.join(known)}."

@@ -177,6 +177,17 @@ def test_the_end_of_a_command_is_sent(zchat: Zchat, room: str) -> None:
     assert sorted(lines) == ["err", "out"]
 
 
+def test_a_reader_that_has_enough_changes_nothing_for_a_command(home: Path, zchat: Zchat, room: str) -> None:
+    """It is run to its end, and that is sent."""
+    command = "sh -c 'seq 1 100000; echo конец'"
+    done = shell(
+        home, f'zchat send -r {room} --wait-cmd "{command}" | head -n 1; echo ${{PIPESTATUS[0]}}', ZCHAT_NICK="me"
+    )
+
+    assert (done.stdout, done.stderr) == ("1\n0\n", "")
+    assert zchat("tail", "-r", room, "--no-follow").stdout.endswith("me: конец\n")
+
+
 @pytest.mark.parametrize(("end", "code"), [("exit 3", 3), ("exit 0", 0), ("kill -9 $$", 137)])
 def test_the_status_can_be_the_commands(zchat: Zchat, room: str, end: str, code: int) -> None:
     """With --status, as a shell would give it."""
