@@ -89,11 +89,12 @@ def join(
 def _join(link: Link, nick: str, options: Any, timeout: float | None, on_terminal: bool) -> None:
     from .chat import Chat
     from .core import UNREAD
+    from .hooks import configured
     from .lines import feed_lines
     from .run import run
 
     chats: list[Chat] = []
-    on_run = _hook("mention", link, nick)
+    on_run = configured("mention", _same(link, nick))
 
     def program(core: ClientCore) -> Chat:
         chats.append(Chat(core, options, timeout=timeout))
@@ -110,20 +111,6 @@ def _join(link: Link, nick: str, options: Any, timeout: float | None, on_termina
 
     show, end = terminal.show, terminal.end
     run(link, nick, program, present=True, private=UNREAD, read=read, write=show, on_end=end, on_run=on_run)
-
-
-def _hook(name: str, link: Link, nick: str) -> Callable[[str], str] | None:
-    """What runs the command of a hook for a message object; None when there is no such hook."""
-    from . import settings
-    from .children import split
-    from .environment import environment
-    from .hooks import Hooks
-
-    command, origin = settings.lookup(settings.BY_NAME[name])
-    if command is None:
-        return None
-    hooks = Hooks(split(str(command), f"The hook {name} ({origin})"), _same(link, nick))
-    return lambda event: hooks.run(event, environment(event))
 
 
 def _same(link: Link, nick: str) -> dict[str, str]:

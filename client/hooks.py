@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from . import children
+from . import children, settings
+from .environment import environment
 
 QUEUE = 32
 """Runs that wait at most; more are let go, since nobody wants to be told of hundreds of messages one by one."""
@@ -29,7 +30,7 @@ class Hooks:
         self._trouble = ""
         self._told = False
 
-    def run(self, event_json: str, environment: Mapping[str, str]) -> str:
+    def run(self, event_json: str, variables: Mapping[str, str]) -> str:
         """Have the command run with this on its standard input and in its environment; returns at once.
 
         What it returns is what was wrong with an earlier run: once, else "".
@@ -38,7 +39,7 @@ class Hooks:
             self._thread = threading.Thread(target=self._serve, name="zchat-hooks", daemon=True)
             self._thread.start()
         if not self._waiting.full():
-            self._waiting.put_nowait((event_json, environment))
+            self._waiting.put_nowait((event_json, variables))
         if not self._trouble or self._told:
             return ""
         self._told = True
@@ -46,7 +47,20 @@ class Hooks:
 
     def _serve(self) -> None:
         while True:
-            event, environment = self._waiting.get()
+            event, variables = self._waiting.get()
+            variables = {**variables, **self._more}
             # Its output would stand in the middle of the chat.
-            argv, environment = self._argv, {**environment, **self._more}
-            self._trouble = children.feed(argv, event, environment, quiet=True, within=PATIENCE) or self._trouble
+            trouble = children.feed(self._argv, event, variables, quiet=True, within=PATIENCE)
+            self._trouble = trouble or self._trouble
+
+
+def configured(name: str, more: Mapping[str, str]) -> Callable[[str], str] | None:
+    """What runs the command of a hook, by its setting's name, for a message object; None when there is no such hook.
+
+    Raises `InputError` when the command cannot be run.
+    """
+    command, origin = settings.lookup(settings.BY_NAME[name])
+    if command is None:
+        return None
+    hooks = Hooks(children.split(str(command), f"The hook {name} ({origin})"), more)
+    return lambda event: hooks.run(event, environment(event))

@@ -26,6 +26,8 @@ class Alice:
         self.core: ClientCore = self.shell.core
         self.chat = Chat(self.core, ChatOptions(rooms or ("lobby",), Start(), json=json, private=private))
         self.lines: list[str] = []
+        self.runs: list[str] = []
+        """Texts for which a hook was to be run."""
         self.ended: a.End | None = None
         self.seq = 0
         self.do(self.chat.start(self.shell.now))
@@ -47,6 +49,8 @@ class Alice:
                     self.do(self.chat.notice(notice, self.shell.now))
                 case a.Print(text):
                     self.lines.append(text)
+                case a.Run(event):
+                    self.runs.append(json.loads(event)["text"])
                 case a.End():
                     self.ended = action
 
@@ -89,6 +93,40 @@ class Alice:
 def alice() -> Alice:
     """alice is in the lobby."""
     return Alice()
+
+
+# --- hooks ----------------------------------------------------------------------------------------------------
+def test_what_is_meant_for_one_runs_the_hook(alice: Alice) -> None:
+    """Mentions and private messages, and not what is said to others or by oneself."""
+    alice.entry("bob", "hello all")
+    alice.entry("bob", "Alice: hello")
+    alice.entry("alice", "alice is me", key="key")
+    alice.hear(m.Entries(room=DIRECT, entries=[]))
+    (join,) = [join for join in alice.shell.sent(m.Join) if isinstance(join, m.Join) and join.room == DIRECT]
+    alice.seq = 0
+    alice.enter(join)
+    alice.entry("bob", "psst", DIRECT, to="alice")
+
+    assert alice.runs == ["Alice: hello", "psst"]
+
+
+def test_what_was_said_before_one_came_runs_no_hook() -> None:
+    """What was missed while the connection was away does."""
+    alice = Alice()
+    alice.chat._caught_up.clear()
+    one, two, three = (
+        m.Entry(seq=seq, prev=seq - 1, id=f"i{seq}", time=0, nick="bob", key="b", text=f"alice {seq}")
+        for seq in (1, 2, 3)
+    )
+    for notice in (
+        a.Heard("lobby", one, True),
+        a.Heard("lobby", two, True),
+        a.CaughtUp("lobby"),
+        a.Heard("lobby", three, True),
+    ):
+        alice.do(alice.chat.notice(notice, alice.shell.now))
+
+    assert alice.runs == ["alice 3"]
 
 
 # --- rooms ----------------------------------------------------------------------------------------------------
