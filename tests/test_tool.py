@@ -66,15 +66,17 @@ def shell(home: Path, line: str, **more: str) -> Done:
 # --- tail --exec ----------------------------------------------------------------------------------------------
 def test_a_command_gets_each_message(zchat: Zchat, tmp_path: Path, room: str) -> None:
     """As JSON on standard input and in the environment; no shell sees its text, and its output is ours."""
-    zchat("send", "-r", room, "$(touch /tmp/never); 'é' \U0001f600", nick="bob")
+    text = f"$(touch {tmp_path}/never); 'é' \U0001f600"
+    zchat("send", "-r", room, text, nick="bob")
     command = script(
         tmp_path / "show", 'echo "$ZCHAT_KIND|$ZCHAT_ROOM|$ZCHAT_FROM|$ZCHAT_TEXT|$ZCHAT_TO|$ZCHAT_NICK"; cat'
     )
     done = zchat("tail", "-r", room, "--no-follow", "--exec", f"{shlex.quote(command)} 'an argument'", nick="me")
 
     first, second = done.stdout.splitlines()
-    assert first == f"message|{room}|bob|$(touch /tmp/never); 'é' \U0001f600||me"
-    assert json.loads(second)["text"] == "$(touch /tmp/never); 'é' \U0001f600"
+    assert first == f"message|{room}|bob|{text}||me"
+    assert json.loads(second)["text"] == text
+    assert not (tmp_path / "never").exists()
     assert (done.returncode, done.stderr) == (0, "")
 
 
