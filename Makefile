@@ -41,7 +41,7 @@ soak: .venv/ready  ## the simulation of the guarantees, seed after seed, two mil
 	@SOAK_STEPS=$(SOAK_STEPS) .venv/bin/python -m tests.simulation.soak
 
 .PHONY: bench-quick
-bench-quick: .venv/ready  ## what one flooding client does to the others, in a minute
+bench-quick: .venv/ready  ## what a flooding client does to the others, and to typing, in a minute
 	@.venv/bin/python -m bench.quick $(ARGS)
 
 .PHONY: man

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..common.errors import ZchatError
 from ..common.messages import Ack, Command, Entered, Entry, Event, Presence, Refused, Say, Welcome
+from .told import Alert, Status, Told
 
 
 # --- actions: for the connection ------------------------------------------------------------------------------
@@ -91,9 +92,9 @@ class End:
     error: ZchatError | None = None
 
 
-Output = Print | Reached | Run
+Output = Print | Reached | Run | Told | Status | Alert
 """What goes to whoever writes the lines, in this order."""
-Action = Dial | HangUp | Send | Listen | Subscribe | Unsubscribe | Show | Print | Reached | Run | End
+Action = Dial | HangUp | Send | Listen | Subscribe | Unsubscribe | Show | Output | End
 
 
 # --- notices: from the core to the program --------------------------------------------------------------------

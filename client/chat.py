@@ -8,7 +8,7 @@ thread may read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..common import messages as m, names
 from ..common.clock import Now
@@ -43,6 +43,7 @@ from .actions import (
 )
 from .core import ClientCore
 from .destination import Destination, place_of
+from .ignoring import Ignored
 from .mentions import concerns
 from .programs import Quiet, refused
 from .rooms import Start
@@ -50,6 +51,7 @@ from .said import Said
 
 SMART_SECONDS = 600.0
 """With ``--notices smart``, comings and goings are shown of people who spoke within this time."""
+NOTICES = ("all", "smart", "none")
 HISTORY_LINES = 20
 END_OF_TIME = 2**62
 """Beyond every sequence."""
@@ -67,10 +69,14 @@ class ChatOptions:
     json: bool = False
     private: bool = False
     """The rooms are private ones, and made so."""
+    ignored: Ignored = field(default_factory=Ignored)
 
 
 class Chat(Quiet):
     """One person's chat."""
+
+    again = ""
+    """The command that shows once more what was unread, if there is one."""
 
     def __init__(self, core: ClientCore, options: ChatOptions, *, timeout: float | None = None) -> None:
         super().__init__(core, timeout=timeout)
@@ -78,6 +84,8 @@ class Chat(Quiet):
         self._to = Destination(options.rooms[0])
         self._spoke: dict[str, float] = {}
         """Key → when they last said something."""
+        self._notices = options.notices
+        self._ignored = options.ignored
         self._said = Said()
         """By room, or by person."""
         self._caught_up: set[str] = set()
@@ -195,10 +203,16 @@ class Chat(Quiet):
         self, text: str, now: Now, *, room: str | None = None, to: str | None = None, kind: m.EntryKind = "message"
     ) -> list[Action]:
         actions = self.core.say(text, now, room=room, to=to, kind=kind)
-        if not self.core.live or self.core.held:
-            first, *more = clean_lines(text)
-            actions.append(self._tell(f"Waits for the broker: {first}{' …' if more else ''}"))
-        return actions
+        return [*actions, *self._waits(text)] if not self.core.live or self.core.held else actions
+
+    def _waits(self, text: str) -> list[Action]:
+        """What was said goes nowhere yet."""
+        first, *more = clean_lines(text)
+        return [self._tell(f"Waits for the broker: {first}{' …' if more else ''}")]
+
+    def _turned(self, told: str) -> list[Action]:
+        """What is typed next goes elsewhere."""
+        return [self._tell(told)]
 
     def _command(self, command: str, rest: str, now: Now) -> list[Action]:
         match command:
@@ -232,6 +246,14 @@ class Chat(Quiet):
                 return self.core.ask(m.Who(nick=moderation.whose(rest)), now)
             case "delete":
                 return self._delete(rest, now)
+            case "notices":
+                return self._choose_notices(rest)
+            case "ignore":
+                return self._ignore(rest, now)
+            case "unignore":
+                return [self._tell(self._ignored.remove(rest))]
+            case "edit" | "bell" | "last" | "retry" | "drop":
+                raise InputError(f"/{command} needs a terminal with an input line; this chat reads plain lines.")
             case _ if command in moderation.ACTS:
                 return self.core.put(moderation.parse(command, rest, self._to.current_room), now)
             case _:
@@ -271,9 +293,9 @@ class Chat(Quiet):
     def _query(self, nick: str) -> list[Action]:
         if nick:
             self._to.partner = names.parse_nick(nick)
-            return [self._tell(f"What you type now goes to {self._to.partner} alone. Go back with /query.")]
+            return self._turned(f"What you type now goes to {self._to.partner} alone. Go back with /query.")
         self._to.partner = None
-        return [self._tell(f"What you type now goes to {self.where}.")]
+        return self._turned(f"What you type now goes to {self.where}.")
 
     def _join(self, rest: str, now: Now) -> list[Action]:
         words = rest.split()
@@ -282,7 +304,7 @@ class Chat(Quiet):
         known = self.core.rooms.get(names.fold(room))
         if known is not None:
             self._to.partner, self._to.room = None, known.name
-            return [self._tell(wording.turned(known.name))]
+            return self._turned(wording.turned(known.name))
         # At once: what is typed next is meant for that room, which is there when the broker gets it.
         self._to.entering(room)
         return self.core.join(room, self._options.start, now, private=private)
@@ -336,15 +358,33 @@ class Chat(Quiet):
         say = m.Say(id="", text="", room=room, to=partner, kind="delete", about=seq)
         return [*self.core.put(say, now), self._tell(told)]
 
+    def _choose_notices(self, rest: str) -> list[Action]:
+        if rest and rest not in NOTICES:
+            raise InputError(f"/notices takes one of {', '.join(NOTICES)}.")
+        self._notices = rest or self._notices
+        return [self._tell(wording.notices(self._notices))]
+
+    def _ignore(self, rest: str, now: Now) -> list[Action]:
+        if not rest:
+            return [self._tell(self._ignored.listed)]
+        nick = names.parse_nick(rest)
+        if names.fold(nick) == names.fold(self._me):
+            raise InputError("That is you. You cannot ignore yourself.")
+        told = self._ignored.add(nick)
+        return [self._tell(told)] if told else self.core.ask(m.Who(nick=nick), now)
+
     # --- what is told -----------------------------------------------------------------------------------------
     @property
     def _me(self) -> str:
         return clean(self.core.welcome.nick if self.core.welcome else self.core.profile.nick)
 
-    def _tell(self, text: str) -> Print:
+    def _tell(self, text: str) -> Action:
         return Print(f"-- {clean(text)}", aside=True)
 
     def _heard(self, room: str, entry: m.Entry, replay: bool, now: Now) -> list[Action]:
+        self._ignored.met(entry.nick, entry.key)
+        if entry.kind in WORDS and entry.key in self._ignored:
+            return []
         if not replay:
             self._spoke[entry.key] = now.mono
         mine = self.core.welcome is not None and entry.key == self.core.welcome.key
@@ -377,12 +417,17 @@ class Chat(Quiet):
             return []
         if presence.change == "renamed":
             self._to.renamed(presence.old, presence.nick)
-        quiet = now.mono - self._spoke.get(presence.key, -SMART_SECONDS) >= SMART_SECONDS
-        if self._options.notices == "none" or (self._options.notices == "smart" and quiet):
+        self._ignored.met(presence.nick, presence.key)
+        if presence.key in self._ignored:
             return []
-        if self._options.json:
-            return [Print(render.presence_json(presence, room))]
-        return [Print(render.presence_line(presence, room))]
+        quiet = now.mono - self._spoke.get(presence.key, -SMART_SECONDS) >= SMART_SECONDS
+        if self._notices == "none" or (self._notices == "smart" and quiet):
+            return []
+        return self._presence(presence, room)
+
+    def _presence(self, presence: m.Presence, room: str) -> list[Action]:
+        line = render.presence_json if self._options.json else render.presence_line
+        return [Print(line(presence, room))]
 
     def _in_room(self, entered: m.Entered, now: Now) -> list[Action]:
         name = self.core.name_of(entered.room)
@@ -394,7 +439,7 @@ class Chat(Quiet):
             )
             told.append(Print(render.presence_json(own, name)))
         others = [clean(nick) for nick in entered.online if names.fold(nick) != names.fold(self._me)]
-        return [*told, self._tell(wording.joined(entered, name, others))]
+        return [*told, self._tell(wording.joined(entered, name, others, self.again))]
 
     def _removed(self, room: str, reason: str) -> list[Action]:
         told = wording.removed(room, reason)
@@ -440,6 +485,8 @@ class Chat(Quiet):
 
     def _answer(self, question: m.Command, event: m.Event) -> list[Action]:
         match event:
+            case m.Roster(users) if isinstance(question, m.Who) and self._ignored.awaits(question.nick):
+                return [self._tell(self._ignored.answered(question.nick or "", users[0].key if users else ""))]
             case m.Roster() | m.RoomList():
                 if isinstance(event, m.Roster) and isinstance(question, m.Who) and not (event.users or question.room):
                     return [self._tell("Nobody is here.")]

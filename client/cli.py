@@ -7,6 +7,7 @@ that ``--help`` is quick. Main thread.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 @since_option("Where to begin: so many messages (20), a time, an id, all, or what you have not seen yet.")
 @click.option("--plain", is_flag=True, help="Plain lines, no line editor.")
 @setting_option("notices")
+@click.option("--theme", type=click.Choice(["dark", "light", "mono"]), help="Colours, for your terminal's background.")
 def join(
     broker: str | None,
     nick: str | None,
@@ -61,24 +63,31 @@ def join(
     since: str | None,
     plain: bool,
     notices: str,
+    theme: str | None,
 ) -> None:
     """Join the chat.
 
     Type to talk, /help for commands. When input or output is no terminal: plain lines in and out.
     """
+    from ..common.keys import fingerprint
     from ..common.names import parse_room
     from .chat import ChatOptions
+    from .ignoring import Ignored
+    from .typed import IgnoredFile
 
     if private and not rooms:
         raise InputError("--private makes the rooms private that are named with --room. Name one.")
     link = find(broker, reads_input=True)
     start = parse_since(since or "20")
-    options = ChatOptions([parse_room(room) for room in rooms or (LOBBY,)], start, notices, as_json, private)
-    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not plain and not as_json
+    file = IgnoredFile(fingerprint(link.key))
+    ignored = Ignored(file.load(), file.save)
+    options = ChatOptions([parse_room(room) for room in rooms or (LOBBY,)], start, notices, as_json, private, ignored)
+    plain = plain or as_json or os.environ.get("TERM") == "dumb"
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not plain
     wanted = choose_nick(link, nick)
     while True:
         try:
-            return _join(link, wanted, options, while_it_lasts(timeout), on_terminal)
+            return _join(link, wanted, options, while_it_lasts(timeout), on_terminal, theme)
         except RefusedError as error:
             if error.code not in (Code.NICK_TAKEN, Code.NICK_INVALID) or not sys.stdin.isatty():
                 raise
@@ -86,25 +95,31 @@ def join(
             wanted = prompt_nick(None)
 
 
-def _join(link: Link, nick: str, options: Any, timeout: float | None, on_terminal: bool) -> None:
-    from .chat import Chat
+def _join(link: Link, nick: str, options: Any, timeout: float | None, on_terminal: bool, theme: str | None) -> None:
     from .core import UNREAD
     from .hooks import configured
-    from .lines import feed_lines
     from .run import run
 
-    chats: list[Chat] = []
     on_run = configured("mention", _same(link, nick))
 
-    def program(core: ClientCore) -> Chat:
-        chats.append(Chat(core, options, timeout=timeout))
-        return chats[0]
-
     if not on_terminal:
-        return run(link, nick, program, present=True, private=UNREAD, read=feed_lines, on_run=on_run, depth=depth())
-    from .terminal import Terminal
+        from .chat import Chat
+        from .lines import feed_lines
 
-    terminal = Terminal(lambda: chats[0].where if chats else "")
+        def plain(core: ClientCore) -> Chat:
+            return Chat(core, options, timeout=timeout)
+
+        return run(link, nick, plain, present=True, private=UNREAD, read=feed_lines, on_run=on_run, depth=depth())
+
+    from ..common.keys import fingerprint
+    from .screen_chat import ScreenChat
+    from .terminal import Terminal
+    from .typed import TypedFiles
+
+    terminal = Terminal(TypedFiles(fingerprint(link.key), nick), theme=theme, depth=depth())
+
+    def program(core: ClientCore) -> ScreenChat:
+        return ScreenChat(core, options, timeout=timeout)
 
     def read(take: Callable[[str], bool], _ended: socket.socket) -> None:
         terminal.run(take)

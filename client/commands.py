@@ -48,10 +48,20 @@ COMMANDS = (
     SlashCommand("part", "[ROOM]", "leaves this room, or another", ("leave",)),
     SlashCommand("rooms", "", "lists the rooms"),
     SlashCommand("topic", "[TEXT]", "shows or sets the topic of the room"),
-    SlashCommand("history", "[N]", "shows the last N messages once more (20 if not said)"),
+    SlashCommand(
+        "history", "[N]", "shows the last N messages once more (20 if not said); at a terminal, alone, older ones"
+    ),
     SlashCommand(
         "delete", "[NICK]", "deletes your last message here; with NICK, theirs in this room, if you are its operator"
     ),
+    SlashCommand("last", "", "shows once more what was unread here"),
+    SlashCommand("edit", "[TEXT]", "opens your editor to write a message (Ctrl-X Ctrl-E: with what you have typed)"),
+    SlashCommand("retry", "", "sends again what was refused (Alt-R)"),
+    SlashCommand("drop", "", "gives up what was refused (Alt-X)"),
+    SlashCommand("notices", "[all|smart|none]", "whose coming and going is shown; smart: of who spoke lately"),
+    SlashCommand("bell", "[off|pm|all]", "for what the bell rings: nothing, private messages, mentions too"),
+    SlashCommand("ignore", "[NICK]", "shows nothing of somebody any more; alone, it lists whom you ignore"),
+    SlashCommand("unignore", "NICK", "shows somebody again"),
     SlashCommand("nick", "NAME", "changes what you are called"),
     SlashCommand("whois", "NICK", "tells who somebody is, here or away"),
     SlashCommand("invite", "NICK", "lets somebody into this private room"),

@@ -47,6 +47,7 @@ from .actions import (
 )
 from .core import ClientCore
 from .sockets import Monitored
+from .told import Alert, Status, Told
 from .trouble import NOT_OURS, crowded, shut_out, trouble_of, unreachable
 
 _FAREWELL_MS = 1_000
@@ -291,7 +292,7 @@ class Connection:
                 case Show(notice):
                     self._watch(notice, now)
                     queue.extendleft(reversed(self._program.notice(notice, now)))
-                case Print() | Reached() | Run():
+                case Print() | Reached() | Run() | Told() | Status() | Alert():
                     lines.append(action)
                 case Send(command):
                     self._unsent.append(wire.encode(command))

@@ -110,8 +110,8 @@ class Following:
         """How far rooms were shown, as far as the broker has not been told."""
         seen: dict[str, int] = {}
         for view in self.views.values():
-            if len(seen) < limits.PING_ROOMS and view.cursor is not None and view.cursor != view.told:
-                seen[view.id] = view.telling = view.cursor
+            if len(seen) < limits.PING_ROOMS and view.seen is not None and view.seen != view.told:
+                seen[view.id] = view.telling = view.seen
         return seen
 
     @property

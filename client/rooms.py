@@ -64,6 +64,8 @@ class RoomView:
     goal: int | None = None
     """Caught up when the cursor reaches this; None when that has been told."""
     entered: bool = False
+    looked: int | None = None
+    """Up to where somebody has looked at it, on a screen that shows other rooms; None: at all that came."""
     told: int = -1
     """The cursor that the broker knows of."""
     telling: int = -1
@@ -83,6 +85,11 @@ class RoomView:
     def direct(self) -> bool:
         """Whether it holds the private messages of two users."""
         return self.id.startswith(PRIVATE_MARK)
+
+    @property
+    def seen(self) -> int | None:
+        """The last sequence that was seen, None before we begin."""
+        return self.cursor if self.cursor is None or self.looked is None else min(self.cursor, self.looked)
 
     def enter(self, after: int, head: int, read: int = 0) -> None:
         """The broker told where we begin, where the room stands, and how far it was seen on any screen."""

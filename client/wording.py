@@ -39,21 +39,21 @@ def not_deleted(nick: str, room: str) -> str:
     return f"The message of {nick} was not deleted: only operators of {room} may do that, unless it is gone already."
 
 
-def joined(entered: Entered, name: str, others: Sequence[str]) -> str:
-    """We are in a room."""
+def joined(entered: Entered, name: str, others: Sequence[str], again: str = "") -> str:
+    """We are in a room; `again` shows what was not seen yet, if there is such a command."""
     people = f"with {_some(others)}" if others else "alone so far"
     topic = f" Topic: {entered.topic}" if entered.topic else ""
-    return f"You joined {name}{_standing(entered)}, {people}.{_unread(entered)}{topic}"
+    return f"You joined {name}{_standing(entered)}, {people}.{_unread(entered, again)}{topic}"
 
 
-def _unread(entered: Entered) -> str:
+def _unread(entered: Entered, again: str) -> str:
     """What was not seen yet and does not come by itself, for who has been here before."""
     if not 0 < entered.read < entered.after:
         return ""
     count = entered.head - entered.read
     shown = min(count, LONGEST_HISTORY)
-    which = "it" if count == 1 else "them" if count == shown else f"the last {shown}"
-    return f" {count} unread message{'' if count == 1 else 's'}; see {which} with /history {shown}."
+    which = "it" if count == 1 else "them" if again or count == shown else f"the last {shown}"
+    return f" {count} unread message{'' if count == 1 else 's'}; see {which} with {again or f'/history {shown}'}."
 
 
 def _standing(entered: Entered) -> str:
@@ -97,6 +97,15 @@ def _place(room: str) -> str:
 def invited(nick: str, name: str) -> str:
     """Somebody lets us into a private room."""
     return f"{nick} invites you to the private room {name}. Enter it with /join {name}."
+
+
+def notices(which: str) -> str:
+    """Which comings and goings are shown."""
+    return {
+        "all": "Everybody's coming and going is shown.",
+        "smart": "Coming and going is shown of those who said something lately.",
+        "none": "Nobody's coming and going is shown.",
+    }[which]
 
 
 def done(say: Say) -> str:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def terminal(home: Path) -> Iterator[Callable[..., Terminal]]:
     """`terminal(nick, *options, columns=80, rows=40)`: somebody joins the chat at a terminal, until the test ends."""
     with ExitStack() as stack:
 
-        def spawn(nick: str | None, *options: object, **screen: int) -> Terminal:
+        def spawn(nick: str | None, *options: object, **screen: Any) -> Terminal:
             return stack.enter_context(Terminal(home, "join", *options, nick=nick, **screen))
 
         yield spawn

@@ -14,12 +14,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 import pexpect
 import pyte
+from wcwidth import wcwidth
 
 ZCHAT = Path(sys.executable).with_name("zchat")
 LOGIN = "login"
@@ -31,7 +33,8 @@ PATIENCE = 10.0
 def environment(home: Path, **more: str) -> dict[str, str]:
     """What a child of a test sees: its own files, UTF-8, and nothing of whoever runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZCHAT_", "LC_", "PYTHON"))}
-    for unwanted in ("NO_COLOR", "COLUMNS", "LINES"):
+    ours = ("DISPLAY", "WAYLAND_DISPLAY", "TERM_PROGRAM", "VTE_VERSION", "KITTY_WINDOW_ID", "TMUX", "STY")
+    for unwanted in ("NO_COLOR", "COLORTERM", "COLORFGBG", "COLUMNS", "LINES", "VISUAL", "EDITOR", *ours):
         kept.pop(unwanted, None)
     return {**kept, "LANG": "C.UTF-8", "LOGNAME": LOGIN, "TERM": "dumb", "ZCHAT_HOME": str(home), **more}
 
@@ -247,11 +250,15 @@ class Broker:
 
 
 class Screen(pyte.Screen):
-    """A screen that answers when it is asked where the cursor is, as terminals do."""
+    """A screen that answers when it is asked where the cursor is, as terminals do, and ignores what takes no cell."""
 
     def __init__(self, columns: int, rows: int, answer: Callable[[bytes], object]) -> None:
         super().__init__(columns, rows)
         self._answer = answer
+
+    def draw(self, data: str) -> None:
+        """Show characters; of some that take no cell pyte would forget what follows."""
+        super().draw("".join(c for c in data if wcwidth(c) > 0 or unicodedata.combining(c)))
 
     def write_process_input(self, data: str) -> None:
         """What the terminal itself says to the program."""
@@ -259,15 +266,23 @@ class Screen(pyte.Screen):
 
 
 class Terminal:
-    """`zchat` on a terminal of its own: what is typed goes in, what the screen shows can be read."""
+    """`zchat`, or another program, on a terminal of its own: what is typed goes in, what it shows can be read."""
 
     def __init__(
-        self, home: Path, *arguments: object, nick: str | None = None, columns: int = 80, rows: int = 40
+        self,
+        home: Path,
+        *arguments: object,
+        nick: str | None = None,
+        columns: int = 80,
+        rows: int = 40,
+        variables: Mapping[str, str] | None = None,
+        program: Path | str = ZCHAT,
     ) -> None:
+        self.home = home
         self._child = pexpect.spawn(
-            str(ZCHAT),
+            str(program),
             [str(argument) for argument in arguments],
-            env=environment(home, TERM="xterm-256color", **_nick(nick)),
+            env=environment(home, **{"TERM": "xterm-256color", **_nick(nick), **(variables or {})}),
             dimensions=(rows, columns),
         )
         self._child.delaybeforesend = None  # pexpect waits a little here ...
@@ -323,8 +338,8 @@ class Terminal:
         return next(line for line in lines if holds(line, words))
 
     def wait_for_prompt(self, prompt: str) -> None:
-        """Until the last line is this prompt, with nothing typed yet: nothing more is being written above it."""
-        self.wait_until(lambda lines: bool(lines) and lines[-1] == prompt.rstrip(), f"the prompt {prompt!r}")
+        """Until the input line is this prompt, with nothing typed yet, and the status line stands below it."""
+        self.wait_until(lambda lines: lines[-2:-1] == [prompt.rstrip()], f"the prompt {prompt!r}")
 
     def wait_until(self, condition: Callable[[list[str]], bool], what: str = "what was waited for") -> list[str]:
         """The screen's lines, as soon as something is true of them."""
@@ -356,6 +371,21 @@ class Terminal:
     def enter(self, text: str = "") -> None:
         """Type a line and press Enter."""
         self.type(f"{text}\r")
+
+    def paste(self, text: str) -> None:
+        """Paste, as terminals tell programs that want to know."""
+        self.type(f"\x1b[200~{text}\x1b[201~")
+
+    def resize(self, columns: int, rows: int = 40) -> None:
+        """Another size."""
+        with self._changed:
+            self._screen.resize(rows, columns)
+            self._child.setwinsize(rows, columns)
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return int(self._child.pid)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send the process a signal."""

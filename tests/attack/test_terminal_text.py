@@ -20,6 +20,7 @@ import pyte
 import pytest
 from wcwidth import wcwidth
 
+from zchat.client import telling
 from zchat.client.actions import (
     Answer,
     CameOrWent,
@@ -35,8 +36,10 @@ from zchat.client.actions import (
 )
 from zchat.client.chat import Chat, ChatOptions
 from zchat.client.core import UNREAD, ClientCore, Profile
+from zchat.client.layout import TIME_CELLS, Layout, nick_cells
 from zchat.client.output import print_lines
 from zchat.client.rooms import Start
+from zchat.client.told import Kind, Told
 from zchat.common import messages as m
 from zchat.common.clock import Now
 from zchat.common.text import clean, width
@@ -229,6 +232,43 @@ def test_no_name_speaks_for_another(columns: int, hostile: Hostile) -> None:
             assert all(row.startswith(INDENT) or not row for row in others)
 
 
+# --- entries at a terminal ------------------------------------------------------------------------------------
+def rows_of(told: Told, columns: int) -> list[str]:
+    """The rows that one thing told takes on a screen; written to it as they are."""
+    texts = ["".join(text for _, text in row) for row in Layout().rows(told, columns, TIME)]
+    paper = Paper(columns, len(texts))
+    paper.write("".join(f"{text}\n" for text in texts))
+    paper.assert_printed(len(texts))
+    return paper.rows[: len(texts)]
+
+
+@pytest.mark.parametrize("kind", ["message", "me", "topic", "kick", "later"])
+def test_no_text_at_a_terminal_leaves_its_column(columns: int, hostile: Hostile, kind: str) -> None:
+    """One row has a time and the author; below it stand blanks as far as texts begin, whatever was said by whom."""
+    lead = " " * (TIME_CELLS + nick_cells(columns) + 2)
+    for number in range(TEXTS // 4):
+        nick = "mallory" if number % 2 else hostile.text()
+        told = telling.of_entry(
+            entry(hostile.text(), kind, nick, to=hostile.text()), me="me", mine=False, aside=bool(number % 3)
+        )
+        first, *others = rows_of(told, columns)
+        assert first.startswith(f"{HERE[-5:]} ")
+        assert all(row.startswith(lead) or not row for row in others)
+        if number % 2 and not told.to:
+            label = {"message": "mallory:", "me": "*"}.get(told.kind, "--")
+            assert first[TIME_CELLS:].lstrip().startswith(label)
+
+
+@pytest.mark.parametrize("kind", ["notice", "text", "rule"])
+def test_nothing_told_at_a_terminal_has_rows_of_another_kind(columns: int, hostile: Hostile, kind: Kind) -> None:
+    """What the client tells is marked, answers are indented, headings are one row."""
+    begins = {"notice": f"{HERE[-5:]} ", "text": "  ", "rule": "── "}[kind]
+    for _ in range(TEXTS // 4):
+        first, *others = rows_of(Told(kind, hostile.text(), TIME), columns)
+        assert f"{first}  ".startswith(begins)
+        assert all(row.startswith(INDENT) or not row for row in others)
+
+
 # --- the client's own lines -----------------------------------------------------------------------------------
 def notices(hostile: Hostile, number: int) -> Notice:
     """What is told by lines that begin with two dashes, with hostile words in every place."""
@@ -299,7 +339,8 @@ def test_a_hostile_crowd_at_a_real_terminal(broker: Broker, terminal: Callable[.
         victim.wait_for("mallory left")
         victim.wait_for_prompt("crowd>")
 
-    begins = re.compile(rf"{INDENT}|-- |crowd>|$|{MINUTE} (mallory: |mallory:$|\* mallory|-- mallory )")
+    clock = r"\d\d:\d\d"
+    begins = re.compile(rf"{INDENT}|{clock} +(mallory:|\* mallory|-- )|crowd>|1:crowd|$")
     assert [row for row in victim.lines if not begins.match(row) or row.startswith(FORGED)] == []
     assert sum("mallory" in row for row in victim.lines) > 40
     assert b"\x1b]" not in victim.bytes

@@ -1,0 +1,118 @@
+"""A person at a terminal without the terminal: what she types, what is told her, and where things stand."""
+
+from __future__ import annotations
+
+import itertools
+
+from zchat.client import actions as a
+from zchat.client.chat import ChatOptions
+from zchat.client.ignoring import Ignored
+from zchat.client.rooms import Start
+from zchat.client.screen_chat import ScreenChat
+from zchat.client.told import Alert, Status, Told
+from zchat.common import messages as m
+
+from .shell import Shell
+
+DIRECT = "@bob.key"
+"""The room of alice's and bob's private messages."""
+
+
+class Seat:
+    """alice at a terminal, in some rooms with bob; `lines` is what was told since she sat down."""
+
+    def __init__(self, *rooms: str, read: int = 0, ignored: Ignored | None = None) -> None:
+        numbers = itertools.count()
+        self.shell = Shell(random=lambda size: (next(numbers) % 256).to_bytes(size))
+        options = ChatOptions(rooms or ("lobby", "dev"), Start(last=20), ignored=ignored or Ignored())
+        self.chat = ScreenChat(self.shell.core, options)
+        self.told: list[Told] = []
+        self.alerts: list[Alert] = []
+        self.status = Status()
+        self.seqs: dict[str, int] = {}
+        self.do(self.chat.start(self.shell.now))
+        self.react(self.shell.welcome())
+        for join in self.shell.sent(m.Join):
+            assert isinstance(join, m.Join)
+            self.enter(join, read=read)
+        self.told.clear()
+
+    @property
+    def lines(self) -> list[str]:
+        """What was told, in short."""
+        marks = {"event": "-- ", "notice": "-- ", "rule": "== ", "me": "* "}
+        return [
+            f"{marks.get(t.kind, '')}{f'{t.nick} -> {t.to}: ' if t.to else f'{t.nick}: ' if t.nick else ''}{t.text}"
+            for t in self.told
+        ]
+
+    def do(self, actions: list[a.Action]) -> None:
+        """Carry out what is asked, as the connection does."""
+        self.react(self.shell.do(actions))
+
+    def react(self, actions: list[a.Action]) -> None:
+        """Let the chat have what the core shows, and note what it tells."""
+        for action in actions:
+            match action:
+                case a.Show(notice):
+                    self.do(self.chat.notice(notice, self.shell.now))
+                case Told():
+                    self.told.append(action)
+                case Status():
+                    self.status = action
+                case Alert():
+                    self.alerts.append(action)
+                case a.Print():
+                    raise AssertionError(f"a screen is told lines, not printed to: {action}")
+
+    def type(self, *lines: str) -> None:
+        """Lines are typed."""
+        for line in lines:
+            self.do(self.chat.line(line, self.shell.now))
+
+    def hear(self, event: m.Event) -> None:
+        """The broker says something."""
+        self.do(self.shell.core.receive(event, self.shell.now))
+
+    def enter(self, join: m.Join, *, head: int = 0, read: int = 0, after: int | None = None) -> None:
+        """The broker lets her into a room in which bob is."""
+        begin = head if after is None else after
+        self.hear(
+            m.Entered(
+                room=join.room, name=join.room, head=head, after=begin, read=read, online=["alice", "bob"], ref=join.ref
+            )
+        )
+
+    def entry(self, text: str, room: str = "lobby", nick: str = "bob", key: str = "b", **what: object) -> None:
+        """Something is said."""
+        seq = self.seqs[room] = self.seqs.get(room, 0) + 1
+        entry = m.Entry(seq=seq, prev=seq - 1, id=f"{room}{seq}", time=0, nick=nick, key=key, text=text, **what)  # type: ignore[arg-type]
+        if room.startswith("@") and seq == 1:
+            self.hear(m.Entries(room=room, entries=[entry]))
+            join = self.shell.sent(m.Join)[-1]
+            assert isinstance(join, m.Join)
+            self.hear(m.Entered(room=room, name=room, head=1, after=0, ref=join.ref))
+        else:
+            self.hear(m.Entries(room=room, entries=[entry]))
+
+    def presence(self, change: str, nick: str = "bob", key: str = "b", room: str = "lobby", old: str = "") -> None:
+        """Somebody comes, goes or is called differently."""
+        self.hear(m.Presence(room=room, nick=nick, key=key, change=change, time=0, old=old))
+
+    def asked(self) -> m.Replay:
+        """The last page of history that was asked for."""
+        replay = self.shell.sent(m.Replay)[-1]
+        assert isinstance(replay, m.Replay)
+        return replay
+
+    def answer(self, *texts: str, first: int, room: str = "lobby", more: bool = False) -> None:
+        """The page that was asked for last."""
+        entries = [
+            m.Entry(seq=first + n, prev=0, id=f"p{n}", time=0, nick="bob", key="b", text=text)
+            for n, text in enumerate(texts)
+        ]
+        self.hear(m.Page(room=room, entries=entries, head=100, more=more, ref=self.asked().ref))
+
+    def unread(self) -> dict[str, tuple[int, int]]:
+        """Place → how many messages are unread there, and how many of them are for her."""
+        return {place.name: (place.unread, place.mentions) for place in self.status.places}
