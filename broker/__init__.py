@@ -1,1 +1,25 @@
-"""The broker: who is here, who may do what, and the history that is the truth."""
+"""The broker: who is here, who may do what, and the history that is the truth.
+
+`Broker` is one for use inside of other programs (docs/library.md), `Policy` what it allows; they are loaded when they
+are asked for, since every command of `zchat broker` imports this package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .embedded import Broker as Broker
+    from .policy import Policy as Policy
+
+_PLACES = {"Broker": "embedded", "Policy": "policy"}
+
+__all__ = sorted(_PLACES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)

@@ -89,7 +89,7 @@ def broker(
     from ..common.text import clean
     from .home import usual_folder
     from .logs import open_log
-    from .server import Broker, Settings, default_name
+    from .server import Server, Settings, default_name
     from .settings import read_policy
 
     if advertise:
@@ -106,7 +106,7 @@ def broker(
         policy=read_policy(config, bind, access=access, keep=keep, keep_messages=keep_messages),
     )
     with uninterrupted():
-        server = Broker(settings)
+        server = Server(settings)
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             # One that is ignored from the start stays so: that is how nohup keeps a program.

@@ -13,7 +13,6 @@ import logging
 import os
 import secrets
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -57,13 +56,17 @@ class Settings:
     advertise: str | None = None
     name: str = "zchat"
     policy: Policy = field(default_factory=Policy)
+    note: bool = True
+    """Leave a note by which clients of this account find it."""
+    descriptors: bool = True
+    """Take all the file descriptors that the system grants, for the whole process."""
 
 
 class PortBusy(ZchatError):
     """The broker cannot listen there."""
 
 
-class Broker:
+class Server:
     """A broker: opened by the constructor, served by `run`, given up by `close`.
 
     Raises `ZchatError` when the folder, the history or the ports cannot be had.
@@ -86,7 +89,7 @@ class Broker:
     def _open(self, settings: Settings) -> None:
         self._resources.callback(self._wake.close)
         self._resources.callback(self._woken.close)
-        self._most_connections = _raise_file_limit() * 9 // 10
+        self._most_connections = _file_limit(highest=settings.descriptors) * 9 // 10
         self._home = home.Home(settings.data)
         self._resources.callback(self._home.close)
         key = self._home.key()
@@ -123,8 +126,9 @@ class Broker:
         self._core = Core(
             self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
         )
-        note = home.leave_note(self.link, settings.name, data=settings.data, invite=own.invite)
-        self._resources.callback(home.remove_note, note)
+        if settings.note:
+            note = home.leave_note(self.link, settings.name, data=settings.data, invite=own.invite)
+            self._resources.callback(home.remove_note, note)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler or another thread, again and again."""
@@ -354,15 +358,16 @@ def _reachable_host(bind: str) -> str:
             return "127.0.0.1"
 
 
-def _raise_file_limit() -> int:
-    """Two connections a client: take all the file descriptors the system grants; how many that is."""
+def _file_limit(*, highest: bool) -> int:
+    """How many file descriptors there are, two connections a client; if wanted, all that the system grants."""
     try:
         import resource
     except ImportError:  # not on Windows
         return 8_192
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if highest:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return soft if soft != resource.RLIM_INFINITY else 1_000_000
 
@@ -375,17 +380,3 @@ def _word() -> str:
 def default_name() -> str:
     """This host's name."""
     return socket.gethostname() or "zchat"
-
-
-@contextlib.contextmanager
-def serve_in_thread(data: Path, *, port: int = 0) -> Iterator[Link]:
-    """A broker in a thread of its own, on loopback; gives its link."""
-    server = Broker(Settings(data=data, port=port))
-    thread = threading.Thread(target=server.run, name="zchat-broker", daemon=True)
-    thread.start()
-    try:
-        yield server.link
-    finally:
-        server.stop()
-        thread.join()
-        server.close()

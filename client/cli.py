@@ -388,7 +388,9 @@ def ping(broker: str | None, nick: str | None, as_json: bool, timeout: float | N
 @client_command("demo", example="zchat demo")
 def demo() -> None:
     """See a broker and three users have a short conversation in one process."""
+    from ..common.keys import Link
     from .demo import converse
     from .output import print_lines
 
-    converse(load(DEMO_BROKER), lambda line: print_lines([line]))
+    with load(DEMO_BROKER)() as broker:
+        converse(Link.parse(broker.link), lambda line: print_lines([line]))

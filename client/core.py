@@ -59,6 +59,8 @@ class Profile:
     invite: str = ""
     """The token of an invitation, shown with every hello; it counts while the key is not known."""
     stopped: Stopped = field(default_factory=Stopped)
+    bot: bool = False
+    """A program that says so of itself."""
 
 
 class ClientCore:
@@ -81,7 +83,7 @@ class ClientCore:
         self._turned_away = False
         """Since we were last in, the broker said that it does not let us in for now, and that was told."""
         self._heartbeat = Heartbeat()
-        self._following = Following(profile.private, profile.stopped.cursors, self._next_ref, self._heartbeat)
+        self._following = Following(profile.private, profile.stopped.cursors, self.next_ref, self._heartbeat)
         self.rooms = self._following.views
         """Folded name → view."""
 
@@ -181,11 +183,27 @@ class ClientCore:
         self._outbox.add(say, now.mono if at_once else None)
         return [Send(say)] if at_once else []
 
+    def withdraw(self, id_: str) -> None:
+        """Send a message no more that has no ack yet; it may be stored all the same."""
+        self._outbox.remove(id_)
+
     def ask(self, question: Question, now: Now) -> list[Action]:
-        """Put a question; its `Answer` or `Refusal` holds it."""
-        question = replace(question, ref=self._next_ref())
+        """Put a question, with a ref of `next_ref` or without one; its `Answer` or `Refusal` holds it."""
+        question = question if question.ref else replace(question, ref=self.next_ref())
         self._questions.add(question, now.mono)
         return [Send(question)] if self.live else []
+
+    def ask_no_more(self, ref: int) -> None:
+        """The answer to a question is not wanted any more."""
+        self._questions.remove(ref)
+
+    def pause(self) -> None:
+        """Show no entries for now: the broker keeps them."""
+        self._following.pause()
+
+    def resume(self, now: Now) -> list[Action]:
+        """Show entries again, those first that came meanwhile."""
+        return self._following.resume(now)
 
     def leave(self, reason: str = "") -> list[Action]:
         """Say goodbye, with as much of the reason as can be sent; and what was seen, so that it is not shown again."""
@@ -282,7 +300,7 @@ class ClientCore:
         self._heartbeat.begin(now.mono)
         self._outbox.lost()
         self._following.lost()
-        self._hello_ref = self._next_ref()
+        self._hello_ref = self.next_ref()
         self._hello_at = now.mono
         profile = self.profile
         return [
@@ -402,7 +420,8 @@ class ClientCore:
     def _send_waiting(self, now: Now) -> list[Action]:
         return [Send(say) for say in self._outbox.unsent(now.mono)]
 
-    def _next_ref(self) -> int:
+    def next_ref(self) -> int:
+        """A ref that was never used."""
         self._ref += 1
         return self._ref
 

@@ -7,11 +7,9 @@ thread, with a receive thread for each user.
 from __future__ import annotations
 
 import secrets
-import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
+from contextlib import ExitStack
 
 from ..common.errors import ZchatError
 from ..common.keys import KeyPair, Link
@@ -25,8 +23,6 @@ PATIENCE = 8.0
 """Seconds until something that should be seen is missed."""
 
 OUTAGE = 0.5
-
-StartBroker = Callable[[Path], AbstractContextManager[Link]]
 
 
 class User:
@@ -75,15 +71,13 @@ class User:
         self._connection.close()
 
 
-def converse(start_broker: StartBroker, write: Callable[[Print], None]) -> None:
+def converse(link: Link, write: Callable[[Print], None]) -> None:
     """Run the conversation and write what happens and what each saw; raises `ZchatError` when something is missing."""
 
     def step(text: str) -> None:
         write(Print(f"* {text}", aside=True))
 
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="zchat-demo-"))
-        link = stack.enter_context(start_broker(Path(folder)))
         step(f"A broker runs at {link.place}; alice and bob join the lobby.")
         alice = _join(stack, link, "alice")
         bob = _join(stack, link, "bob")

@@ -54,6 +54,8 @@ class Following:
         self._next_ref = next_ref
         self._heartbeat = heartbeat
         self._live = False
+        self._paused = False
+        """Nothing is shown: the program cannot take more."""
         self._parting: set[str] = set()
         """Rooms that were left, as long as the broker has not said so."""
         self._astray = 0
@@ -124,6 +126,15 @@ class Following:
         view = self.views.get(room)
         if view is not None:
             view.echo = max(view.echo, seq)
+
+    def pause(self) -> None:
+        """Show no entries for now; what comes meanwhile is not kept here, but by the broker."""
+        self._paused = True
+
+    def resume(self, now: Now) -> list[Action]:
+        """Show entries again, and fetch what came meanwhile."""
+        self._paused = False
+        return [action for view in self.views.values() for action in self._take(view, [], now)]
 
     # --- entering and leaving ---------------------------------------------------------------------------------
     def join(self, room: str, start: Start, now: Now, *, create: bool, private: bool) -> list[Action]:
@@ -262,6 +273,8 @@ class Following:
             return None
         view.asked = 0
         view.head = max(view.head, page.head)
+        if self._paused:
+            return []
         first = page.entries[0].seq if page.entries else page.head + 1
         missed = view.pass_over(min(page.floor, first - 1))
         told: list[Action] = [Show(NotKept(view.id, missed))] if missed else []
@@ -309,6 +322,9 @@ class Following:
 
     def _take(self, view: RoomView, entries: list[m.Entry], now: Now, *, replay: bool = False) -> list[Action]:
         """Show what follows of these entries, ask for what is missing, and tell when nothing is."""
+        if self._paused:
+            view.pass_by(entries)
+            return []
         actions: list[Action] = []
         for entry in view.take(entries, contiguous=replay):
             actions.append(Show(Heard(view.id, entry, replay)))

@@ -27,6 +27,14 @@ class Pipe:
         """Hand over a line; waits while the client cannot take more. False when it has ended."""
         return self._send(LINE + text.encode("utf-8", "surrogatepass"))
 
+    def wake(self) -> None:
+        """An empty line, which says that there is something to look at; never blocks.
+
+        When it cannot be taken, there are others to be looked at first.
+        """
+        with contextlib.suppress(zmq.Again):
+            self._socket.send(LINE, zmq.NOBLOCK)
+
     def end(self) -> bool:
         """There will be no more lines."""
         return self._send(END)

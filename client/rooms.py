@@ -126,6 +126,13 @@ class RoomView:
                 self._keep(entry)
         yield from self._unstash()
 
+    def pass_by(self, entries: list[Entry]) -> None:
+        """The entries are to be shown later; those that tell where to begin are kept, the others come again."""
+        for entry in entries:
+            self.head = max(self.head, entry.seq)
+            if self.cursor is None:
+                self._keep(entry)
+
     def _keep(self, entry: Entry) -> None:
         if len(self.stash) < limits.STASH:
             self.stash[entry.prev] = entry

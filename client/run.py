@@ -14,14 +14,14 @@ import sys
 import threading
 from collections.abc import Callable
 
-from ..common.errors import Code, InputError, RefusedError
+from ..common.errors import InputError, RefusedError
 from ..common.keys import KeyPair, Link, fingerprint
-from ..common.messages import Welcome
 from . import account, known
 from .actions import Output, Print, Run
 from .connection import Connection, Program
 from .core import ClientCore, Profile
 from .cursors import CursorFile
+from .identity import Identity
 from .output import print_lines
 from .rooms import Start, Stopped
 
@@ -55,44 +55,36 @@ def run(
     nothing. With `cursors` it goes on where it stopped, and notes there how far it comes. Without `write` lines are
     printed, with as many colours as `depth` says.
     """
-    own = key is None
-    fresh = False
-    if key is None:
-        key, fresh = account.key_for(link, nick)
-    pair = key
+    identity = Identity(link, nick, key)
     invite = link.invite or account.own_invite(link)
     stopped = cursors.stopped if cursors is not None else Stopped()
     profile = Profile(nick, secrets.token_hex(8), agent(), present, private, invite, stopped)
     core = ClientCore(profile, secrets.token_bytes)
-
-    def met(welcome: Welcome) -> None:
-        nonlocal fresh
-        fresh = False
-        account.remember_broker(link, welcome.broker)
-        if own:
-            account.remember_nick(link, welcome.nick)
-
-    def renamed(old: str, new: str) -> None:
-        if own:
-            account.rename_nick(link, old, new, pair)
-
     if write is None:
         write = cursors.write if cursors is not None else functools.partial(print_lines, depth=depth)
     if on_run is not None:
         write = _running(on_run, write)
-    connection = Connection(link, key, core, program(core), write=write, met=met, renamed=renamed, output=pipe())
+    connection = Connection(
+        link,
+        identity.key,
+        core,
+        program(core),
+        write=write,
+        met=identity.met,
+        renamed=identity.renamed,
+        output=pipe(),
+    )
     try:
         if read is None:
             connection.run()
         else:
             _run_threads(connection, read, on_end, write)
     except RefusedError as error:
-        if fresh and error.code in (Code.NICK_TAKEN, Code.NICK_INVALID):
-            account.drop_key(link, nick, key)
+        identity.refused(error)
         raise
     finally:
         connection.close()
-        if own:
+        if key is None:
             known.remember(fingerprint(link.key), rooms=[view.name for view in core.rooms.values()])
         if cursors is not None:
             cursors.close()

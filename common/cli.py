@@ -42,7 +42,7 @@ ADMIN_COMMANDS = {
 }
 """What `zchat admin` does with the broker's own files, beside the commands that it gives to a running broker."""
 
-DEMO_BROKER = "zchat.broker.server:serve_in_thread"
+DEMO_BROKER = "zchat.broker.embedded:Broker"
 """What the demonstration, a client's command, runs as its broker."""
 
 BROKER_SETTINGS = "zchat.broker.settings:in_force"

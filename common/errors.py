@@ -9,6 +9,7 @@ Pure; any thread.
     ├── BrokerUnreachable      exit 3
     ├── NotAcked               exit 7
     ├── TimedOut               exit 124
+    ├── Closed                 exit 1   the client of this program was closed
     └── RefusedError           exit by its code: the broker said no
 """
 
@@ -112,12 +113,23 @@ class NotAcked(ZchatError):
     exit_code = ExitCode.NOT_ACKED
     code = "not_acked"
 
+    def __init__(self, detail: str, id: str = "") -> None:
+        super().__init__(detail)
+        self.id = id
+        """The message's id: sent again with the same one, it is stored once."""
+
 
 class TimedOut(ZchatError):
     """``--timeout`` ran out."""
 
     exit_code = ExitCode.TIMEOUT
     code = "timeout"
+
+
+class Closed(ZchatError):
+    """The client was closed by its own program, or is not open yet."""
+
+    code = "closed"
 
 
 class RefusedError(ZchatError):

@@ -53,6 +53,8 @@ PURE = (
     "client/heartbeat.py",
     "client/ignoring.py",
     "client/layout.py",
+    "client/library_core.py",
+    "client/library_events.py",
     "client/mentions.py",
     "client/moderation.py",
     "client/outbox.py",

@@ -13,10 +13,9 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from zchat.broker import moderation, rates, rights
+from zchat.broker import Broker, moderation, rates, rights
 from zchat.broker.policy import Access
 from zchat.broker.roster import direct_room
-from zchat.broker.server import serve_in_thread
 from zchat.common import limits, messages as m, wire
 from zchat.common.errors import Code, InputError
 from zchat.common.keys import Link, fingerprint, to_base32
@@ -315,9 +314,9 @@ def test_the_client_on_the_page_works(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("ZCHAT_HOME", str(tmp_path))
     (tmp_path / "client.py").write_text(fenced("python"), encoding="utf-8")
 
-    def run(link: Link, *words: str) -> list[str]:
+    def run(link: str, *words: str) -> list[str]:
         done = subprocess.run(
-            [sys.executable, tmp_path / "client.py", str(link), *words],
+            [sys.executable, tmp_path / "client.py", link, *words],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -326,6 +325,6 @@ def test_the_client_on_the_page_works(tmp_path: Path, monkeypatch: pytest.Monkey
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
-    with serve_in_thread(tmp_path / "broker") as link:
-        assert run(link, "ann", "Straße", "water's on") == ["1 ann water's on"]
-        assert run(link, "ben", "STRASSE", "coming") == ["1 ann water's on", "2 ben coming"]
+    with Broker(tmp_path / "broker") as broker:
+        assert run(broker.link, "ann", "Straße", "water's on") == ["1 ann water's on"]
+        assert run(broker.link, "ben", "STRASSE", "coming") == ["1 ann water's on", "2 ben coming"]

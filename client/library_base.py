@@ -1,0 +1,236 @@
+"""What the two clients of the library, `Client` and `AsyncClient`, have in common: all but waiting.
+
+Owns their options, how a call is made of what a user wants, and who is called back. Does not know how a result is
+waited for (`library`, `library_async`). Any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import warnings
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, Literal, TypeVar
+
+from ..common import clock, limits, messages as m, names
+from ..common.errors import Closed, Code, InputError, RefusedError
+from ..common.ids import message_id
+from ..common.keys import KeyPair, Link
+from ..common.rules import refuse_text
+from . import account, library_events as events
+from .core import Profile
+from .identity import Identity
+from .library_core import Asking, Entering, Leaving, Reach, Saying
+from .library_events import Event, Message, Since
+from .library_thread import Pending, Receiver
+from .rooms import UNREAD, Start
+
+LOBBY = "lobby"
+TIMEOUT = 10.0
+"""Seconds that a call waits unless it is told otherwise."""
+INBOX = 1_000
+_END_OF_TIME = 2**62
+"""Beyond every sequence."""
+
+Kind = Literal["message", "me", "topic"]
+Callback = TypeVar("Callback", bound=Callable[..., object])
+Pages = Generator[m.Replay, m.Page, list[Message | events.Change]]
+
+
+class BaseClient:
+    """One client of one broker; what it is given:
+
+    `broker`: a link, ``HOST[:PORT]`` of a known broker, or its name; None: ``ZCHAT_BROKER``, else this account's own.
+    `nick`: None: ``ZCHAT_NICK``, else the nick that this account last used there. Its key is kept in the account and
+    made on first use; `key` is one to be used instead, of which nothing is kept.
+    `rooms`: followed from the beginning, from `since` on (``now``); the first of them is where `send` sends to.
+    `private`: private messages are wanted; True begins with those not seen on any screen, and for a bot now.
+    `present`: shown in ``who`` and announced in rooms. `bot`: marked as a program. `own`: what this user says is told,
+    too, also here.
+    `inbox`: how many events wait for being taken before the rest waits at the broker.
+    `timeout`: seconds that each call waits. `patience`: seconds that a broker is looked for at the beginning.
+    """
+
+    _what = "client"
+
+    def __init__(
+        self,
+        broker: str | Link | None = None,
+        *,
+        nick: str | None = None,
+        key: KeyPair | None = None,
+        rooms: Iterable[str] = (LOBBY,),
+        since: Since = "now",
+        private: Since | bool = True,
+        present: bool = True,
+        bot: bool = False,
+        own: bool = False,
+        inbox: int = INBOX,
+        timeout: float = TIMEOUT,
+        patience: float = limits.CONNECT_PATIENCE,
+    ) -> None:
+        self.timeout = timeout
+        self._broker = broker
+        self._nick = nick
+        self._key = key
+        self._rooms = [names.parse_room(room) for room in ([rooms] if isinstance(rooms, str) else rooms)]
+        self._since = since
+        self._present, self._bot, self._own = present, bot, own
+        now = clock.read().wall
+        events.start_of(since, now)  # a mistake is told here, not when it is opened
+        self._private = self._private_start(private, now)
+        self._inbox, self._patience = max(1, inbox), patience
+        self._receiver: Receiver | None = None
+        self._callbacks: list[tuple[type[Event], Callable[..., object]]] = []
+
+    def _private_start(self, private: Since | bool, now: int) -> Start | None:
+        if private is True:
+            # Nothing of what was there before, which for private messages must be said.
+            return Start(last=0) if self._bot else UNREAD
+        return None if private is False else events.start_of(private, now)
+
+    def __del__(self) -> None:
+        receiver = getattr(self, "_receiver", None)
+        if receiver is not None and not receiver.ended.done():
+            warnings.warn(f"a {self._what} was not closed: {self!r}", ResourceWarning, source=self, stacklevel=2)
+            receiver.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._nick or ''} at {self._broker or 'the usual broker'}>"
+
+    @property
+    def nick(self) -> str:
+        """What the broker calls us."""
+        return self._running.nick
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there now; while it is not, it is looked for."""
+        return self._receiver is not None and self._receiver.connected
+
+    # --- callbacks --------------------------------------------------------------------------------------------
+    def on(self, kind: type[Event]) -> Callable[[Callback], Callback]:
+        """A decorator: call this function with each event of a kind, one after the other.
+
+        What it raises is logged by ``zchat.client``, and the next event comes all the same.
+        """
+
+        def register(callback: Callback) -> Callback:
+            self._callbacks.append((kind, callback))
+            self._call_back()
+            return callback
+
+        return register
+
+    def on_message(self, callback: Callback) -> Callback:
+        """A decorator: call this function with each `Message`."""
+        return self.on(Message)(callback)
+
+    def _call_back(self) -> None:
+        """Begin to call back, if that has not begun and the client is open."""
+        raise NotImplementedError
+
+    def _check_iterable(self) -> None:
+        if self._callbacks:
+            raise InputError("This client calls back, so there is nothing to iterate over. Do one of the two.")
+
+    # --- making calls -----------------------------------------------------------------------------------------
+    @property
+    def _running(self) -> Receiver:
+        if self._receiver is None:
+            raise Closed(f"The {self._what} is not open. Open it: with {type(self).__name__}(…) as client.")
+        return self._receiver
+
+    def _start(self) -> list[Pending[Any]]:
+        """Start the receive thread; what is to be waited for: the broker, and the rooms."""
+        if self._receiver is not None:
+            raise Closed(f"A {self._what} is opened once. Make another one.")
+        link = self._link()
+        nick = names.parse_nick(self._nick or os.environ.get("ZCHAT_NICK") or _usual_nick(link))
+        identity = Identity(link, nick, self._key, usual=False)
+        profile = Profile(
+            nick,
+            secrets.token_hex(8),
+            f"zchat library on {os.name}",
+            self._present,
+            self._private,
+            link.invite or account.own_invite(link),
+            bot=self._bot,
+        )
+        self._receiver = receiver = Receiver(
+            link, profile, identity, own=self._own, inbox=self._inbox, patience=self._patience
+        )
+        self._call_back()
+        reach = receiver.submit(Reach)
+        return [reach, *(self._enter(room, self._since) for room in self._rooms)]
+
+    def _link(self) -> Link:
+        if isinstance(self._broker, Link):
+            return account.find_broker(self._broker.with_invite)
+        return account.find_broker(self._broker or os.environ.get("ZCHAT_BROKER") or None)
+
+    def _say(self, text: str, room: str | None, to: str | None, id: str | None, kind: Kind) -> Pending[events.Sent]:
+        refusal = refuse_text(text, kind)
+        if refusal is not None:
+            raise RefusedError(*refusal)
+        if id is not None and not events.is_id(id):
+            raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another one.")
+        if to is None:
+            room = names.parse_room(room) if room is not None else self._rooms[0] if self._rooms else LOBBY
+        say = m.Say(
+            id=id or message_id(clock.read().wall, secrets.token_bytes(10)),
+            text=text,
+            room=room,
+            to=_legal_nick(to) if to is not None else None,
+            kind=kind,
+        )
+        return self._running.submit(lambda settle: Saying(say, settle))
+
+    def _reply(self, message: Message, text: str) -> Pending[events.Sent]:
+        private = message.room is None
+        return self._say(text, message.room, message.place if private else None, None, "message")
+
+    def _enter(self, room: str, since: Since, *, create: bool = True, private: bool = False) -> Pending[None]:
+        name, start = names.parse_room(room), events.start_of(since, clock.read().wall)
+        return self._running.submit(lambda settle: Entering(name, start, create, private, settle))
+
+    def _leave(self, room: str) -> Pending[None]:
+        name = names.parse_room(room)
+        return self._running.submit(lambda settle: Leaving(name, settle))
+
+    def _ask(self, question: m.Who | m.Rooms | m.Replay | m.Ping) -> Pending[Any]:
+        return self._running.submit(lambda settle: Asking(question, settle))
+
+    def _who(self, room: str | None) -> Pending[m.Roster]:
+        return self._ask(m.Who(room=names.parse_room(room) if room is not None else None))
+
+    def _list(self) -> Pending[m.RoomList]:
+        return self._ask(m.Rooms())
+
+    def _pages(self, room: str | None, to: str | None, limit: int, before: int | None, after: int | None) -> Pages:
+        """The questions for a part of a history; it is sent their answers, and returns the whole."""
+        if (before is not None and after is not None) or limit < 0:
+            raise InputError("A history is read before or after a sequence. Give one of them, and a limit above 0.")
+        name = None if to is not None else names.parse_room(room or (self._rooms[0] if self._rooms else LOBBY))
+        nick = _legal_nick(to) if to is not None else None
+        before = _END_OF_TIME if before is None and after is None else before
+        key, found = self._running.key, list[Message | events.Change]()
+        while len(found) < limit:
+            page = yield m.Replay(room=name or "", to=nick, before=before, after=after, limit=limit - len(found))
+            part = [events.told(entry, name or page.room, replay=True, key=key) for entry in page.entries]
+            found = found + part if before is None else part + found
+            if not page.more or not part:
+                break
+            before, after = (part[0].seq, None) if before is not None else (None, part[-1].seq)
+        return found
+
+
+def _legal_nick(text: str) -> str:
+    try:
+        return names.parse_nick(text)
+    except InputError as error:
+        raise RefusedError(Code.NICK_INVALID, str(error)) from None
+
+
+def _usual_nick(link: Link) -> str:
+    return account.last_nick(link) or account.login_nick() or account.made_up_nick()

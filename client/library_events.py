@@ -1,0 +1,310 @@
+"""What the library tells its users: messages, comings and goings, users, rooms, and how the connection stands.
+
+Owns these values and how they are made of what the broker says. Does not know how they get to whoever wants them
+(`library_inbox`). Pure; any thread.
+
+Texts and names are as others wrote them. `str` of a value is one or more lines that are safe to print: through
+`text.clean`, as everything that reaches a terminal.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+
+from ..common import messages as m
+from ..common.errors import InputError
+from ..common.names import PRIVATE_MARK
+from ..common.spans import seconds_of
+from ..common.text import clean, clean_lines
+from .rooms import UNREAD, Start
+
+Since = int | str | dt.timedelta | dt.datetime
+"""Where in a history to begin: so many messages, a time that long ago, a moment, or as ``--since`` takes it:
+``10m``, ``all``, ``unread``, a message's id; and ``now``."""
+
+_CHANGES = frozenset(("topic", "delete", "deleted", "invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop"))
+"""Kinds of entries in which nobody says anything; a kind that is not known is a message, as the protocol has it."""
+
+
+class Event:
+    """Something that iterating over a client brings."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry(Event):
+    id: str
+    room: str | None
+    """The room's name; None when it is private."""
+    to: str | None
+    """The nick of whom a private message is for, or to whom something is done."""
+    nick: str
+    """Who said or did it, as they were called then."""
+    key: str
+    """Their fingerprint, which tells who somebody is whatever they are called."""
+    seq: int
+    """Its place in the room's history."""
+    time: dt.datetime
+    """When the broker stored it, in UTC."""
+    text: str
+    kind: str
+    replay: bool
+    """It comes from the history."""
+    mine: bool
+    """It was said with our own key: by this client, or on another screen of the same user."""
+
+    @property
+    def place(self) -> str:
+        """The room, or the nick of the other one of a private message."""
+        return self.room if self.room is not None else str(self.to) if self.mine else self.nick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(_Entry):
+    """Somebody said something; `kind` is ``message`` or ``me``."""
+
+    def __str__(self) -> str:
+        head = f"[{clean(self.room)}] " if self.room is not None else ""
+        nick = clean(self.nick) if self.room is not None else f"{clean(self.nick)} -> {clean(self.to or '?')}"
+        return "\n".join(f"{head}{nick}: {line}" for line in clean_lines(self.text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(_Entry):
+    """Something was done in a room; `kind` tells what: ``topic``, ``delete``, ``kick``, ``ban``, …"""
+
+    about: int
+    """With ``delete``: the sequence of the message."""
+
+    def __str__(self) -> str:
+        about = " ".join(clean(word) for word in (self.kind, self.to or "", self.text) if word)
+        return f"[{clean(self.place)}] -- {clean(self.nick)}: {about}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence(Event):
+    """Somebody came or went: a state, not history, so one may be missed where many are; `who` is right."""
+
+    room: str
+    nick: str
+    key: str
+    change: str
+    """``joined``, ``left`` or ``renamed``."""
+    time: dt.datetime
+    reason: str
+    old: str
+    """The nick before, when it is renamed."""
+    mine: bool
+
+    def __str__(self) -> str:
+        what = f"is {clean(self.nick)} now" if self.change == "renamed" else clean(self.change)
+        reason = f" ({clean(self.reason)})" if self.reason else ""
+        return f"[{clean(self.room)}] -- {clean(self.old or self.nick)} {what}{reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Event):
+    """The broker is there, at first or `again`."""
+
+    nick: str
+    """What it calls us."""
+    broker: str
+    """What it calls itself."""
+    again: bool
+
+    def __str__(self) -> str:
+        return f"-- Connected to {clean(self.broker)} as {clean(self.nick)}{' again' if self.again else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected(Event):
+    """The broker is gone; the client looks for it until it is back."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"-- The broker is gone ({clean(self.reason) or 'no reason known'})"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed(Event):
+    """We were put out of a room."""
+
+    room: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"[{clean(self.room)}] -- removed ({clean(self.reason)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Invited(Event):
+    """Somebody lets us into a private room; join it to read it."""
+
+    room: str
+    nick: str
+
+    def __str__(self) -> str:
+        return f"[{clean(self.room)}] -- invited by {clean(self.nick)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed(Event):
+    """We are called differently from now on."""
+
+    old: str
+    nick: str
+
+    def __str__(self) -> str:
+        return f"-- called {clean(self.nick)} now"
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted(Event):
+    """A room's history was replaced, as by a restore: what follows of it comes from its beginning."""
+
+    room: str | None
+
+    def __str__(self) -> str:
+        return f"[{clean(self.room or 'private')}] -- another history, from its beginning"
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept(Event):
+    """So many entries of a room are no longer kept, between what was told of it and what comes now."""
+
+    room: str | None
+    count: int
+
+    def __str__(self) -> str:
+        return f"[{clean(self.room or 'private')}] -- {self.count} messages are no longer kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message is on the broker's disk."""
+
+    id: str
+    seq: int
+    time: dt.datetime
+    delivered: int
+    """How many other people it went to."""
+    duplicate: bool
+    """It had been stored before under this id; `seq` and `time` are of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who is present."""
+
+    nick: str
+    key: str
+    rooms: tuple[str, ...]
+    idle: float
+    """Seconds since they last said or joined something."""
+    since: dt.datetime
+    sessions: int
+    operator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room that we may read."""
+
+    name: str
+    online: int
+    topic: str
+    seq: int
+    """Where its history stands."""
+    private: bool
+    members: int
+
+
+# --- made of what the broker says -----------------------------------------------------------------------------
+def moment(millis: int) -> dt.datetime:
+    """The broker's time as a datetime in UTC."""
+    return dt.datetime.fromtimestamp(millis // 1_000, dt.UTC).replace(microsecond=millis % 1_000 * 1_000)
+
+
+def told(entry: m.Entry, room: str, *, replay: bool, key: str) -> Message | Change:
+    """An entry of a room, by its name, for the owner of a key (its fingerprint)."""
+    fields = {
+        "id": entry.id,
+        "room": None if room.startswith(PRIVATE_MARK) else room,
+        "to": entry.to,
+        "nick": entry.nick,
+        "key": entry.key,
+        "seq": entry.seq,
+        "time": moment(entry.time),
+        "text": entry.text,
+        "kind": entry.kind,
+        "replay": replay,
+        "mine": entry.key == key,
+    }
+    return Change(**fields, about=entry.about) if entry.kind in _CHANGES else Message(**fields)  # type: ignore[arg-type]
+
+
+def presence(event: m.Presence, room: str, *, key: str) -> Presence:
+    """Somebody's coming or going, in a room by its name."""
+    return Presence(
+        room=room,
+        nick=event.nick,
+        key=event.key,
+        change=event.change,
+        time=moment(event.time),
+        reason=event.reason,
+        old=event.old,
+        mine=event.key == key,
+    )
+
+
+def sent(ack: m.Ack) -> Sent:
+    """An ack."""
+    return Sent(ack.id, ack.seq, moment(ack.time), ack.delivered, ack.duplicate)
+
+
+def user(info: m.UserInfo) -> User:
+    """A line of the roster."""
+    rooms = tuple(info.rooms)
+    return User(info.nick, info.key, rooms, info.idle, moment(info.since), info.sessions, info.operator)
+
+
+def room(info: m.RoomInfo) -> Room:
+    """A line of the list of rooms."""
+    return Room(info.room, info.online, info.topic, info.seq, info.private, info.members)
+
+
+# --- where to begin -------------------------------------------------------------------------------------------
+def start_of(since: Since, wall: int) -> Start:
+    """Where a room is begun, at a time in milliseconds; raises `InputError` for what is no such place."""
+    match since:
+        case "now":
+            return Start()
+        case "all":
+            return Start(after=0)
+        case "unread":
+            return UNREAD
+        case int() if 0 <= since <= 1_000_000:
+            return Start(last=int(since))
+        case dt.timedelta():
+            return Start(since=max(0, wall - since // dt.timedelta(milliseconds=1)))
+        case dt.datetime():
+            return Start(since=max(0, int(since.timestamp() * 1_000)))
+        case str():
+            seconds = seconds_of(since)
+            if seconds is not None:
+                return Start(since=max(0, wall - int(seconds * 1_000)))
+            if is_id(since):
+                return Start(since_id=since)
+    raise InputError(
+        f"{since!r} is no place to begin. Give a number of messages, a timedelta, a datetime, '10m', 'all', 'unread',"
+        " 'now' or a message's id."
+    )
+
+
+def is_id(text: str) -> bool:
+    """Whether it can be a message's id."""
+    return re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", text) is not None

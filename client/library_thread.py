@@ -1,0 +1,194 @@
+"""The receive thread of a client of the library, and how other threads reach it.
+
+Owns the thread, the calls on their way to it, and its end. Does not know what calls mean (`library_core`) nor who makes
+them (`library`, `library_async`).
+
+The receive thread alone owns the network sockets and the core. Any thread may call: it leaves the call in a queue and
+says so over the pipe, whose end is used under a lock, since a ZeroMQ socket may go from thread to thread but not be
+used by two. What a call brings comes back in a future. When the receive thread ends, for whatever reason, it settles
+every call first, and a call that comes later is refused; so nobody waits for ever.
+
+A process that forks keeps the client in the parent: the child has neither the thread nor the sockets, and its calls are
+refused. `atexit` says goodbye for clients that were not closed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import secrets
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from ..common.errors import Closed, RefusedError, ZchatError
+from ..common.keys import Link
+from .connection import Connection
+from .core import ClientCore, Profile
+from .identity import Identity
+from .library_core import Call, Close, LibraryCore, More, Saying, Settle, Waiting, Withdrawal, late
+from .library_inbox import Inbox
+
+log = logging.getLogger("zchat.client")
+
+T = TypeVar("T")
+
+END_PATIENCE = 5.0
+"""Seconds that the receive thread has to end: longer than `library_core.FAREWELL` and its last words."""
+
+_running: weakref.WeakSet[Receiver] = weakref.WeakSet()
+
+
+class Pending(Future[T], Generic[T]):
+    """What a call will bring. When it is cancelled, the call is withdrawn."""
+
+    call: Waiting
+
+    @property
+    def id(self) -> str:
+        """The id of the message that is to be stored; "" when it is something else."""
+        return self.call.say.id if isinstance(self.call, Saying) else ""
+
+
+class Receiver:
+    """One running client; `ended` is settled at its end, with the error it ended with if there is one."""
+
+    def __init__(
+        self, link: Link, profile: Profile, identity: Identity, *, own: bool, inbox: int, patience: float
+    ) -> None:
+        self._owner = os.getpid()
+        self._lock = threading.RLock()  # a finalizer may call in the middle of a call
+        self._calls: deque[Call] = deque()
+        self._error: ZchatError | None = None
+        """Why nothing is taken any more."""
+        self._identity = identity
+        self.key = identity.key.fingerprint
+        """Our fingerprint."""
+        self.inbox = Inbox(inbox, partial(self._call, More()))
+        self.ended: Future[None] = Future()
+        core = ClientCore(profile, secrets.token_bytes)
+        self._library = LibraryCore(core, self._calls, self.inbox.put, key=self.key, own=own, timeout=patience)
+        self._connection = Connection(
+            link,
+            identity.key,
+            core,
+            self._library,
+            write=lambda _: None,
+            met=identity.met,
+            renamed=identity.renamed,
+        )
+        self._thread = threading.Thread(target=self._run, name=f"zchat-{profile.nick}", daemon=True)
+        _running.add(self)
+        self._thread.start()
+
+    # --- any thread -------------------------------------------------------------------------------------------
+    @property
+    def nick(self) -> str:
+        """What the broker calls us."""
+        return self._library.core.profile.nick
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._library.connected
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is the receive thread, which must not wait for itself."""
+        return threading.current_thread() is self._thread
+
+    def submit(self, make: Callable[[Settle], Waiting]) -> Pending[Any]:
+        """Make a call with what settles it, and hand it over; raises what the client ended with."""
+        pending: Pending[Any] = Pending()
+        pending.call = make(partial(_settle, pending))
+        self._call(pending.call, must=True)
+        pending.add_done_callback(self._withdraw)
+        return pending
+
+    def _withdraw(self, pending: Future[Any]) -> None:
+        if pending.cancelled() and isinstance(pending, Pending):
+            self._call(Withdrawal(pending.call))
+
+    def late(self, pending: Pending[Any]) -> ZchatError:
+        """The error for a call that was given up."""
+        return late(pending.call, self._library.trouble)
+
+    def check(self) -> None:
+        """Raise what the client ended with, if it has; and `ZchatError` in a child of the process that opened it."""
+        if os.getpid() != self._owner:
+            raise ZchatError("This client was opened before the process forked. Open another one in the child.")
+        if self._error is not None:
+            raise self._error
+
+    def _call(self, call: Call, *, must: bool = False) -> None:
+        if must:
+            self.check()
+        with self._lock:
+            if self._error is None:
+                self._calls.append(call)
+                # Who finds others before it need not say so again: they are all taken at once.
+                if len(self._calls) == 1:
+                    self._connection.pipe.wake()
+                return
+        if must:
+            raise self._error
+
+    def close(self, reason: str = "") -> None:
+        """Begin to end: goodbye is said once what was sent is acked, soon in any case."""
+        if os.getpid() == self._owner:
+            self._call(Close(reason))
+
+    def join(self) -> None:
+        """Wait until it has ended."""
+        if os.getpid() == self._owner and not self.is_current:
+            self._thread.join(END_PATIENCE)
+
+    # --- the receive thread -----------------------------------------------------------------------------------
+    def _run(self) -> None:
+        error: ZchatError | None = None
+        try:
+            self._connection.run()
+        except ZchatError as ended_with:
+            error = ended_with
+            if isinstance(error, RefusedError):
+                self._identity.refused(error)
+        except BaseException as fault:
+            log.exception("the receive thread failed")
+            error = ZchatError(f"The client failed: {fault!r}. That is a bug; please report it.")
+            error.__cause__ = fault
+        finally:
+            self._finish(error)
+
+    def _finish(self, error: ZchatError | None) -> None:
+        ended = error or Closed("The client is closed.")
+        with self._lock:
+            self._error = ended
+            self._connection.close()
+        self._library.connected = False
+        self._library.abandon(ended)
+        self.inbox.end(ended)
+        _settle(self.ended, error)
+
+
+def _settle(future: Future[Any], outcome: object) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    if isinstance(outcome, ZchatError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+@atexit.register
+def _close_all() -> None:
+    for receiver in list(_running):
+        receiver.close()
+    for receiver in list(_running):
+        with contextlib.suppress(RuntimeError):
+            receiver.join()
