@@ -53,6 +53,7 @@ check: .venv/ready  ## formatter, linter, strict type checker
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
+	@.venv/bin/mypy docs/examples
 
 .PHONY: format
 format: .venv/ready  ## format the code, fix what the linter can fix

@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from ..common.errors import ZchatError
 from ..common.signals import uninterrupted
 from .policy import Policy
 from .server import Server, Settings
@@ -46,6 +47,13 @@ class Broker:
         self._thread: threading.Thread | None = None
         self.link = ""
         """What clients need to join it, once it has started; it stays the same."""
+
+    @property
+    def data(self) -> Path:
+        """Where its files are, such as its operator's key; a temporary folder is there from `start` to `close`."""
+        if self._data is None:
+            raise ZchatError("This broker has no folder now. Start it first.")
+        return self._data
 
     def __enter__(self) -> Self:
         return self.start()

@@ -61,6 +61,8 @@ class Client(BaseClient):
             return
         receiver.close(reason)
         receiver.join()
+        if receiver.is_current:
+            return  # it ends after this
         if self._dispatching is not None and self._dispatching is not threading.current_thread():
             self._dispatching.join(self.timeout)
 
@@ -113,7 +115,7 @@ class Client(BaseClient):
         if not self._places.acquire(timeout=waits):
             raise TimedOut(f"{limits.WINDOW} messages wait for their acks already. Wait for some of them.")
         try:
-            pending = self._say(text, None if to is not None else room, to, id, kind)
+            pending = self._say(text, None if to is not None else room, to, id, kind, soon=True)
         except BaseException:
             self._places.release()
             raise
@@ -204,14 +206,11 @@ class Client(BaseClient):
     # --- waiting ----------------------------------------------------------------------------------------------
     def _wait(self, pending: Pending[T], timeout: float | None = None) -> T:
         """What a call brings; whatever else ends the waiting, withdraws it."""
-        receiver = self._running
         try:
-            if receiver.is_current:
-                raise ZchatError("A callback of a future must not wait for another one. Use send_soon there.")
             return pending.result(self.timeout if timeout is None else timeout)
         except TimeoutError:
             if pending.cancel():
-                raise receiver.late(pending) from None
+                raise self._running.late(pending) from None
             return pending.result()
         except BaseException:
             pending.cancel()

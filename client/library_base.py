@@ -169,7 +169,9 @@ class BaseClient:
             return account.find_broker(self._broker.with_invite)
         return account.find_broker(self._broker or os.environ.get("ZCHAT_BROKER") or None)
 
-    def _say(self, text: str, room: str | None, to: str | None, id: str | None, kind: Kind) -> Pending[events.Sent]:
+    def _say(
+        self, text: str, room: str | None, to: str | None, id: str | None, kind: Kind, *, soon: bool = False
+    ) -> Pending[events.Sent]:
         refusal = refuse_text(text, kind)
         if refusal is not None:
             raise RefusedError(*refusal)
@@ -184,7 +186,7 @@ class BaseClient:
             to=_legal_nick(to) if to is not None else None,
             kind=kind,
         )
-        return self._running.submit(lambda settle: Saying(say, settle))
+        return self._running.submit(lambda settle: Saying(say, settle), soon=soon)
 
     def _reply(self, message: Message, text: str) -> Pending[events.Sent]:
         private = message.room is None

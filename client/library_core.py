@@ -219,6 +219,7 @@ class LibraryCore:
             case Entering():
                 return self._enter(call, now)
             case Leaving(room, settle):
+                _settle(self._entering.pop(names.fold(room), []), ZchatError(f"The room {room} was left meanwhile."))
                 settle(None)
                 return self.core.part(room, now)
             case Reach(settle):

@@ -24,7 +24,7 @@ E = TypeVar("E", bound=Event)
 class Inbox:
     """A bounded queue of events; `more` is called by a taker's thread when there is room again."""
 
-    def __init__(self, size: int, more: Callable[[], None]) -> None:
+    def __init__(self, size: int, more: Callable[[], object]) -> None:
         self._size = size
         self._more = more
         self._events: deque[Event] = deque()
@@ -33,6 +33,9 @@ class Inbox:
         self._ended: ZchatError | None = None
         self.arrived: Callable[[], None] = lambda: None
         """Called by the receive thread when something is there to be taken, or nothing will come any more."""
+
+    def __len__(self) -> int:
+        return len(self._events)
 
     def put(self, event: Event, *, optional: bool = False) -> bool:
         """Take an event in, an optional one only while there is room; False when it is full now."""
@@ -51,7 +54,7 @@ class Inbox:
             self._changed.wait_for(lambda: self._events or self._ended, timeout)
             event = self._events.popleft() if self._events else None
             if event is None and self._ended is not None:
-                raise self._ended
+                raise self._ended.with_traceback(None)  # it is raised again and again
             more = self._full and len(self._events) <= self._size // 2
             self._full = self._full and not more
         if more:
@@ -74,3 +77,9 @@ class Inbox:
                 self._events.clear()
             self._changed.notify_all()
         self.arrived()
+
+    def forked(self, error: ZchatError) -> None:
+        """We are in a child of the process in which something is put."""
+        self._changed = threading.Condition()  # the parent's may be held by a thread that is not here
+        self._ended = error
+        self._events.clear()

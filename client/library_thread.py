@@ -8,8 +8,8 @@ says so over the pipe, whose end is used under a lock, since a ZeroMQ socket may
 used by two. What a call brings comes back in a future. When the receive thread ends, for whatever reason, it settles
 every call first, and a call that comes later is refused; so nobody waits for ever.
 
-A process that forks keeps the client in the parent: the child has neither the thread nor the sockets, and its calls are
-refused. `atexit` says goodbye for clients that were not closed.
+When a process forks, the client stays with the parent: the child has no receive thread, so for it the client has ended.
+At exit, clients that were not closed say goodbye.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ class Receiver:
     def __init__(
         self, link: Link, profile: Profile, identity: Identity, *, own: bool, inbox: int, patience: float
     ) -> None:
-        self._owner = os.getpid()
         self._lock = threading.RLock()  # a finalizer may call in the middle of a call
         self._calls: deque[Call] = deque()
         self._error: ZchatError | None = None
@@ -103,11 +102,17 @@ class Receiver:
         """Whether this is the receive thread, which must not wait for itself."""
         return threading.current_thread() is self._thread
 
-    def submit(self, make: Callable[[Settle], Waiting]) -> Pending[Any]:
-        """Make a call with what settles it, and hand it over; raises what the client ended with."""
+    def submit(self, make: Callable[[Settle], Waiting], *, soon: bool = False) -> Pending[Any]:
+        """Make a call with what settles it, and hand it over; raises what the client ended with.
+
+        Unless it is to be done `soon`, somebody will wait for it.
+        """
+        if self.is_current and not soon:
+            raise ZchatError("The callback of a future must not wait for another one. Use send_soon there.")
         pending: Pending[Any] = Pending()
         pending.call = make(partial(_settle, pending))
-        self._call(pending.call, must=True)
+        if not self._call(pending.call):
+            self.check()
         pending.add_done_callback(self._withdraw)
         return pending
 
@@ -120,34 +125,35 @@ class Receiver:
         return late(pending.call, self._library.trouble)
 
     def check(self) -> None:
-        """Raise what the client ended with, if it has; and `ZchatError` in a child of the process that opened it."""
-        if os.getpid() != self._owner:
-            raise ZchatError("This client was opened before the process forked. Open another one in the child.")
+        """Raise what the client ended with, if it has."""
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)  # it is raised again and again
 
-    def _call(self, call: Call, *, must: bool = False) -> None:
-        if must:
-            self.check()
+    def _call(self, call: Call) -> bool:
+        """Hand a call over; False when nothing is taken any more."""
         with self._lock:
-            if self._error is None:
-                self._calls.append(call)
-                # Who finds others before it need not say so again: they are all taken at once.
-                if len(self._calls) == 1:
-                    self._connection.pipe.wake()
-                return
-        if must:
-            raise self._error
+            if self._error is not None:
+                return False
+            self._calls.append(call)
+            # Who finds others before it need not say so again: they are all taken at once.
+            if len(self._calls) == 1:
+                self._connection.pipe.wake()
+            return True
 
     def close(self, reason: str = "") -> None:
         """Begin to end: goodbye is said once what was sent is acked, soon in any case."""
-        if os.getpid() == self._owner:
-            self._call(Close(reason))
+        self._call(Close(reason))
 
     def join(self) -> None:
         """Wait until it has ended."""
-        if os.getpid() == self._owner and not self.is_current:
+        if not self.is_current:
             self._thread.join(END_PATIENCE)
+
+    def forked(self) -> None:
+        """We are in a child of the process that has the receive thread."""
+        self._error = ZchatError("This client was opened before the process forked. Open another one in the child.")
+        self._lock = threading.RLock()  # the parent's may be held by a thread that is not here
+        self.inbox.forked(self._error)
 
     # --- the receive thread -----------------------------------------------------------------------------------
     def _run(self) -> None:
@@ -158,6 +164,9 @@ class Receiver:
             error = ended_with
             if isinstance(error, RefusedError):
                 self._identity.refused(error)
+        except OSError as fault:
+            error = ZchatError(f"The account's files cannot be written ({fault}). Make room, or see to their rights.")
+            error.__cause__ = fault
         except BaseException as fault:
             log.exception("the receive thread failed")
             error = ZchatError(f"The client failed: {fault!r}. That is a bug; please report it.")
@@ -183,6 +192,15 @@ def _settle(future: Future[Any], outcome: object) -> None:
         future.set_exception(outcome)
     else:
         future.set_result(outcome)
+
+
+def _forked() -> None:
+    for receiver in _running:
+        receiver.forked()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_forked)
 
 
 @atexit.register
