@@ -273,8 +273,6 @@ class Following:
             return None
         view.asked = 0
         view.head = max(view.head, page.head)
-        if self._paused:
-            return []
         first = page.entries[0].seq if page.entries else page.head + 1
         missed = view.pass_over(min(page.floor, first - 1))
         told: list[Action] = [Show(NotKept(view.id, missed))] if missed else []

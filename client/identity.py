@@ -15,14 +15,14 @@ from . import account
 class Identity:
     """A nick at a broker and its key; with a `key` of one's own, none of this account's nicks is read or written.
 
-    With `usual`, the nick is the account's default at that broker from then on.
+    With `usual`, the nick is the account's default there from then on. With a key and not `usual`, nothing is noted.
     """
 
     def __init__(self, link: Link, nick: str, key: KeyPair | None = None, *, usual: bool = True) -> None:
         self._link = link
         self._nick = nick
         self._own = key is None
-        self._usual = usual and key is None
+        self._usual = usual
         self._fresh = False
         """The key was made just now, and the broker does not know it yet."""
         if key is None:
@@ -32,8 +32,9 @@ class Identity:
     def met(self, welcome: Welcome) -> None:
         """The broker has welcomed us."""
         self._fresh = False
-        account.remember_broker(self._link, welcome.broker)
-        if self._usual:
+        if self._own or self._usual:
+            account.remember_broker(self._link, welcome.broker)
+        if self._own and self._usual:
             account.remember_nick(self._link, welcome.nick)
 
     def renamed(self, old: str, new: str) -> None:

@@ -7,7 +7,6 @@ done (`library_thread`). `docs/library.md` is the guide.
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self, TypeVar
@@ -15,11 +14,9 @@ from typing import Self, TypeVar
 from ..common import limits
 from ..common.errors import Closed, TimedOut, ZchatError
 from . import library_events as events
-from .library_base import BaseClient, Kind
+from .library_base import BaseClient, Kind, log_failure
 from .library_events import Change, Event, Message, Room, Sent, Since, User
 from .library_thread import Pending, Receiver
-
-log = logging.getLogger("zchat.client")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -28,7 +25,7 @@ E = TypeVar("E", bound=Event)
 class Client(BaseClient):
     """A client that blocks: a call returns when it is done, or raises a `ZchatError` when it cannot be.
 
-    Any thread may call anything. Use it in a `with` block, or call `open` and `close`. `BaseClient` has the options.
+    Any thread may call anything. Use it in a `with` block, or call `open` and `close`.
     """
 
     _dispatching: threading.Thread | None = None
@@ -226,5 +223,5 @@ def _dispatch(receiver: Receiver, callbacks: Sequence[tuple[type[Event], Callabl
                 if isinstance(event, kind):
                     try:
                         callback(event)
-                    except Exception:  # the user's fault, and the next event is not the worse for it
-                        log.exception("a callback failed")
+                    except Exception as error:
+                        log_failure(receiver, error)

@@ -9,17 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Self, TypeVar
 
 from ..common.errors import Closed, ZchatError
 from . import library_events as events
-from .library_base import BaseClient, Kind
+from .library_base import BaseClient, Kind, log_failure
 from .library_events import Change, Event, Message, Room, Sent, Since, User
 from .library_thread import Pending, Receiver
-
-log = logging.getLogger("zchat.client")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -28,7 +25,7 @@ E = TypeVar("E", bound=Event)
 class AsyncClient(BaseClient):
     """A client for asyncio: as `Client`, but its calls are awaited; cancelling one withdraws it.
 
-    Several messages are sent at once with `asyncio.gather`. `BaseClient` has the options.
+    Several messages are sent at once with `asyncio.gather`.
     """
 
     _what = "AsyncClient"
@@ -208,5 +205,5 @@ async def _dispatch(
                         result = callback(event)
                         if inspect.isawaitable(result):
                             await result
-                    except Exception:  # the user's fault, and the next event is not the worse for it
-                        log.exception("a callback failed")
+                    except Exception as error:
+                        log_failure(receiver, error)

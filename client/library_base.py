@@ -6,6 +6,7 @@ waited for (`library`, `library_async`). Any thread.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import warnings
@@ -13,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal, TypeVar
 
 from ..common import clock, limits, messages as m, names
-from ..common.errors import Closed, Code, InputError, RefusedError
+from ..common.errors import Closed, Code, InputError, RefusedError, ZchatError
 from ..common.ids import message_id
 from ..common.keys import KeyPair, Link
 from ..common.rules import refuse_text
@@ -25,6 +26,8 @@ from .library_events import Event, Message, Since
 from .library_thread import Pending, Receiver
 from .rooms import UNREAD, Start
 
+log = logging.getLogger("zchat.client")
+
 LOBBY = "lobby"
 TIMEOUT = 10.0
 """Seconds that a call waits unless it is told otherwise."""
@@ -33,23 +36,13 @@ _END_OF_TIME = 2**62
 """Beyond every sequence."""
 
 Kind = Literal["message", "me", "topic"]
-Callback = TypeVar("Callback", bound=Callable[..., object])
+E = TypeVar("E", bound=Event)
+R = TypeVar("R")
 Pages = Generator[m.Replay, m.Page, list[Message | events.Change]]
 
 
 class BaseClient:
-    """One client of one broker; what it is given:
-
-    `broker`: a link, ``HOST[:PORT]`` of a known broker, or its name; None: ``ZCHAT_BROKER``, else this account's own.
-    `nick`: None: ``ZCHAT_NICK``, else the nick that this account last used there. Its key is kept in the account and
-    made on first use; `key` is one to be used instead, of which nothing is kept.
-    `rooms`: followed from the beginning, from `since` on (``now``); the first of them is where `send` sends to.
-    `private`: private messages are wanted; True begins with those not seen on any screen, and for a bot now.
-    `present`: shown in ``who`` and announced in rooms. `bot`: marked as a program. `own`: what this user says is told,
-    too, also here.
-    `inbox`: how many events wait for being taken before the rest waits at the broker.
-    `timeout`: seconds that each call waits. `patience`: seconds that a broker is looked for at the beginning.
-    """
+    """One client of one broker."""
 
     _what = "client"
 
@@ -69,6 +62,18 @@ class BaseClient:
         timeout: float = TIMEOUT,
         patience: float = limits.CONNECT_PATIENCE,
     ) -> None:
+        """Nothing happens until it is opened; raises `InputError` for what cannot be right.
+
+        `broker`: a link, ``HOST[:PORT]`` of a known one, or its name; None: ``ZCHAT_BROKER``, else the account's own.
+        `nick`: None: ``ZCHAT_NICK``, else the one that the account last used there. Its key is kept in the account,
+        and made on first use; with a `key` of one's own nothing of the account is read or written.
+        `rooms`: followed from the beginning, from `since` on (``now``); the first of them is where `send` sends to.
+        `private`: private messages are wanted; True begins with those seen on no screen, for a bot with the next one.
+        `present`: shown in ``who`` and announced in rooms. `bot`: marked as a program. `own`: what this user says is
+        told as well, here and on other screens.
+        `inbox`: how many events wait to be taken before the rest waits at the broker.
+        `timeout`: seconds that each call waits. `patience`: seconds that a broker is looked for at the beginning.
+        """
         self.timeout = timeout
         self._broker = broker
         self._nick = nick
@@ -109,20 +114,20 @@ class BaseClient:
         return self._receiver is not None and self._receiver.connected
 
     # --- callbacks --------------------------------------------------------------------------------------------
-    def on(self, kind: type[Event]) -> Callable[[Callback], Callback]:
+    def on(self, kind: type[E]) -> Callable[[Callable[[E], R]], Callable[[E], R]]:
         """A decorator: call this function with each event of a kind, one after the other.
 
         What it raises is logged by ``zchat.client``, and the next event comes all the same.
         """
 
-        def register(callback: Callback) -> Callback:
+        def register(callback: Callable[[E], R]) -> Callable[[E], R]:
             self._callbacks.append((kind, callback))
             self._call_back()
             return callback
 
         return register
 
-    def on_message(self, callback: Callback) -> Callback:
+    def on_message(self, callback: Callable[[Message], R]) -> Callable[[Message], R]:
         """A decorator: call this function with each `Message`."""
         return self.on(Message)(callback)
 
@@ -165,9 +170,11 @@ class BaseClient:
         return [reach, *(self._enter(room, self._since) for room in self._rooms)]
 
     def _link(self) -> Link:
-        if isinstance(self._broker, Link):
-            return account.find_broker(self._broker.with_invite)
-        return account.find_broker(self._broker or os.environ.get("ZCHAT_BROKER") or None)
+        named = self._broker or os.environ.get("ZCHAT_BROKER") or None
+        text = named.with_invite if isinstance(named, Link) else named
+        if self._key is not None and text is not None and text.startswith("zchat:"):
+            return Link.parse(text)
+        return account.find_broker(text)
 
     def _say(
         self, text: str, room: str | None, to: str | None, id: str | None, kind: Kind, *, soon: bool = False
@@ -225,6 +232,12 @@ class BaseClient:
                 break
             before, after = (part[0].seq, None) if before is not None else (None, part[-1].seq)
         return found
+
+
+def log_failure(receiver: Receiver, error: Exception) -> None:
+    """A callback raised something: its author wants to know, and the next event is not the worse for it."""
+    if not (receiver.is_over and isinstance(error, ZchatError)):  # else it was only held up by the end
+        log.error("a callback failed", exc_info=error)
 
 
 def _legal_nick(text: str) -> str:

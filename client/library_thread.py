@@ -48,12 +48,12 @@ _running: weakref.WeakSet[Receiver] = weakref.WeakSet()
 class Pending(Future[T], Generic[T]):
     """What a call will bring. When it is cancelled, the call is withdrawn."""
 
-    call: Waiting
+    _call: Waiting
 
     @property
     def id(self) -> str:
         """The id of the message that is to be stored; "" when it is something else."""
-        return self.call.say.id if isinstance(self.call, Saying) else ""
+        return self._call.say.id if isinstance(self._call, Saying) else ""
 
 
 class Receiver:
@@ -98,6 +98,11 @@ class Receiver:
         return self._library.connected
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing is taken any more."""
+        return self._error is not None
+
+    @property
     def is_current(self) -> bool:
         """Whether this is the receive thread, which must not wait for itself."""
         return threading.current_thread() is self._thread
@@ -110,19 +115,19 @@ class Receiver:
         if self.is_current and not soon:
             raise ZchatError("The callback of a future must not wait for another one. Use send_soon there.")
         pending: Pending[Any] = Pending()
-        pending.call = make(partial(_settle, pending))
-        if not self._call(pending.call):
+        pending._call = make(partial(_settle, pending))
+        if not self._call(pending._call):
             self.check()
         pending.add_done_callback(self._withdraw)
         return pending
 
     def _withdraw(self, pending: Future[Any]) -> None:
         if pending.cancelled() and isinstance(pending, Pending):
-            self._call(Withdrawal(pending.call))
+            self._call(Withdrawal(pending._call))
 
     def late(self, pending: Pending[Any]) -> ZchatError:
         """The error for a call that was given up."""
-        return late(pending.call, self._library.trouble)
+        return late(pending._call, self._library.trouble)
 
     def check(self) -> None:
         """Raise what the client ended with, if it has."""

@@ -222,6 +222,25 @@ def test_a_callback_may_close_the_client(embedded: Broker) -> None:
         bob.wait(PATIENCE)
 
 
+def test_a_callback_that_the_end_interrupts_is_no_fault(embedded: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    """What a callback waited for when the client was closed is not logged as its mistake."""
+    began = threading.Event()
+    bob = Client(embedded.link, nick="bob")
+
+    @bob.on_message
+    def answer(message: Message) -> None:
+        embedded.stop()
+        began.set()
+        bob.reply(message, "never")
+
+    with bob, Client(embedded.link, nick="alice") as alice:
+        alice.send("hello")
+        assert began.wait(PATIENCE)
+        until(lambda: not bob.connected and bob._running._library._saying)
+        bob.close()
+    assert [record for record in caplog.records if record.name == "zchat.client"] == []
+
+
 def test_the_callback_of_a_future_must_not_wait(embedded: Broker) -> None:
     """It runs in the receive thread, which would wait for itself: it is told so; send_soon is possible there."""
     outcome: queue.Queue[object] = queue.Queue()
@@ -266,6 +285,13 @@ def test_another_key(embedded: Broker) -> None:
         pass
     with pytest.raises(RefusedError, match="HAS CHANGED"), Client(other, nick="alice"):
         pass
+
+
+def test_a_key_of_its_own(embedded: Broker, home: Path) -> None:
+    """A client that brings its key and a link leaves no trace in the account."""
+    with Client(embedded.link, nick="alice", key=KeyPair.generate()) as alice:
+        alice.send("hello")
+    assert not home.exists()
 
 
 def test_a_nick_that_is_taken(embedded: Broker, home: Path) -> None:

@@ -344,6 +344,22 @@ def test_a_page_that_comes_while_the_inbox_is_full_is_asked_for_again() -> None:
     assert len(library.shell.sent(m.Replay)) == 1
 
 
+def test_a_private_message_that_comes_while_the_inbox_is_full_is_told_later() -> None:
+    """Also when another screen was faster to read it, so that the broker says we begin behind it."""
+    library = Library(size=1)
+    entry = m.Entry(seq=1, prev=0, id="i", time=0, nick="bob", key="k", text="psst", to="alice")
+    library.receive(m.Entries(room="@a.b", entries=[entry]))
+    (join,) = library.shell.sent(m.Join)
+    assert isinstance(join, m.Join)
+    library.receive(m.Entered(room="@a.b", name="@a.b", head=1, after=1, ref=join.ref))
+    assert library.texts == []
+
+    library.size = 100
+    library.hand_over(More())
+
+    assert library.texts == ["psst"]
+
+
 def test_acks_come_while_the_inbox_is_full() -> None:
     """Who only sends need not read."""
     library = Library(size=1)
