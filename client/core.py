@@ -43,7 +43,7 @@ from .following import Following
 from .heartbeat import Heartbeat
 from .outbox import Outbox
 from .questions import Question, Questions, Reply
-from .rooms import UNREAD as UNREAD, Start, Stopped
+from .rooms import ALL, NOW, UNREAD as UNREAD, Start, Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Profile:
     """The token of an invitation, shown with every hello; it counts while the key is not known."""
     stopped: Stopped = field(default_factory=Stopped)
     bot: bool = False
-    """A program that says so of itself."""
+    """A program, which gets no history unless it asks."""
 
 
 class ClientCore:
@@ -83,7 +83,14 @@ class ClientCore:
         self._turned_away = False
         """Since we were last in, the broker said that it does not let us in for now, and that was told."""
         self._heartbeat = Heartbeat()
-        self._following = Following(profile.private, profile.stopped.cursors, self.next_ref, self._heartbeat)
+        self._following = Following(
+            profile.private,
+            profile.stopped.cursors,
+            self.next_ref,
+            self._heartbeat,
+            # A bot would answer everything that was ever said.
+            anew=NOW if profile.bot else ALL,
+        )
         self.rooms = self._following.views
         """Folded name → view."""
 

@@ -31,7 +31,7 @@ from .actions import (
     Unsubscribe,
 )
 from .heartbeat import Heartbeat
-from .rooms import UNREAD, RoomView, Start
+from .rooms import ALL, UNREAD, RoomView, Start
 
 ASTRAY, ASTRAY_AGAIN = 2, 20
 """In other rooms than the broker says, by so many pongs: enter them again, and every so many pongs once more."""
@@ -40,11 +40,18 @@ ASTRAY, ASTRAY_AGAIN = 2, 20
 class Following:
     """The rooms of one client.
 
-    `direct` is where to begin in private messages, None when they are not wanted; `cursors`, by room, where to go on.
+    `direct` is where to begin in private messages, None when they are not wanted; `cursors`, by room, where to go on;
+    `anew` where to begin when the history is another one.
     """
 
     def __init__(
-        self, direct: Start | None, cursors: Mapping[str, int], next_ref: Callable[[], int], heartbeat: Heartbeat
+        self,
+        direct: Start | None,
+        cursors: Mapping[str, int],
+        next_ref: Callable[[], int],
+        heartbeat: Heartbeat,
+        *,
+        anew: Start = ALL,
     ) -> None:
         self.views: dict[str, RoomView] = {}
         """Folded name → view."""
@@ -53,6 +60,7 @@ class Following:
         """Those that no room has taken up yet."""
         self._next_ref = next_ref
         self._heartbeat = heartbeat
+        self._anew = anew
         self._live = False
         self._paused = False
         """Nothing is shown: the program cannot take more."""
@@ -72,7 +80,7 @@ class Following:
         """The broker has another history."""
         begun = [view for view in self.views.values() if view.cursor is not None]
         for view in begun:
-            view.restart()
+            view.restart(self._anew)
         direct = [id_ for id_ in self._cursors if id_.startswith(PRIVATE_MARK) and self._direct is not None]
         self._cursors = dict.fromkeys(self._cursors, 0)
         return [Show(Restarted(room)) for room in [*(view.name for view in begun), *direct]]
@@ -209,7 +217,7 @@ class Following:
         view.asked, view.joining, view.put_off = 0, False, False
         if view.cursor is not None and entered.after > entered.head:
             # The cursor we named lies beyond the head: the history lost entries that we have seen.
-            view.restart()
+            view.restart(self._anew)
             return [Show(Restarted(view.name)), self._enter(view, now)]
         first, after = not view.entered, entered.after
         if view.direct:

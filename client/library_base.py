@@ -24,7 +24,7 @@ from .identity import Identity
 from .library_core import Asking, Entering, Leaving, Reach, Saying
 from .library_events import Event, Message, Since
 from .library_thread import Pending, Receiver
-from .rooms import UNREAD, Start
+from .rooms import NOW, UNREAD, Start
 
 log = logging.getLogger("zchat.client")
 
@@ -90,8 +90,7 @@ class BaseClient:
 
     def _private_start(self, private: Since | bool, now: int) -> Start | None:
         if private is True:
-            # Nothing of what was there before, which for private messages must be said.
-            return Start(last=0) if self._bot else UNREAD
+            return NOW if self._bot else UNREAD
         return None if private is False else events.start_of(private, now)
 
     def __del__(self) -> None:
@@ -101,7 +100,11 @@ class BaseClient:
             receiver.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._nick or ''} at {self._broker or 'the usual broker'}>"
+        if self._receiver is None:
+            return f"<{type(self).__name__}, not open>"
+        over, connected = self._receiver.is_over, self._receiver.connected
+        state = "ended" if over else "connected" if connected else "looking for its broker"
+        return f"<{type(self).__name__} {self._receiver.nick} at {self._receiver.place}, {state}>"
 
     @property
     def nick(self) -> str:

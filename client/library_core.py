@@ -321,7 +321,7 @@ class LibraryCore:
             case Disconnected(reason):
                 self.connected = False
                 self.trouble = BrokerUnreachable(
-                    f"The broker is gone ({clean(reason)}). It is looked for all the time."
+                    f"The broker is gone ({clean(reason)}). The client looks for it; try again later."
                 )
                 return self._tell(events.Disconnected(reason))
             case Removed(room, reason):
@@ -386,7 +386,5 @@ def late(call: Waiting, trouble: ZchatError | None) -> ZchatError:
     if isinstance(call, Saying):
         id_ = call.say.id
         why = str(trouble) if trouble is not None else "No ack came in time."
-        return NotAcked(
-            f"{why} The message may be stored or not: sent again with id={id_!r}, it will be there once.", id_
-        )
+        return NotAcked(f"{why} The message may be stored or not: send it with id={id_!r}, and it is there once.", id_)
     return trouble or TimedOut("The broker did not answer in time. Try again, or allow it a longer timeout.")

@@ -18,7 +18,7 @@ from ..common.errors import InputError
 from ..common.names import PRIVATE_MARK
 from ..common.spans import seconds_of
 from ..common.text import clean, clean_lines
-from .rooms import UNREAD, Start
+from .rooms import ALL, UNREAD, Start
 
 Since = int | str | dt.timedelta | dt.datetime
 """Where in a history to begin: so many messages, a time that long ago, a moment, or as ``--since`` takes it:
@@ -284,7 +284,7 @@ def start_of(since: Since, wall: int) -> Start:
         case "now":
             return Start()
         case "all":
-            return Start(after=0)
+            return ALL
         case "unread":
             return UNREAD
         case int() if 0 <= since <= 1_000_000:

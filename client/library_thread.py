@@ -67,6 +67,8 @@ class Receiver:
         self._error: ZchatError | None = None
         """Why nothing is taken any more."""
         self._identity = identity
+        self.place = link.place
+        """Where the broker is."""
         self.key = identity.key.fingerprint
         """Our fingerprint."""
         self.inbox = Inbox(inbox, partial(self._call, More()))

@@ -31,6 +31,10 @@ class Start:
 
 UNREAD = Start(unread=True)
 """What no screen has shown."""
+NOW = Start(last=0)
+"""From now on, in private messages too."""
+ALL = Start(after=0)
+"""Everything that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,10 @@ class RoomView:
             self.goal = head
         self.entered = True
 
-    def restart(self) -> None:
-        """Forget everything shown: the history is another one."""
+    def restart(self, start: Start = ALL) -> None:
+        """Forget everything shown, and begin there: the history is another one."""
         self.cursor = None
-        self.start = Start(after=0)
+        self.start = start
         self.head, self.read, self.echo, self.told, self.entered, self.goal = 0, 0, 0, -1, False, None
         self.stash.clear()
 

@@ -24,13 +24,14 @@ class Shell:
     private: Start | None = UNREAD
     stopped: Stopped = field(default_factory=Stopped)
     """Where it stopped in an earlier life."""
+    bot: bool = False
     core: ClientCore = field(init=False)
     actions: list[a.Action] = field(default_factory=list)
     """What the core asked for since `clear`."""
     hello: m.Hello | None = None
 
     def __post_init__(self) -> None:
-        profile = Profile("alice", "instance", "test", True, self.private, stopped=self.stopped)
+        profile = Profile("alice", "instance", "test", True, self.private, stopped=self.stopped, bot=self.bot)
         self.core = ClientCore(profile, self.random)
         self.do(self.core.start(self.now))
 

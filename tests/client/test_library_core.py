@@ -35,8 +35,8 @@ KEY = "ours"
 class Library:
     """The library's core over a client's core whose broker says only what the test lets it say."""
 
-    def __init__(self, *, size: int = 10, own: bool = False, welcome: bool = True) -> None:
-        self.shell = Shell()
+    def __init__(self, *, size: int = 10, own: bool = False, welcome: bool = True, bot: bool = False) -> None:
+        self.shell = Shell(bot=bot)
         self.calls: deque[Call] = deque()
         self.told: list[events.Event] = []
         self.size = size
@@ -358,6 +358,24 @@ def test_a_private_message_that_comes_while_the_inbox_is_full_is_told_later() ->
     library.hand_over(More())
 
     assert library.texts == ["psst"]
+
+
+@pytest.mark.parametrize(("bot", "after", "last"), [(True, None, 0), (False, 0, None)])
+def test_another_history_is_told_to_people_only(bot: bool, after: int | None, last: int | None) -> None:
+    """When a history was replaced its rooms begin anew; a bot, which would answer all of it, begins at its end."""
+    library = Library(bot=bot)
+    library.enter()
+    library.let_in(head=3)
+    library.shell.lose()
+    library.shell.until(a.Dial)
+    library.shell.clear()
+    library.shell.welcome(history="another")
+    (join,) = library.shell.sent(m.Join)
+    library.turn()
+
+    assert isinstance(join, m.Join)
+    assert (join.after, join.last) == (after, last)
+    assert events.Restarted("lobby") in library.told
 
 
 def test_acks_come_while_the_inbox_is_full() -> None:
