@@ -157,13 +157,13 @@ class BaseClient:
         nick = names.parse_nick(self._nick or os.environ.get("ZCHAT_NICK") or _usual_nick(link))
         identity = Identity(link, nick, self._key, usual=False)
         profile = Profile(
-            nick,
-            secrets.token_hex(8),
-            f"zchat library on {os.name}",
-            self._present,
-            self._private,
-            link.invite or account.own_invite(link),
+            nick=nick,
+            instance=secrets.token_hex(8),
+            agent=f"zchat library on {os.name}",
+            present=self._present,
+            private=self._private,
             bot=self._bot,
+            invite=link.invite or account.own_invite(link),
         )
         self._receiver = receiver = Receiver(
             link, profile, identity, own=self._own, inbox=self._inbox, patience=self._patience

@@ -122,9 +122,9 @@ def test_ci_notifier(zchat_broker: Broker) -> None:
 def test_on_call(zchat_broker: Broker, answer: str, code: int) -> None:
     """Who is on call is asked one after the other; the first answer is told to the room, and is the exit code."""
     with Client(nick="alice"), Client(nick="bob", rooms=["incidents"]) as bob:
-        bot = run_bot("on_call", "nobody,alice,bob", "Restart db1?", "0.5")
+        bot = run_bot("on_call", "nobody,alice,bob", "Restart db1?", "1.5")
         asked = next(bob.messages(PATIENCE))
-        assert (asked.nick, asked.text) == ("on-call", "Restart db1? Answer yes or no within 0.5 s.")
+        assert (asked.nick, asked.text) == ("on-call", "Restart db1? Answer yes or no within 1.5 s.")
         bob.reply(asked, answer)
         assert next(bob.messages(PATIENCE)).text == f"bob says {answer.lower()}: Restart db1?"
         ended, errors = end_of(bot)
