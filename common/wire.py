@@ -101,7 +101,15 @@ def _brief(error: BaseException) -> str:
 
 def entry_size(entry: Entry) -> int:
     """About how many bytes an entry takes in a frame; never less."""
-    return len(entry.text.encode()) + len(entry.nick.encode()) + len((entry.to or "").encode()) + len(entry.id) + 160
+    size = sum(len(choice.encode()) + 3 for choice in entry.choices)
+    return (
+        size
+        + len(entry.text.encode())
+        + len(entry.nick.encode())
+        + len((entry.to or "").encode())
+        + len(entry.id)
+        + 160
+    )
 
 
 def digest(rooms: Iterable[str]) -> int:

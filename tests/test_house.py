@@ -21,6 +21,7 @@ FOLDERS = ("broker", "client", "common")
 
 # (input, now) → actions: no socket, thread, clock, randomness, file or click.
 PURE = (
+    "broker/absence.py",
     "broker/access.py",
     "broker/actions.py",
     "broker/admission.py",
@@ -37,10 +38,13 @@ PURE = (
     "broker/rights.py",
     "broker/rooms.py",
     "broker/roster.py",
+    "broker/search.py",
     "broker/sessions.py",
     "broker/talk.py",
     "broker/turns.py",
     "client/actions.py",
+    "client/answers.py",
+    "client/asking.py",
     "client/chat.py",
     "client/color.py",
     "client/commands.py",
@@ -59,6 +63,8 @@ PURE = (
     "client/render.py",
     "client/rooms.py",
     "client/said.py",
+    "client/searching.py",
+    "client/sending.py",
     "client/wording.py",
 )
 # All that pure modules may import, besides each other and zchat.common.
