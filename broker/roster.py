@@ -220,7 +220,8 @@ class Roster:
     def hearers(self, room: Room) -> tuple[bytes, ...]:
         """Where what happens in a room that is not public is to be sent."""
         if room.is_direct:
-            sessions = {s for key in partners(room.id) for s in self.users[key].sessions if s.private}
+            both = {s for key in partners(room.id) for s in self.users[key].sessions}
+            sessions = {s for s in both if s.private or room.id in s.rooms}
         else:
             sessions = {s for user in room.followers for s in user.sessions if room.id in s.rooms}
         return tuple(session.identity for session in sessions if session.identity)
