@@ -244,14 +244,14 @@ class Core:
         actions: list[Action] = []
         acks: dict[bytes, list[m.Ack]] = {}
         entries: dict[str, list[m.Entry]] = {}
+        stored = 0
         unsaid: set[bytes] = set()
         """Who has been told that a message is not stored: those after it wait for it."""
         for purpose, outcome in done:
             match purpose:
                 case Said() if isinstance(outcome, Appended):
                     acks.setdefault(purpose.identity, []).append(self._talk.stored(purpose, outcome, entries))
-                    if not outcome.duplicate:
-                        self._searches.stored()
+                    stored += not outcome.duplicate
                     if purpose.follow is not None and not outcome.duplicate:
                         actions += purpose.follow(now)
                 case Said():
@@ -282,6 +282,7 @@ class Core:
                     self._questions.marked(purpose, outcome)
                 case Forget():
                     self._retention.trimmed(purpose, outcome)
+        self._searches.stored(stored)
         actions += [Reply((identity,), m.Acked(acks=list_)) for identity, list_ in acks.items() if identity]
         for room, list_ in entries.items():
             actions += self._talk.broadcast(self._roster.rooms[room], list_)

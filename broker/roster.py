@@ -126,6 +126,11 @@ class Room:
     """How many sessions of each user follow it."""
     present: dict[User, int] = field(default_factory=dict)
     """How many present sessions of each user are in it."""
+    readers: tuple[str, ...] | None = field(init=False)
+    """Whose searches look through it without naming it; None: everybody's."""
+
+    def __post_init__(self) -> None:
+        self.readers = partners(self.id) if self.is_direct else () if self.private else None
 
     @property
     def is_direct(self) -> bool:
@@ -136,11 +141,6 @@ class Room:
     def is_public(self) -> bool:
         """Whether everyone may read it, so that it goes over PUB."""
         return not self.private and not self.is_direct
-
-    @property
-    def readers(self) -> tuple[str, ...] | None:
-        """Whose searches look through it without naming it; None: everybody's."""
-        return partners(self.id) if self.is_direct else () if self.private else None
 
     def member(self, user: User) -> Member:
         """What a user is here."""
@@ -155,7 +155,7 @@ def direct_room(one: str, other: str) -> str:
 
 def readers_of(id_: str, room: Room | None) -> tuple[str, ...] | None:
     """`Room.readers` of a room that need not be there yet, but will then be public or a direct one."""
-    return (room or Room(id_, id_)).readers
+    return room.readers if room is not None else Room(id_, id_).readers
 
 
 def partners(room: str) -> tuple[str, str]:

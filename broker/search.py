@@ -37,10 +37,10 @@ class Searches:
         self._dirty = False
 
     # --- indexing ---------------------------------------------------------------------------------------------
-    def stored(self) -> None:
-        """One more entry is to be indexed."""
-        self._left += 1
-        self._lately += 1
+    def stored(self, count: int) -> None:
+        """So many more entries are to be indexed."""
+        self._left += count
+        self._lately += count
 
     def tick(self) -> list[Action]:
         """Have some entries indexed, unless so much is said that this can wait."""

@@ -171,7 +171,7 @@ class Writing:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room, id, author) DO NOTHING",
             (
                 *(number, head + 1, a.id, author, a.time, a.kind, a.nick, a.to, a.text),
-                *(a.target, a.about, a.until, "\n".join(a.choices)),
+                *(a.target, a.about, a.until, "\n".join(a.choices) if a.choices else ""),
             ),
         )
         if not cursor.rowcount:

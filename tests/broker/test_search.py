@@ -321,3 +321,41 @@ def test_searching_much_is_paid_for() -> None:
     sent = [house.refused("alice", m.Search(words="tea", ref=1)) for _ in range(4)]
 
     assert sent == ["", "", "too_fast", "too_fast"]
+
+
+# --- both histories find the same -----------------------------------------------------------------------------
+TEXTS = st.lists(
+    st.sampled_from(["tea", "Tea,", "teapot", "time", "für", "FUR", "x-ray", "10"]), min_size=1, max_size=4
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("say"), st.sampled_from(["open", "den", "@a.b"]), TEXTS.map(" ".join)),
+        st.tuples(st.just("erase"), st.sampled_from(["open", "den", "@a.b"]), st.integers(1, 12)),
+        st.tuples(st.just("trim"), st.sampled_from(["open", "den", "@a.b"]), st.integers(1, 5)),
+        st.tuples(st.just("index"), st.just(""), st.integers(1, 4)),
+    ),
+    max_size=25,
+)
+ROOM_READERS: dict[str, tuple[str, ...] | None] = {"open": None, "den": (), "@a.b": ("a", "b")}
+
+
+@given(STEPS, st.sampled_from(["tea", "te*", "tea tea*", '"tea time"', "fur", "x-ray", "10 tea"]))
+@settings(max_examples=150, deadline=None)
+def test_every_history_finds_the_same(steps: list[tuple[str, str, str | int]], words: str) -> None:
+    """Whatever is said, erased, trimmed and indexed in between: what is found is what a look at all entries finds."""
+    histories: list[History] = [SqliteHistory(":memory:"), MemoryHistory()]
+    for time, (what, room, value) in enumerate(steps):
+        for history in histories:
+            if what == "say":
+                append = Append(room, "k", f"id-{time}", "k", str(value), time, readers=ROOM_READERS[room])
+                history.commit([append])
+            elif what == "index":
+                history.commit([Index(int(value))])
+            elif what == "erase":
+                history.commit([Erase(room, int(value), None)])
+            elif history.heads().get(room):
+                history.commit([Trim(room, before=0, keep=int(value), forget=0)])
+    for readers, rooms in ((("",), {}), (("a",), {}), (("", "b"), {"den": 2}), ((), {"open": 3}), ((), {"den": 0})):
+        found = [ask(history, words, *readers, limit=3, **rooms) if readers or rooms else None for history in histories]
+        assert found[0] == found[1]
+    histories[0].close()
