@@ -18,6 +18,7 @@ from ..common.rules import WORDS, refuse_text
 from ..common.searching import parse_search
 from ..common.text import clean, clean_lines, shown
 from . import commands, moderation, render, wording
+from .absence import Absence
 from .actions import (
     Action,
     Answer,
@@ -88,10 +89,7 @@ class Chat(Quiet):
         self._caught_up: set[str] = set()
         """Rooms of which all that stood there when we came has been shown."""
         self._answers = Answers()
-        self._away: str | None = None
-        """Our word for being away; None when we are not."""
-        self._told_away: set[str] = set()
-        """Folded nicks of those of whom it was told that they are away."""
+        self._absence = Absence()
         self._alone_told = False
         self._held_told = False
         """Since something was last stored it was told that messages wait."""
@@ -150,9 +148,8 @@ class Chat(Quiet):
                 self._connected_at, self._again = now.mono, again
                 broker = clean(welcome.broker)
                 connected = f"Connected to {broker} again." if again else f"Connected to {broker} as {self._me}."
-                # A broker that restarted does not know.
-                still_away = self.core.ask(m.Away(text=self._away), now) if self._away is not None else []
-                return [self._tell(connected), *still_away]
+                away = self._absence.again()
+                return [self._tell(connected), *(self.core.ask(away, now) if away is not None else [])]
             case Disconnected(reason, waiting):
                 return [self._tell(wording.gone(reason, waiting))]
             case TurnedAway(error):
@@ -164,8 +161,8 @@ class Chat(Quiet):
             case InvitedTo(_, name, nick):
                 return [self._tell(wording.invited(nick, name))]
             case AwayChanged():
-                was, self._away = self._away, notice.text if notice.away else None
-                return [self._tell(wording.away(notice.away, notice.text))] if self._away != was else []
+                told_away = self._absence.changed(notice)
+                return [self._tell(told_away)] if told_away else []
             case NickChanged(_, new):
                 return [self._tell(f"You are called {new} now.")]
             case Held(_, refusal):
@@ -413,7 +410,7 @@ class Chat(Quiet):
             # Our own coming was told when we entered; whether SUB was quick enough to hear of it is chance.
             return []
         if presence.change == "back":
-            self._told_away.discard(names.fold(presence.nick))
+            self._absence.is_back(presence.nick)
         if presence.change == "renamed":
             self._to.renamed(presence.old, presence.nick)
         quiet = now.mono - self._spoke.get(presence.key, -SMART_SECONDS) >= SMART_SECONDS
@@ -447,7 +444,8 @@ class Chat(Quiet):
             self._said.add(place_of(say.room, say.to), ack.seq, self._me, say.text, mine=True)
         if ack.delivered:
             self._alone_told = False
-            return self._told_of_absence(say, ack)
+            away = self._absence.stored(say, ack)
+            return [self._tell(away)] if away else []
         # Right after a reconnection the others may still be on their way back.
         settling = self._again and now.mono - self._connected_at < SESSION_EXPIRY
         if settling:
@@ -460,17 +458,6 @@ class Chat(Quiet):
             return []
         self._alone_told = True
         return [self._tell("Nobody else is here; the message is kept for those who come.")]
-
-    def _told_of_absence(self, say: m.Say, ack: m.Ack) -> list[Action]:
-        """That somebody is away is told with the first message to them."""
-        partner = names.fold(say.to or "")
-        if ack.away is None:
-            self._told_away.discard(partner)
-            return []
-        if partner in self._told_away:
-            return []
-        self._told_away.add(partner)
-        return [self._tell(wording.partner_away(say.to or "", ack.away))]
 
     def _refused(self, command: m.Command, refusal: m.Refused, notice: Refusal) -> list[Action]:
         if isinstance(command, m.Hello):

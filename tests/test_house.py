@@ -42,6 +42,7 @@ PURE = (
     "broker/sessions.py",
     "broker/talk.py",
     "broker/turns.py",
+    "client/absence.py",
     "client/actions.py",
     "client/answers.py",
     "client/asking.py",
