@@ -72,6 +72,16 @@ def test_a_choice_is_named_by_text_or_number(talk: Conversation, typed: str, cod
     assert exit_code(ci) == code
 
 
+def test_a_choice_may_begin_with_a_number(talk: Conversation) -> None:
+    """A choice that is typed whole is meant, though it begins like the number of a question."""
+    alice = talk.join("alice")
+    ci = ask(talk, room="lobby", choices=("1 day", "2 days"))
+    alice.type("/answer 1 DAY")
+    talk.settle()
+
+    assert ci.printed == ["1 day"]
+
+
 def test_what_is_no_choice_is_not_sent(talk: Conversation) -> None:
     """A slip of the keyboard is told with the choices, and so is an answer to nothing; the question stays open."""
     alice = talk.join("alice")
