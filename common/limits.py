@@ -90,7 +90,7 @@ TURN_QUESTIONS = 8
 """Questions answered between two looks at the network: a page takes about a millisecond."""
 
 SEARCH_WORDS = 8
-"""Words and phrases that one search looks for: each is one more list to be gone through."""
+"""Words that one search looks for, those of phrases too: each is one more list to be gone through."""
 SEARCH_ROOMS = 64
 """Private rooms that one search in all rooms looks through, of those in which its author may not read everything: each
 is a search of its own. Who is in more finds the rest by naming the room."""
@@ -100,7 +100,7 @@ INDEX_BUSY = 1_000
 """Entries a second from which on making them findable is left for later: a search does it first, if there is one."""
 INDEX_BACKLOG = 20_000
 """Entries that may wait for that."""
-SCRUB_PAGES = 200
+SCRUB_PAGES = 50
 """Pages of the index that are rewritten at once until nothing of what was deleted stands in it."""
 
 # --- rates ----------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def parse_search(line: str) -> tuple[Term, ...]:
     """The terms of a typed line, which all have to be found; raises `InputError` for none, and for too many."""
     if len(line) > SEARCH_CHARACTERS:
         raise InputError(f"A search has at most {SEARCH_CHARACTERS} characters. Shorten it.")
-    found = []
+    found, words = [], 0
     for quoted, star, bare in _TERM.findall(line.replace("\0", " ")):
         term = Term(quoted, bool(star)) if not bare else Term(bare.rstrip("*"), bare.endswith("*"))
         tokens = tokens_of(term.text)
@@ -50,10 +50,11 @@ def parse_search(line: str) -> tuple[Term, ...]:
         if term.prefix and len(last) < SHORTEST_PREFIX and ord(last[0]) < _ALPHABETS_END:
             raise InputError(f"Before a * stand at least {SHORTEST_PREFIX} letters. Add one to {last}*.")
         found.append(term)
+        words += len(tokens)
     if not found:
         raise InputError("There is no word to search for. Name some that stand in what you look for.")
-    if len(found) > SEARCH_WORDS:
-        raise InputError(f"A search has at most {SEARCH_WORDS} words. Leave some out, or put them in quotes.")
+    if words > SEARCH_WORDS:
+        raise InputError(f"A search has at most {SEARCH_WORDS} words. Leave some out.")
     return tuple(found)
 
 
