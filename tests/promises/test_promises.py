@@ -198,7 +198,11 @@ def test_b1_the_list_of_users_is_the_same_inside_and_outside(join: Join, zchat: 
     alice.wait_for("bob", "session")
 
     def users(text: str) -> list[list[str]]:
-        return [re.sub(r"idle \w+", "", line).split() for line in text.splitlines() if "session" in line]
+        return [
+            re.sub(r"idle \w+|<?\d+ ms|\d+ behind,?", "", line).split()
+            for line in text.splitlines()
+            if "session" in line
+        ]
 
     outside = users(zchat("who", "-r", room, nick="reader").stdout)
     assert [user[0] for user in outside] == ["alice", "bob"]
