@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..common.clock import Now
-from ..common.messages import Command, Event, Join, Presence, Replay, Say
+from ..common.messages import Command, Event, Join, Presence, Replay, Say, Search
 from .history import Append, Change, Outcome, Question
 
 
@@ -111,6 +111,22 @@ class Paging:
 
 
 @dataclass(frozen=True, slots=True)
+class Indexing:
+    """Entries are made findable; a search waits for it, if there is one."""
+
+    identity: bytes = b""
+    search: Search | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Somebody searches."""
+
+    identity: bytes
+    search: Search
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A user has seen a room up to a sequence."""
 
@@ -133,7 +149,7 @@ class Announce:
     presence: Presence
 
 
-Purpose = Create | Start | Said | Doubted | Then | Paging | Mark | Forget | Announce
+Purpose = Create | Start | Said | Doubted | Then | Paging | Indexing | Finding | Mark | Forget | Announce
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from ..common import limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import Code, WireError
+from . import absence
 from .access import ACCESS, BANS, INVITES, OPERATORS, Access, Secrets
 from .actions import (
     Action,
@@ -23,7 +24,9 @@ from .actions import (
     Create,
     Cut,
     Doubted,
+    Finding,
     Forget,
+    Indexing,
     Log,
     Mark,
     Paging,
@@ -41,10 +44,11 @@ from .moderation import KINDS, Moderation
 from .policy import Policy
 from .questions import READS, Questions
 from .rates import Rates
-from .refusals import Refusal, refuse, why_not
+from .refusals import Refusal, refuse, why_not, why_not_answer
 from .retention import Retention
 from .rooms import MEMBERS, ROOMS, Rooms, deliver
 from .roster import Roster, Session
+from .search import Searches
 from .sessions import NICKS, Sessions
 from .talk import Talk
 from .turns import Turns
@@ -78,6 +82,7 @@ class Core:
         self._moderation = Moderation(self._roster, self._rooms)
         self._talk = Talk(self._roster, self._rooms, self._moderation, self._rates, policy)
         self._questions = Questions(self._roster, self._rooms, reads, policy)
+        self._searches = Searches(self._roster, self._rooms, self._turns, policy)
         self._sessions = Sessions(self._roster, self._rooms, self._access, policy, reads, word, greeting)
         self._governing = Governing(self._roster, self._access, self._sessions, secrets.operator, word)
         self._retention = Retention(self._roster, policy)
@@ -126,15 +131,17 @@ class Core:
         assert session is not None
         match command:
             case m.Ping():
-                return self._questions.ping(session, command)
+                return self._questions.ping(session, command, now)
             case m.Say():
                 return self._talk.say(session, command, now)
             case m.Join():
                 return self._rooms.join(session, command, now)
             case m.Part():
                 return self._rooms.part(session, command, now)
-            case m.Replay() | m.Who() | m.Rooms():
+            case m.Replay() | m.Search() | m.Who() | m.Rooms():
                 return [] if self._turns.add(session, command) else [refuse(identity, command, *TOO_FAST)]
+            case m.Away():
+                return absence.away(session, command, now)
             case m.Rename():
                 return self._sessions.rename(session, command, now)
             case m.Admin():
@@ -189,7 +196,10 @@ class Core:
         actions: list[Action] = []
         for session, question in self._turns.take(limits.TURN_QUESTIONS):
             if session.identity and self._roster.by_identity.get(session.identity) is session:
-                actions += self._questions.answer(session, question, now)
+                if isinstance(question, m.Search):
+                    actions += self._searches.answer(session, question)
+                else:
+                    actions += self._questions.answer(session, question, now)
         return actions
 
     def tick(self, now: Now) -> list[Action]:
@@ -207,7 +217,7 @@ class Core:
             actions.append(Publish(wire.BEACON_TOPIC, m.Beacon(time=now.wall)))
             self._rates.forget(now)
             self._access.forget(now)
-        return actions + self._questions.tick() + self._retention.tick(now)
+        return actions + self._questions.tick() + self._retention.tick(now) + self._searches.tick()
 
     @property
     def admission(self) -> Admission:
@@ -234,12 +244,14 @@ class Core:
         actions: list[Action] = []
         acks: dict[bytes, list[m.Ack]] = {}
         entries: dict[str, list[m.Entry]] = {}
+        stored = 0
         unsaid: set[bytes] = set()
         """Who has been told that a message is not stored: those after it wait for it."""
         for purpose, outcome in done:
             match purpose:
                 case Said() if isinstance(outcome, Appended):
                     acks.setdefault(purpose.identity, []).append(self._talk.stored(purpose, outcome, entries))
+                    stored += not outcome.duplicate
                     if purpose.follow is not None and not outcome.duplicate:
                         actions += purpose.follow(now)
                 case Said():
@@ -262,10 +274,15 @@ class Core:
                 case Announce(room, presence):
                     actions += self._talk.broadcast(self._roster.rooms[room], entries.pop(room, []))
                     actions.append(deliver(self._roster, self._roster.rooms[room], presence))
+                case Indexing():
+                    actions += self._searches.indexed(purpose, outcome)
+                case Finding():
+                    actions += self._searches.found(purpose, outcome)
                 case Mark():
                     self._questions.marked(purpose, outcome)
                 case Forget():
                     self._retention.trimmed(purpose, outcome)
+        self._searches.stored(stored)
         actions += [Reply((identity,), m.Acked(acks=list_)) for identity, list_ in acks.items() if identity]
         for room, list_ in entries.items():
             actions += self._talk.broadcast(self._roster.rooms[room], list_)
@@ -275,4 +292,5 @@ class Core:
         session = self._roster.by_identity.get(said.identity)
         if isinstance(outcome, NotStored) and session is not None:
             return self._talk.stall(session, said.say, why_not(outcome), now)
-        return [refuse(said.identity, said.say, *why_not(outcome))]
+        refusal = why_not_answer(outcome, said.user) if said.say.kind == "answer" else why_not(outcome)
+        return [refuse(said.identity, said.say, *refusal)]

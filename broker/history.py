@@ -1,6 +1,6 @@
 """`History`: the only door to storage, as the broker's core and server see it.
 
-Owns the words (append, put, erase, together, read, locate) and their outcomes. Does not know any database
+Owns the words (append, put, erase, together, read, locate, find) and their outcomes. Does not know any database
 (`broker.sqlite`). Pure; any thread. An adapter is used by one thread at a time.
 """
 
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ..common.errors import ZchatError
 from ..common.messages import Entry
+from ..common.searching import Term
 
 
 class NotStored(ZchatError):
@@ -38,6 +39,9 @@ class Append:
     target: str | None = None
     about: int = 0
     until: int = 0
+    choices: tuple[str, ...] = ()
+    readers: tuple[str, ...] | None = None
+    """Whose searches look through the room without naming it; None: everybody's. Always the same for a room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,23 @@ class Erase:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolve:
+    """Only if the question at a sequence takes this choice of this author's: it is another's, and not answered yet."""
+
+    room: str
+    seq: int
+    author: str
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """All of these or none, with at most one `Append`; where that is a repeat, the others are not done again.
 
     The outcome is that of the `Append`, or `Done`; or of the first that cannot be.
     """
 
-    changes: tuple[Append | Put | Erase, ...]
+    changes: tuple[Append | Put | Erase | Resolve, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,17 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class Missing:
     """There is no such message, or not by this author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The question does not take this answer: who asked it, what can be chosen, and who has chosen what, if anybody."""
+
+    asker: str
+    """The key."""
+    choices: tuple[str, ...]
+    nick: str = ""
+    choice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +170,45 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True)
+class Find:
+    """The newest entries with all these terms: in rooms of these readers (``""``: everybody's), or in named rooms.
+
+    Only what is indexed is found.
+    """
+
+    terms: tuple[Term, ...]
+    readers: tuple[str, ...]
+    rooms: Mapping[str, int]
+    """Room → the sequence up to which nothing is found."""
+    limit: int
+    before: tuple[str, int] | None = None
+    """A room and sequence: only what was indexed before that entry. Where it is gone, something may be found twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundIn:
+    """What a `Find` found, with the room of each, the newest last; `more` tells that there is more before."""
+
+    entries: list[tuple[str, Entry]]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Make up to so many entries findable, the oldest first, and wipe out some of what was deleted from the index."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """How many entries are still to be indexed, and whether something deleted is still to be wiped out."""
+
+    left: int
+    dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """Whether an author has put this entry into a room under this id; answered with `Appended` or `Missing`."""
 
@@ -176,9 +240,11 @@ class Trimmed:
     more: bool
 
 
-Change = Append | Put | Erase | Together | Trim
-Question = Read | Locate | Recall
-Outcome = Appended | Reused | Done | Missing | Conflict | Trimmed | Found | Located | NotStored
+Change = Append | Put | Erase | Resolve | Together | Trim | Index
+Question = Read | Locate | Recall | Find
+Outcome = (
+    Appended | Reused | Done | Missing | Settled | Conflict | Trimmed | Indexed | Found | FoundIn | Located | NotStored
+)
 
 
 class History(Protocol):

@@ -55,6 +55,7 @@ class Moderation:
             to=target.nick,
             target=target.key,
             until=until or 0,
+            readers=room.readers,
         )
         stored = Together((append, put_member(room.id, target.key, member)))
         by = session.user.nick
@@ -143,7 +144,18 @@ class Moderation:
         """A `Say` of kind ``delete``: one's own message, or as an operator of the room anybody's."""
         user = session.user
         anybodys = not room.is_direct and rights.rank(user, room) >= rights.OPERATOR
-        append = Append(room.id, user.key, say.id, user.nick, say.text, now.wall, "delete", to=to, about=say.about)
+        append = Append(
+            room.id,
+            user.key,
+            say.id,
+            user.nick,
+            say.text,
+            now.wall,
+            "delete",
+            to=to,
+            about=say.about,
+            readers=room.readers,
+        )
         erase = Erase(room.id, say.about, None if anybodys else user.key)
         return [Store(Together((append, erase)), Said(session.identity, user.key, say, append))]
 

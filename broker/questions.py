@@ -20,7 +20,6 @@ from .policy import Policy
 from .refusals import Refusal, no_room, no_user, refuse, why_not
 from .rooms import Rooms
 from .roster import Room, Roster, Session, User, direct_room
-from .turns import Question
 
 READS = "read"
 """Table of the small state: ``KEY ROOM`` → the last sequence that this user has seen of it on any screen."""
@@ -47,7 +46,7 @@ class Questions:
             key, _, room = name.partition(" ")
             self._reads[key, room] = msgspec.msgpack.decode(value, type=int)
 
-    def ping(self, session: Session, ping: m.Ping) -> list[Action]:
+    def ping(self, session: Session, ping: m.Ping, now: Now) -> list[Action]:
         """`Ping`: note what was seen, answer with the rooms in which there is more."""
         for id_, seq in ping.seen.items():
             room = self._followed(session, id_)
@@ -57,7 +56,10 @@ class Questions:
             if session.present and seq > self._reads.get((session.user.key, id_), 0):
                 self._reads[session.user.key, id_] = seq
                 self._unstored[session.user.key, id_] = None
-        heads = dict(itertools.islice(self._behind(session), limits.PONG_ROOMS))
+        behind = dict(itertools.islice(self._behind(session), limits.PONG_ROOMS))
+        heads = {id_: head for id_, (head, _) in behind.items()}
+        session.behind = {id_: head - seen for id_, (head, seen) in behind.items()}
+        session.pinged, session.rtt = now.mono, ping.rtt
         following = wire.digest(id_ for id_, room in session.rooms.items() if not room.is_direct)
         return [Reply((session.identity,), m.Pong(heads=heads, following=following, ref=ping.ref))]
 
@@ -81,19 +83,21 @@ class Questions:
         if not isinstance(outcome, Done):
             self._unstored[mark.user, mark.room] = None
 
-    def _behind(self, session: Session) -> Iterator[tuple[str, int]]:
-        """The rooms that hold more than this session has seen, with their heads."""
+    def _behind(self, session: Session) -> Iterator[tuple[str, tuple[int, int]]]:
+        """The rooms that hold more than this session has seen, with their heads and what it has seen."""
         for id_, room in session.rooms.items():
-            if room.head > session.seen.get(id_, 0):
-                yield id_, room.head
+            seen = session.seen.get(id_, 0)
+            if room.head > seen:
+                yield id_, (room.head, seen)
         if session.private:
             # Also those that it has not entered: their first message may have been lost on the way.
             for id_ in session.user.direct:
                 room, read = self._roster.rooms[id_], self._reads.get((session.user.key, id_), 0)
-                if id_ not in session.rooms and room.head > session.seen.get(id_, read):
-                    yield id_, room.head
+                seen = session.seen.get(id_, read)
+                if id_ not in session.rooms and room.head > seen:
+                    yield id_, (room.head, seen)
 
-    def answer(self, session: Session, question: Question, now: Now) -> list[Action]:
+    def answer(self, session: Session, question: m.Replay | m.Who | m.Rooms, now: Now) -> list[Action]:
         """A question whose turn it is."""
         match question:
             case m.Replay():
@@ -147,14 +151,16 @@ class Questions:
             if user is None:
                 return [refuse(session.identity, who, *no_user(who.nick))]
             return [Reply((session.identity,), m.Roster(users=[_user_info(user, session.user, now)], ref=who.ref))]
+        room: Room | None = None
         users = {other.user for other in self._roster.sessions.values() if other.present}
         if who.room is not None:
-            room = self._rooms.find(session.user, who.room)
-            if isinstance(room, Refusal) or room.is_direct:
-                no = room if isinstance(room, Refusal) else no_room(who.room)
+            found = self._rooms.find(session.user, who.room)
+            if isinstance(found, Refusal) or found.is_direct:
+                no = found if isinstance(found, Refusal) else no_room(who.room)
                 return [refuse(session.identity, who, *no)]
-            users = set(room.present)
-        infos = [_user_info(user, session.user, now) for user in sorted(users, key=lambda user: names.fold(user.nick))]
+            room, users = found, set(found.present)
+        by_nick = sorted(users, key=lambda user: names.fold(user.nick))
+        infos = [_user_info(user, session.user, now, room) for user in by_nick]
         return [
             Reply((session.identity,), m.Roster(users=part, start=start, more=more, ref=who.ref))
             for part, start, more in _parts(infos)
@@ -200,9 +206,17 @@ def _parts(infos: Sequence[T]) -> Iterator[tuple[list[T], int, bool]]:
     yield part, start, False
 
 
-def _user_info(user: User, asker: User, now: Now) -> m.UserInfo:
-    present = [session for session in user.sessions if session.present]
-    rooms = {room.name for session in present for room in session.rooms.values() if _shown(room, asker)}
+def _user_info(user: User, asker: User, now: Now, where: Room | None = None) -> m.UserInfo:
+    """A user, as somebody may see them; how far they are behind in one room, or in all that the asker reads too."""
+    present = user.present
+    shown = {room for session in present for room in session.rooms.values() if _shown(room, asker)}
+    rooms = {room.name for room in shown}
+    if where is None and user is not asker:
+        shown |= {room for session in present for room in session.rooms.values() if asker.direct.get(room.id) is user}
+    lags = [
+        min(session.lag(room, now.mono) for session in present if room.id in session.rooms)
+        for room in ({where} & shown if where is not None else shown)
+    ]
     return m.UserInfo(
         nick=user.nick,
         key=user.key,
@@ -212,4 +226,8 @@ def _user_info(user: User, asker: User, now: Now) -> m.UserInfo:
         sessions=len(present),
         claimed=user.claimed,
         operator=user.operator,
+        away=user.away,
+        bot=user.bot,
+        lag=sum(lags),
+        rtt=min((session.rtt for session in present if session.rtt), default=0.0),
     )

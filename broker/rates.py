@@ -18,6 +18,8 @@ COSTS: dict[type[m.Message], int] = {
     m.Join: 10,
     m.Rename: 500,
     m.Replay: 30,
+    m.Search: 500,
+    m.Away: 100,
     m.Rooms: 50,
     m.Who: 50,
 }

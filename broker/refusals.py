@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..common import limits, messages as m
 from ..common.errors import Code
 from .actions import Reply
-from .history import Conflict, Missing, NotStored, Outcome, Reused
+from .history import Conflict, Missing, NotStored, Outcome, Reused, Settled
 
 
 class Refusal(NamedTuple):
@@ -56,6 +56,20 @@ def why_not(outcome: Outcome) -> Refusal:
         case Conflict():
             return Refusal(Code.NOT_STORED, "Somebody else changed it just now.", limits.NOT_STORED_RETRY)
     raise AssertionError(outcome)
+
+
+def why_not_answer(outcome: Outcome, user: str) -> Refusal:
+    """Why a question does not take the answer of this key."""
+    match outcome:
+        case Settled(nick=nick, choice=choice) if nick:
+            return Refusal(Code.ANSWERED, f"{nick} has answered it already: {choice}. The first answer counts.")
+        case Settled(asker=asker) if asker == user:
+            return not_allowed("It is your own question. Somebody else has to answer it.")
+        case Settled(choices=choices):
+            return not_allowed(f"That is none of its choices. Choose one of: {', '.join(choices)}.")
+        case Missing():
+            return Refusal(Code.NO_SUCH_MESSAGE, "There is no such question here. See which there are: /history.")
+    return why_not(outcome)
 
 
 def refuse(identity: bytes, command: m.Command | m.Unknown, code: Code, detail: str, retry: float = 0.0) -> Reply:

@@ -240,9 +240,16 @@ def put_member(room: str, key: str, member: Member) -> Put:
 
 
 def announce(room: Room, user: User, change: str, now: Now, *, reason: str = "", old: str = "") -> Await:
-    """Tell a room that somebody came, went or is called otherwise, after what was said before it."""
+    """Tell a room that somebody came, went, is away or is called otherwise, after what was said before it."""
     presence = m.Presence(
-        room=room.id, nick=user.nick, key=user.key, change=change, time=now.wall, reason=reason, old=old
+        room=room.id,
+        nick=user.nick,
+        key=user.key,
+        change=change,
+        time=now.wall,
+        reason=reason,
+        old=old,
+        bot=user.bot,
     )
     return Await(Announce(room.id, presence))
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from ..common import limits
 from ..common.keys import fingerprint_of
 from ..common.names import PRIVATE_MARK, fold
 from ..common.skeleton import skeletons
@@ -34,6 +35,18 @@ class User:
     """Direct room → the partner."""
     operator: bool = False
     """Whether they are an operator of the broker."""
+    away: str | None = None
+    """Their word for being away; None when they have not said that they are."""
+
+    @property
+    def present(self) -> list[Session]:
+        """Their sessions that others see."""
+        return [session for session in self.sessions if session.present]
+
+    @property
+    def bot(self) -> bool:
+        """Whether all of these are programs."""
+        return bool(self.present) and all(session.bot for session in self.present)
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +69,19 @@ class Session:
     stall: Stall | None = None
     seen: dict[str, int] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
+    bot: bool = False
+    pinged: float = 0.0
+    """When the last ping came."""
+    behind: dict[str, int] = field(default_factory=dict)
+    """Room → how many entries it had not shown at that time, where there were any."""
+    rtt: float = 0.0
+    """What the client measures, in milliseconds."""
+
+    def lag(self, room: Room, now: float) -> int:
+        """How many entries of a room it has not shown: as it said lately, or by now when it is silent."""
+        if now - self.pinged > limits.PING_OVERDUE and room.id in self.seen:
+            return max(0, room.head - self.seen[room.id])
+        return self.behind.get(room.id, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +126,11 @@ class Room:
     """How many sessions of each user follow it."""
     present: dict[User, int] = field(default_factory=dict)
     """How many present sessions of each user are in it."""
+    readers: tuple[str, ...] | None = field(init=False)
+    """Whose searches look through it without naming it; None: everybody's."""
+
+    def __post_init__(self) -> None:
+        self.readers = partners(self.id) if self.is_direct else () if self.private else None
 
     @property
     def is_direct(self) -> bool:
@@ -120,6 +151,11 @@ def direct_room(one: str, other: str) -> str:
     """The id of the direct room for the private messages of two keys, the same from both sides."""
     first, second = sorted((one, other))
     return f"{PRIVATE_MARK}{first}.{second}"
+
+
+def readers_of(id_: str, room: Room | None) -> tuple[str, ...] | None:
+    """`Room.readers` of a room that need not be there yet, but will then be public or a direct one."""
+    return room.readers if room is not None else Room(id_, id_).readers
 
 
 def partners(room: str) -> tuple[str, str]:
@@ -184,7 +220,8 @@ class Roster:
     def hearers(self, room: Room) -> tuple[bytes, ...]:
         """Where what happens in a room that is not public is to be sent."""
         if room.is_direct:
-            sessions = {s for key in partners(room.id) for s in self.users[key].sessions if s.private}
+            both = {s for key in partners(room.id) for s in self.users[key].sessions}
+            sessions = {s for s in both if s.private or room.id in s.rooms}
         else:
             sessions = {s for user in room.followers for s in user.sessions if room.id in s.rooms}
         return tuple(session.identity for session in sessions if session.identity)
@@ -220,6 +257,8 @@ class Roster:
         assert not session.rooms
         del self.sessions[session.user.key, session.instance]
         session.user.sessions.discard(session)
+        if not session.user.sessions:
+            session.user.away = None
         self.live = None
         self.by_identity.pop(session.identity, None)
 

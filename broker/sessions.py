@@ -265,6 +265,7 @@ class Sessions:
             session = Session(
                 user, hello.instance, self._word(), b"", hello.present, hello.private, now.wall, now.mono, now.mono
             )
+            session.bot, session.pinged = hello.bot, now.mono
             self._roster.add_session(session)
             actions.append(Log(f"{user.nick} connected from {address} ({hello.agent[:64]})"))
         session.heard, session.address, session.stall = now.mono, address, None

@@ -10,10 +10,12 @@ entry's `prev` is not stored.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..common import limits, wire
 from ..common.files import out_of_room
@@ -23,7 +25,11 @@ from .history import (
     Appended,
     BadHistory,
     Change,
+    Find,
     Found,
+    FoundIn,
+    Index,
+    Indexed,
     Locate,
     Located,
     Missing,
@@ -33,12 +39,15 @@ from .history import (
     Read,
     Recall,
 )
+from .index import WordIndex
 from .writing import Writing, digest_of
 
-_ENTRY = (
-    "SELECT e.seq, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee, e.target, e.about, e.until"
-    " FROM entry e JOIN author a ON a.number = e.author WHERE e.room = ?"
-)
+_COLUMNS = "e.seq, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee, e.target, e.about, e.until, e.choices"
+_ENTRY = f"SELECT {_COLUMNS} FROM entry e JOIN author a ON a.number = e.author WHERE e.room = ?"
+
+
+_CATCH_UP = 5_000
+"""Entries that are indexed in one transaction at the start."""
 
 
 class SqliteHistory:
@@ -83,6 +92,14 @@ class SqliteHistory:
         self._gone: set[int] = {room for (room,) in self._db.execute("SELECT DISTINCT room FROM gone")}
         """Numbers of the rooms of which something was removed, and is still known by its id."""
         self._authors: dict[str, int] = dict(self._db.execute("SELECT key, number FROM author"))
+        self._index = WordIndex(self._db)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Index what is not indexed yet: little as a rule, everything once in the file of an older version."""
+        with contextlib.suppress(NotStored):  # a full disk does not keep the broker from starting
+            while self.commit([Index(_CATCH_UP)]) != [Indexed(0, self._index.dirty)]:
+                pass
 
     def close(self) -> None:
         """Close the file."""
@@ -92,7 +109,7 @@ class SqliteHistory:
     def commit(self, batch: Sequence[Change]) -> list[Outcome]:
         """Make all changes in one transaction, durable on return; raises `NotStored`."""
         # New rooms, authors and heads reach the maps only after the commit, so that a failure leaves them true.
-        writing = Writing(self._db, self._rooms, self._authors, self._gone)
+        writing = Writing(self._db, self._index, self._rooms, self._authors, self._gone)
         try:
             self._db.execute("BEGIN IMMEDIATE")
             outcomes = [writing.make(change) for change in batch]
@@ -102,11 +119,13 @@ class SqliteHistory:
             )
             self._db.execute("COMMIT")
         except BaseException as error:
+            self._index.roll_back()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             if not isinstance(error, sqlite3.Error):
                 raise
             raise NotStored(f"The history cannot be written ({error}).") from None
+        self._index.committed(writing.rooms.values())
         self._rooms |= writing.rooms
         self._authors |= writing.authors
         self._floors |= writing.floors
@@ -124,6 +143,8 @@ class SqliteHistory:
                     return self._locate(question)
                 case Recall():
                     return self._recall(question)
+                case Find():
+                    return self._find(question)
         except sqlite3.Error as error:
             raise NotStored(f"The history cannot be read ({error}).") from None
 
@@ -138,21 +159,8 @@ class SqliteHistory:
         )
         entries: list[Entry] = []
         size = 0
-        for seq, id_, time, nick, key, text, kind, to, target, about, until in rows:
-            entry = Entry(
-                seq=seq,
-                prev=seq - 1,
-                id=id_,
-                time=time,
-                nick=nick,
-                key=key,
-                text=text,
-                kind=kind,
-                to=to,
-                target=target,
-                about=about,
-                until=until,
-            )
+        for row in rows:
+            entry = _entry(row)
             size += wire.entry_size(entry)
             if entries and size > limits.FRAME_BYTES:
                 break
@@ -162,6 +170,26 @@ class SqliteHistory:
             entries.reverse()
             return Found(entries, more=bool(entries) and entries[0].prev > floor)
         return Found(entries, more=bool(entries) and entries[-1].seq < head)
+
+    def _find(self, find: Find) -> FoundIn:
+        """As many as fit, with one more that tells whether there are more."""
+        found: list[tuple[str, Entry]] = []
+        size = 0
+        numbers = {room: number for room, (number, _) in self._rooms.items() if room in find.rooms}
+        before = (self._rooms.get(find.before[0], (0, 0))[0], find.before[1]) if find.before is not None else None
+        places = self._index.find(find, numbers, before)
+        for room, seq in places:
+            row = self._db.execute(
+                f"SELECT r.room, {_COLUMNS} FROM entry e JOIN author a ON a.number = e.author"
+                " JOIN room r ON r.number = e.room WHERE e.room = ? AND e.seq = ?",
+                (room, seq),
+            ).fetchone()
+            entry = _entry(row[1:])
+            size += wire.entry_size(entry) + len(row[0].encode())
+            if found and (len(found) == find.limit or size > limits.FRAME_BYTES):
+                return FoundIn(found[::-1], more=True)
+            found.append((row[0], entry))
+        return FoundIn(found[::-1], more=False)
 
     def _recall(self, recall: Recall) -> Appended | Missing:
         number, _ = self._rooms.get(recall.room, (0, 0))
@@ -173,7 +201,7 @@ class SqliteHistory:
             ).fetchone()
             or self._db.execute(
                 "SELECT seq, time FROM gone WHERE room = ? AND id = ? AND author = ? AND digest = ?",
-                (*where, digest_of(recall.text, recall.kind, None, 0)),
+                (*where, digest_of(recall.text, recall.kind, None, 0, "")),
             ).fetchone()
         )
         return Missing() if row is None else Appended(row[0], row[0] - 1, row[1], duplicate=True)
@@ -224,3 +252,23 @@ class SqliteHistory:
         """One table of the small state: name → (value, revision)."""
         rows = self._db.execute("SELECT name, value, revision FROM state WHERE kind = ?", (table,))
         return {name: (value, revision) for name, value, revision in rows}
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    """An entry from a row of `_COLUMNS`."""
+    seq, id_, time, nick, key, text, kind, to, target, about, until, choices = row
+    return Entry(
+        seq=seq,
+        prev=seq - 1,
+        id=id_,
+        time=time,
+        nick=nick,
+        key=key,
+        text=text,
+        kind=kind,
+        to=to,
+        target=target,
+        about=about,
+        until=until,
+        choices=choices.split("\n") if choices else [],
+    )

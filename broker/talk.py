@@ -14,13 +14,16 @@ from ..common.errors import Code
 from ..common.names import PRIVATE_MARK
 from . import rights
 from .actions import Action, Ask, Doubted, Said, Store
-from .history import Append, Appended
+from .history import Append, Appended, Resolve, Together
 from .moderation import KINDS, Moderation, unless_done
 from .policy import Policy
 from .rates import Rates
-from .refusals import Refusal, no_room, no_user, refuse
+from .refusals import Refusal, no_room, no_user, not_allowed, refuse
 from .rooms import Rooms, deliver
-from .roster import Room, Roster, Session, Stall, direct_room
+from .roster import Room, Roster, Session, Stall, direct_room, readers_of
+
+ABOUT = ("delete", "answer")
+"""Kinds that are about what was said before, so they make no room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Talk:
         """`Say`: check it, and have it stored."""
         identity, user = session.identity, session.user
         refusal = rules.refuse_text(say.text, say.kind, self._policy.message_bytes, self._policy.message_lines)
+        if refusal is None and say.kind == "ask":
+            refusal = rules.refuse_choices(say.choices)
         if refusal is not None:
             return [refuse(identity, say, *refusal)]
         if say.kind in KINDS:
@@ -59,12 +64,28 @@ class Talk:
         session.active = now.mono
         if say.kind == "delete":
             return self._moderation.delete(session, say, self._roster.rooms[place.room], place.to, now)
-        append = Append(place.room, user.key, say.id, user.nick, say.text, now.wall, say.kind, place.to)
         room = self._roster.rooms.get(place.room)
+        append = Append(
+            place.room,
+            user.key,
+            say.id,
+            user.nick,
+            say.text,
+            now.wall,
+            say.kind,
+            place.to,
+            about=say.about if say.kind == "answer" else 0,
+            choices=tuple(say.choices) if say.kind == "ask" else (),
+            readers=readers_of(place.room, room),
+        )
         if room is not None and not room.is_public:
             # To each by itself, where PUB would do it at once for all.
             self._rates.owe(user.key, len(self._roster.hearers(room)) / 10, now)
-        said = Store(append, Said(identity, user.key, say, append))
+        change: Append | Together = append
+        if say.kind == "answer":
+            # With the question looked at in the same change, there is one first answer.
+            change = Together((append, Resolve(place.room, say.about, user.key, say.text)))
+        said = Store(change, Said(identity, user.key, say, append))
         return [said] if place.create is None else [place.create, said]
 
     def _place(self, session: Session, say: m.Say, now: Now) -> _Place | Ask | Refusal:
@@ -74,7 +95,7 @@ class Talk:
         name = say.room or ""
         room = self._rooms.find(session.user, name)
         if isinstance(room, Refusal):
-            if room.code == Code.NO_SUCH_ROOM and not name.startswith(PRIVATE_MARK) and say.kind != "delete":
+            if room.code == Code.NO_SUCH_ROOM and not name.startswith(PRIVATE_MARK) and say.kind not in ABOUT:
                 making = self._rooms.create(name, session, None, now)
                 return making if isinstance(making, Refusal) else _Place(names.fold(name), create=making)
             return room
@@ -90,8 +111,10 @@ class Talk:
         if other is None:
             return no_user(say.to or "")
         room = direct_room(session.user.key, other.key)
-        if say.kind == "delete" and room not in self._roster.rooms:
+        if say.kind in ABOUT and room not in self._roster.rooms:
             return no_room(other.nick)
+        if say.kind == "ask" and other is session.user:
+            return not_allowed("A question to yourself has nobody to answer it. Ask somebody else.")
         return _Place(room, to=other.nick)
 
     def stalled(self, session: Session, say: m.Say, now: Now) -> bool:
@@ -119,7 +142,9 @@ class Talk:
         if room.is_direct:
             other = user.direct[room.id]
             delivered = int(other is not user and any(session.private for session in other.sessions))
+            away = other.away if other is not user else None
         else:
+            away = None
             delivered = len(room.followers) - (user in room.followers)
         if not outcome.duplicate:
             room.head = outcome.seq
@@ -138,6 +163,7 @@ class Talk:
                 target=a.target,
                 about=a.about,
                 until=a.until,
+                choices=list(a.choices),
             )
             entries.setdefault(room.id, []).append(entry)
         return m.Ack(
@@ -147,6 +173,7 @@ class Talk:
             time=outcome.time,
             delivered=delivered,
             duplicate=outcome.duplicate,
+            away=away,
         )
 
     def repeated(self, doubted: Doubted, outcome: Appended) -> m.Ack:

@@ -11,9 +11,10 @@ from collections import deque
 from ..common import messages as m
 from .roster import Session
 
-Question = m.Replay | m.Who | m.Rooms
-WEIGHTS: dict[type[m.Message], int] = {m.Replay: 1, m.Who: 8, m.Rooms: 8}
-"""What answering takes, in pages: a list grows with the number of users or rooms."""
+Question = m.Replay | m.Search | m.Who | m.Rooms
+WEIGHTS: dict[type[m.Message], int] = {m.Replay: 1, m.Search: 8, m.Who: 8, m.Rooms: 8}
+"""What answering takes, in pages: a list grows with the number of users or rooms,
+what a search goes through with the history."""
 
 
 class Turns:
@@ -33,6 +34,10 @@ class Turns:
             return False
         queue.append((session, question))
         return True
+
+    def go_on(self, session: Session, question: Question) -> None:
+        """A question that needs another turn of its key."""
+        self._queues.setdefault(session.user.key, deque()).appendleft((session, question))
 
     def take(self, weight: int) -> list[tuple[Session, Question]]:
         """The next questions, one of each key in turn, as many as weigh that much together; at least one."""

@@ -10,6 +10,7 @@ import itertools
 import sqlite3
 from collections.abc import Mapping, Set
 
+from ..common.rules import WORDS
 from .history import (
     Append,
     Appended,
@@ -17,17 +18,22 @@ from .history import (
     Conflict,
     Done,
     Erase,
+    Index,
     Missing,
     Outcome,
     Put,
+    Resolve,
     Reused,
+    Settled,
     Together,
     Trim,
     Trimmed,
 )
+from .index import WordIndex
 
 _TRIM_ENTRIES = 500
 """Entries removed at once: some milliseconds, so that nobody waits for it."""
+_SAID = ", ".join(f"'{kind}'" for kind in WORDS)
 
 
 class Writing:
@@ -36,11 +42,13 @@ class Writing:
     def __init__(
         self,
         db: sqlite3.Connection,
+        index: WordIndex,
         known_rooms: Mapping[str, tuple[int, int]],
         known_authors: Mapping[str, int],
         known_gone: Set[int],
     ) -> None:
         self._db = db
+        self._index = index
         self._known_rooms = known_rooms
         self._known_authors = known_authors
         self._known_gone = known_gone
@@ -60,10 +68,14 @@ class Writing:
                 return self._fault(change) or self._put(change)
             case Erase():
                 return self._fault(change) or self._erase(change)
+            case Resolve():
+                return self._fault(change) or Done()
+            case Index(limit):
+                return self._index.go_on(limit, self.rooms.values())
             case Together(changes):
                 return self._together(changes)
 
-    def _together(self, changes: tuple[Append | Put | Erase, ...]) -> Outcome:
+    def _together(self, changes: tuple[Append | Put | Erase | Resolve, ...]) -> Outcome:
         """Look first at all that could fail, so that nothing has to be undone."""
         append = next((change for change in changes if isinstance(change, Append)), None)
         repeat = append and self._repeat(append)
@@ -73,7 +85,7 @@ class Writing:
         outcomes = {type(change): self.make(change) for change in changes}
         return outcomes[Append] if append is not None else Done()
 
-    def _fault(self, change: Append | Put | Erase) -> Outcome | None:
+    def _fault(self, change: Append | Put | Erase | Resolve) -> Outcome | None:
         """Why a change cannot be made."""
         match change:
             case Put(table, name, _, expect) if expect is not None:
@@ -82,11 +94,30 @@ class Writing:
             case Erase(room, seq, author):
                 row = self._db.execute(
                     "SELECT a.key FROM entry e JOIN author a ON a.number = e.author"
-                    " WHERE e.room = ? AND e.seq = ? AND e.kind IN ('message', 'me')",
+                    f" WHERE e.room = ? AND e.seq = ? AND e.kind IN ({_SAID})",
                     (self._room(room)[0], seq),
                 ).fetchone()
                 return Missing() if row is None or author not in (None, row[0]) else None
+            case Resolve():
+                return self._unresolved(change)
         return None
+
+    def _unresolved(self, resolve: Resolve) -> Missing | Settled | None:
+        where = (self._room(resolve.room)[0], resolve.seq)
+        question = self._db.execute(
+            "SELECT a.key, e.choices FROM entry e JOIN author a ON a.number = e.author"
+            " WHERE e.room = ? AND e.seq = ? AND e.kind = 'ask'",
+            where,
+        ).fetchone()
+        if question is None:
+            return Missing()
+        asker, choices = question[0], tuple(question[1].split("\n"))
+        answer = self._db.execute(
+            "SELECT nick, text FROM entry WHERE room = ? AND about = ? AND kind = 'answer'", where
+        ).fetchone()
+        if answer is None and asker != resolve.author and resolve.choice in choices:
+            return None
+        return Settled(asker, choices, *(answer or ()))
 
     def _room(self, room: str) -> tuple[int, int]:
         return self.rooms.get(room) or self._known_rooms.get(room) or (0, 0)
@@ -99,14 +130,15 @@ class Writing:
         number, author = self._room(append.room)[0], self._author(append.author)
         where = (number, append.id, author)
         row = self._db.execute(
-            "SELECT seq, time, text, kind, target, about FROM entry WHERE room = ? AND id = ? AND author = ?", where
+            "SELECT seq, time, text, kind, target, about, choices FROM entry WHERE room = ? AND id = ? AND author = ?",
+            where,
         ).fetchone()
         if row is None:
             return self._repeat_of_gone(append, where)
         seq, time, *what = row
         if what[1] == "deleted":
             return self._repeat_of_gone(append, where) or Appended(seq, seq - 1, time, duplicate=True)
-        if what != [append.text, append.kind, append.target, append.about]:
+        if what != [append.text, append.kind, append.target, append.about, "\n".join(append.choices)]:
             return Reused()
         return Appended(seq, seq - 1, time, duplicate=True)
 
@@ -120,23 +152,27 @@ class Writing:
             return None
         seq, time, digest = row
         a = append
-        if digest and digest != digest_of(a.text, a.kind, a.target, a.about):
+        if digest and digest != digest_of(a.text, a.kind, a.target, a.about, "\n".join(a.choices)):
             return Reused()
         return Appended(seq, seq - 1, time, duplicate=True)
 
     def append(self, append: Append) -> Outcome:
         number, head = self._room(append.room)
         if not number:
-            number, head = self._new_room(append.room)
+            number, head = self._new_room(append)
         author = self._author(append.author) or self._new_author(append.author)
         repeat = self._repeat_of_gone(append, (number, append.id, author))
         if repeat is not None:
             return repeat
         a = append
         cursor = self._db.execute(
-            "INSERT INTO entry (room, seq, id, author, time, kind, nick, addressee, text, target, about, until)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room, id, author) DO NOTHING",
-            (number, head + 1, a.id, author, a.time, a.kind, a.nick, a.to, a.text, a.target, a.about, a.until),
+            "INSERT INTO entry"
+            " (room, seq, id, author, time, kind, nick, addressee, text, target, about, until, choices)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room, id, author) DO NOTHING",
+            (
+                *(number, head + 1, a.id, author, a.time, a.kind, a.nick, a.to, a.text),
+                *(a.target, a.about, a.until, "\n".join(a.choices) if a.choices else ""),
+            ),
         )
         if not cursor.rowcount:
             repeat = self._repeat(append)
@@ -145,10 +181,11 @@ class Writing:
         self.rooms[append.room] = (number, head + 1)
         return Appended(head + 1, head, append.time)
 
-    def _new_room(self, room: str) -> tuple[int, int]:
-        cursor = self._db.execute("INSERT INTO room (room, head) VALUES (?, 0)", (room,))
-        self.rooms[room] = (cursor.lastrowid or 0, 0)
-        return self.rooms[room]
+    def _new_room(self, append: Append) -> tuple[int, int]:
+        readers = None if append.readers is None else " ".join(append.readers)
+        cursor = self._db.execute("INSERT INTO room (room, head, readers) VALUES (?, 0, ?)", (append.room, readers))
+        self.rooms[append.room] = (cursor.lastrowid or 0, 0)
+        return self.rooms[append.room]
 
     def _new_author(self, key: str) -> int:
         cursor = self._db.execute("INSERT INTO author (key) VALUES (?)", (key,))
@@ -173,13 +210,14 @@ class Writing:
     def _erase(self, erase: Erase) -> Outcome:
         number = self._room(erase.room)[0]
         where = (number, erase.seq)
-        id_, author, time, text, kind, target, about = self._db.execute(
-            "SELECT id, author, time, text, kind, target, about FROM entry WHERE room = ? AND seq = ?", where
+        id_, author, time, text, kind, target, about, choices = self._db.execute(
+            "SELECT id, author, time, text, kind, target, about, choices FROM entry WHERE room = ? AND seq = ?", where
         ).fetchone()
         # A repeat is still known, and another text under the id is not taken for it.
-        gone = (number, id_, author, erase.seq, time, digest_of(text, kind, target, about))
+        gone = (number, id_, author, erase.seq, time, digest_of(text, kind, target, about, choices))
         self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?, ?, ?)", gone)
-        self._db.execute("UPDATE entry SET text = '', kind = 'deleted' WHERE room = ? AND seq = ?", where)
+        self._index.remove(number, [(erase.seq, text)])
+        self._db.execute("UPDATE entry SET text = '', kind = 'deleted', choices = '' WHERE room = ? AND seq = ?", where)
         self.gone.add(number)
         return Done()
 
@@ -189,7 +227,7 @@ class Writing:
         (floor,) = self._db.execute("SELECT floor FROM room WHERE number = ?", (number,)).fetchone()
         last_kept = head - trim.keep if trim.keep else 0
         rows = self._db.execute(
-            "SELECT seq, time, id, author, text, kind, target, about FROM entry WHERE room = ? AND seq > ?"
+            "SELECT seq, time, id, author, text, kind, target, about, choices FROM entry WHERE room = ? AND seq > ?"
             " ORDER BY seq LIMIT ?",
             (number, floor, _TRIM_ENTRIES),
         ).fetchall()
@@ -201,11 +239,12 @@ class Writing:
         self._db.executemany(
             "INSERT OR IGNORE INTO gone VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (number, id_, author, seq, time, b"" if kind == "deleted" else digest_of(text, kind, target, about))
-                for seq, time, id_, author, text, kind, target, about in old
+                (number, id_, author, seq, time, b"" if kind == "deleted" else digest_of(text, kind, target, *more))
+                for seq, time, id_, author, text, kind, target, *more in old
                 if time >= trim.forget
             ],
         )
+        self._index.remove(number, [(seq, text) for seq, _, _, _, text, *_ in old])
         # A room's topic is its last topic entry, however old: it stays, below the floor, where nobody reads it.
         self._db.execute(
             "DELETE FROM entry WHERE room = ? AND seq <= ? AND seq IS NOT"
@@ -218,6 +257,7 @@ class Writing:
         return Trimmed(end, more=len(old) == _TRIM_ENTRIES)
 
 
-def digest_of(text: str, kind: str, target: str | None, about: int) -> bytes:
+def digest_of(text: str, kind: str, target: str | None, about: int, choices: str) -> bytes:
     """What is kept of an entry to tell a repeat of it from another text under its id."""
-    return hashlib.blake2b(f"{kind} {target} {about} {text}".encode(), digest_size=16).digest()
+    choices = f"{choices}\n" if choices else ""
+    return hashlib.blake2b(f"{kind} {target} {about} {choices}{text}".encode(), digest_size=16).digest()

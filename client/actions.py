@@ -68,6 +68,8 @@ class Print:
     aside: bool = False
     author: tuple[int, int, str] | None = None
     """Where in it a nick begins and ends, and its owner's key, which gives it a colour."""
+    marks: tuple[tuple[int, int], ...] = ()
+    """Where what was searched for stands in `text`, as (start, end), for a screen that can show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,15 @@ class NickChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AwayChanged:
+    """We count as away from now on, or as back."""
+
+    away: bool
+    text: str
+    """Our word for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class InvitedTo:
     """Somebody lets us into a private room."""
 
@@ -242,6 +253,7 @@ Notice = (
     | Removed
     | InvitedTo
     | NickChanged
+    | AwayChanged
     | Heard
     | CaughtUp
     | CameOrWent

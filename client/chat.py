@@ -15,11 +15,14 @@ from ..common.clock import Now
 from ..common.errors import Code, InputError, NotAcked, RefusedError
 from ..common.limits import SESSION_EXPIRY, WINDOW
 from ..common.rules import WORDS, refuse_text
+from ..common.searching import parse_search
 from ..common.text import clean, clean_lines, shown
 from . import commands, moderation, render, wording
+from .absence import Absence
 from .actions import (
     Action,
     Answer,
+    AwayChanged,
     CameOrWent,
     CaughtUp,
     Connected,
@@ -41,6 +44,7 @@ from .actions import (
     Stored,
     TurnedAway,
 )
+from .answers import Answers
 from .core import ClientCore
 from .destination import Destination, place_of
 from .ignoring import Ignored
@@ -48,11 +52,13 @@ from .mentions import concerns
 from .programs import Quiet, refused
 from .rooms import Start
 from .said import Said
+from .searching import NOTHING, found_lines
 
 SMART_SECONDS = 600.0
 """With ``--notices smart``, comings and goings are shown of people who spoke within this time."""
 NOTICES = ("all", "smart", "none")
 HISTORY_LINES = 20
+SEARCH_LINES = 20
 END_OF_TIME = 2**62
 """Beyond every sequence."""
 QUIT_PATIENCE = 2.0
@@ -90,6 +96,8 @@ class Chat(Quiet):
         """By room, or by person."""
         self._caught_up: set[str] = set()
         """Rooms of which all that stood there when we came has been shown."""
+        self._answers = Answers()
+        self._absence = Absence()
         self._alone_told = False
         self._held_told = False
         """Since something was last stored it was told that messages wait."""
@@ -147,9 +155,9 @@ class Chat(Quiet):
             case Connected(welcome, again):
                 self._connected_at, self._again = now.mono, again
                 broker = clean(welcome.broker)
-                return [
-                    self._tell(f"Connected to {broker} again." if again else f"Connected to {broker} as {self._me}.")
-                ]
+                connected = f"Connected to {broker} again." if again else f"Connected to {broker} as {self._me}."
+                away = self._absence.again()
+                return [self._tell(connected), *(self.core.ask(away, now) if away is not None else [])]
             case Disconnected(reason, waiting):
                 return [self._tell(wording.gone(reason, waiting))]
             case TurnedAway(error):
@@ -160,6 +168,9 @@ class Chat(Quiet):
                 return self._removed(room, reason)
             case InvitedTo(_, name, nick):
                 return [self._tell(wording.invited(nick, name))]
+            case AwayChanged():
+                told_away = self._absence.changed(notice)
+                return [self._tell(told_away)] if told_away else []
             case NickChanged(_, new):
                 return [self._tell(f"You are called {new} now.")]
             case Held(_, refusal):
@@ -240,6 +251,13 @@ class Chat(Quiet):
                 return self._topic(rest, now)
             case "history":
                 return self._history(rest, now)
+            case "search":
+                parse_search(rest)
+                return self.core.ask(m.Search(words=rest, limit=SEARCH_LINES), now)
+            case "answer":
+                return self._answer_question(rest, now)
+            case "away" | "back":
+                return self._go_away(rest, now, away=command == "away")
             case "nick":
                 return self.core.ask(m.Rename(nick=names.parse_nick(rest)), now)
             case "whois":
@@ -341,6 +359,19 @@ class Chat(Quiet):
         room = names.fold(self._to.current_room)
         return self.core.ask(m.Replay(room=room, before=END_OF_TIME, limit=limit), now)
 
+    def _answer_question(self, typed: str, now: Now) -> list[Action]:
+        room, partner = self._to.target
+        question, choice, seq = self._answers.meant(typed, place_of(room, partner))
+        if question is not None:
+            room, partner = (question.room, None) if question.room is not None else (None, question.asker)
+        return self.core.put(m.Say(id="", text=choice, room=room, to=partner, kind="answer", about=seq), now)
+
+    def _go_away(self, text: str, now: Now, *, away: bool) -> list[Action]:
+        refusal = refuse_text(text, "away")
+        if refusal is not None:
+            raise RefusedError(*refusal)
+        return self.core.ask(m.Away(away=away, text=text if away else ""), now)
+
     def _delete(self, whose: str, now: Now) -> list[Action]:
         """Delete our own last message in the room, or to the person, that typed text goes to; or another's in the room.
 
@@ -391,6 +422,9 @@ class Chat(Quiet):
         if room.startswith(names.PRIVATE_MARK) and not mine:
             self._to.last_partner = entry.nick
         author = self._said.heard(room, entry, mine=mine)
+        private = room.startswith(names.PRIVATE_MARK)
+        place = place_of(None, entry.to if mine else entry.nick) if private else room
+        self._answers.heard(place, None if private else room, entry, mine=mine)
         return [*self._lines(room, entry, replay, author), *self._hook(room, entry, replay)]
 
     def _hook(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
@@ -415,6 +449,8 @@ class Chat(Quiet):
         if self.core.welcome is not None and presence.key == self.core.welcome.key:
             # Our own coming was told when we entered; whether SUB was quick enough to hear of it is chance.
             return []
+        if presence.change == "back":
+            self._absence.is_back(presence.nick)
         if presence.change == "renamed":
             self._to.renamed(presence.old, presence.nick)
         self._ignored.met(presence.nick, presence.key)
@@ -453,7 +489,8 @@ class Chat(Quiet):
             self._said.add(place_of(say.room, say.to), ack.seq, self._me, say.text, mine=True)
         if ack.delivered:
             self._alone_told = False
-            return []
+            away = self._absence.stored(say, ack)
+            return [self._tell(away)] if away else []
         # Right after a reconnection the others may still be on their way back.
         settling = self._again and now.mono - self._connected_at < SESSION_EXPIRY
         if settling:
@@ -461,7 +498,7 @@ class Chat(Quiet):
         if say.to is not None and say.room is None:
             if say.kind not in WORDS or names.fold(say.to) == names.fold(self._me):
                 return []
-            return [self._tell(f"{clean(say.to)} is away; the message waits for them.")]
+            return [self._tell(wording.away_without_word(clean(say.to)))]
         if self._alone_told or say.kind not in WORDS:
             return []
         self._alone_told = True
@@ -491,6 +528,10 @@ class Chat(Quiet):
                 if isinstance(event, m.Roster) and isinstance(question, m.Who) and not (event.users or question.room):
                     return [self._tell("Nobody is here.")]
                 return [Print(line) for line in render.answer_lines(question, event, as_json=self._options.json)]
+            case m.Matches(matches) if isinstance(question, m.Search):
+                if self._options.json:
+                    return [Print(render.entry_json(match.entry, match.name, replay=True)) for match in matches]
+                return [*found_lines(matches, question.words)] if matches else [self._tell(NOTHING)]
             case m.Page(room, entries):
                 if not entries:
                     return [self._tell("There is nothing yet.")]

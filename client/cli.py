@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @click.option("--plain", is_flag=True, help="Plain lines, no line editor.")
 @setting_option("notices")
 @click.option("--theme", type=click.Choice(["dark", "light", "mono"]), help="Colours, for your terminal's background.")
+@click.option("--bot", is_flag=True, help="Be shown as a program, and begin with what is said from now on.")
 def join(
     broker: str | None,
     nick: str | None,
@@ -62,6 +63,7 @@ def join(
     private: bool,
     since: str | None,
     plain: bool,
+    bot: bool,
     notices: str,
     theme: str | None,
 ) -> None:
@@ -78,7 +80,7 @@ def join(
     if private and not rooms:
         raise InputError("--private makes the rooms private that are named with --room. Name one.")
     link = find(broker, reads_input=True)
-    start = parse_since(since or "20")
+    start = parse_since(since or ("0" if bot else "20"))
     file = IgnoredFile(fingerprint(link.key))
     ignored = Ignored(file.load(), file.save)
     options = ChatOptions([parse_room(room) for room in rooms or (LOBBY,)], start, notices, as_json, private, ignored)
@@ -87,7 +89,7 @@ def join(
     wanted = choose_nick(link, nick)
     while True:
         try:
-            return _join(link, wanted, options, while_it_lasts(timeout), on_terminal, theme)
+            return _join(link, wanted, options, while_it_lasts(timeout), on_terminal, bot, theme)
         except RefusedError as error:
             if error.code not in (Code.NICK_TAKEN, Code.NICK_INVALID) or not sys.stdin.isatty():
                 raise
@@ -95,12 +97,15 @@ def join(
             wanted = prompt_nick(None)
 
 
-def _join(link: Link, nick: str, options: Any, timeout: float | None, on_terminal: bool, theme: str | None) -> None:
+def _join(
+    link: Link, nick: str, options: Any, timeout: float | None, on_terminal: bool, bot: bool, theme: str | None
+) -> None:
     from .core import UNREAD
     from .hooks import configured
     from .run import run
 
     on_run = configured("mention", _same(link, nick))
+    private = options.start if bot else UNREAD
 
     if not on_terminal:
         from .chat import Chat
@@ -109,7 +114,17 @@ def _join(link: Link, nick: str, options: Any, timeout: float | None, on_termina
         def plain(core: ClientCore) -> Chat:
             return Chat(core, options, timeout=timeout)
 
-        return run(link, nick, plain, present=True, private=UNREAD, read=feed_lines, on_run=on_run, depth=depth())
+        return run(
+            link,
+            nick,
+            plain,
+            present=True,
+            bot=bot,
+            private=private,
+            read=feed_lines,
+            on_run=on_run,
+            depth=depth(),
+        )
 
     from ..common.keys import fingerprint
     from .screen_chat import ScreenChat
@@ -124,8 +139,18 @@ def _join(link: Link, nick: str, options: Any, timeout: float | None, on_termina
     def read(take: Callable[[str], bool], _ended: socket.socket) -> None:
         terminal.run(take)
 
-    show, end = terminal.show, terminal.end
-    run(link, nick, program, present=True, private=UNREAD, read=read, write=show, on_end=end, on_run=on_run)
+    run(
+        link,
+        nick,
+        program,
+        present=True,
+        bot=bot,
+        private=private,
+        read=read,
+        write=terminal.show,
+        on_end=terminal.end,
+        on_run=on_run,
+    )
 
 
 def _same(link: Link, nick: str) -> dict[str, str]:
@@ -190,6 +215,7 @@ def rooms(broker: str | None, nick: str | None, as_json: bool, timeout: float | 
     help="Run this command, not by a shell; when it has ended, send how, with its last lines.",
 )
 @click.option("--status", is_flag=True, help="With --wait-cmd: exit as the command did, if the message is stored.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell to how many people it went, and who lags behind.")
 @click.argument("text", nargs=-1)
 def send(
     broker: str | None,
@@ -202,6 +228,7 @@ def send(
     each_line: bool,
     wait_cmd: str | None,
     status: bool,
+    verbose: bool,
     text: tuple[str, ...],
 ) -> None:
     """Send a message and return when it is stored.
@@ -216,6 +243,7 @@ def send(
     from .lines import feed_lines, read_all
     from .programs import Sender
     from .run import run
+    from .sending import Reporter
 
     if room is not None and to is not None:
         raise InputError("A message goes to a room or to a nick. Give only one of --room and --to.")
@@ -225,6 +253,8 @@ def send(
         raise InputError("--wait-cmd makes the message by itself. Leave out TEXT and --each-line.")
     if status and wait_cmd is None:
         raise InputError("--status belongs to a command that is waited for. Add --wait-cmd.")
+    if each_line and verbose:
+        raise InputError("--verbose tells of one message. Leave it out with --each-line.")
     if message_id is not None and not legal_id(message_id):
         raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another --id.")
     room = None if to is not None else parse_room(room if room is not None else LOBBY)
@@ -244,7 +274,8 @@ def send(
 
     def program(core: ClientCore) -> Sender:
         patience = while_it_lasts(timeout) if each_line else timeout
-        return Sender(core, room=room, to=to, text=words, id=message_id, json=as_json, timeout=patience)
+        kind = Reporter if verbose or (as_json and not each_line) else Sender
+        return kind(core, room=room, to=to, text=words, id=message_id, json=as_json, timeout=patience)
 
     run(link, name, program, read=feed_lines if each_line else None)
     known.remember(fingerprint(link.key), rooms=[room] if room else [], nicks=[to] if to else [])

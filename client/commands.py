@@ -49,6 +49,12 @@ COMMANDS = (
     SlashCommand("rooms", "", "lists the rooms"),
     SlashCommand("topic", "[TEXT]", "shows or sets the topic of the room"),
     SlashCommand(
+        "search", "WORDS", 'finds what was said: all the words, dep* for beginnings, "in quotes" what is together'
+    ),
+    SlashCommand("answer", "[ID] CHOICE", "answers the last question here, or the one with this number"),
+    SlashCommand("away", "[TEXT]", "tells the others that you are away"),
+    SlashCommand("back", "", "tells them that you are back"),
+    SlashCommand(
         "history", "[N]", "shows the last N messages once more (20 if not said); at a terminal, alone, older ones"
     ),
     SlashCommand(

@@ -24,6 +24,7 @@ from ..common.text import clean
 from .actions import (
     Action,
     Answer,
+    AwayChanged,
     CameOrWent,
     Connected,
     Dial,
@@ -56,11 +57,11 @@ class Profile:
     present: bool = False
     private: Start | None = None
     """Where to begin in private messages; None: not wanted."""
+    bot: bool = False
+    """A program speaks here, not a person; it gets no history unless it asks."""
     invite: str = ""
     """The token of an invitation, shown with every hello; it counts while the key is not known."""
     stopped: Stopped = field(default_factory=Stopped)
-    bot: bool = False
-    """A program, which gets no history unless it asks."""
 
 
 class ClientCore:
@@ -164,6 +165,10 @@ class ClientCore:
     def join(self, room: str, start: Start, now: Now, *, create: bool = True, private: bool = False) -> list[Action]:
         """Follow a room; `room` is a legal name (`names.parse_room`)."""
         return self._following.join(room, start, now, create=create, private=private)
+
+    def follow(self, room: str, after: int, now: Now) -> list[Action]:
+        """Follow a room by its id, also one of private messages, from a sequence on."""
+        return self._following.join(room, Start(after=after), now, create=False, private=False)
 
     def part(self, room: str, now: Now) -> list[Action]:
         """Follow a room no more."""
@@ -290,10 +295,12 @@ class ClientCore:
                 return self._refused(event, now)
             case m.Closing():
                 return self.lost(event.reason, now)
-            case m.Roster() | m.RoomList() | m.Administered():
+            case m.Roster() | m.RoomList() | m.Matches() | m.Administered():
                 return self._answered(event)
             case m.Renamed():
                 return [*self._renamed(event.nick), *self._answered(event)]
+            case m.Absence():
+                return [Show(AwayChanged(event.away, event.text)), *self._answered(event)]
             case m.Parted():
                 return self._following.parted(event)
             case m.Invited():
@@ -319,6 +326,7 @@ class ClientCore:
                     present=profile.present,
                     private=profile.private is not None,
                     invite=profile.invite,
+                    bot=profile.bot,
                     ref=self._hello_ref,
                 )
             )
@@ -408,11 +416,12 @@ class ClientCore:
         return [Show(Answer(*answer))] if answer is not None else []
 
     def _ping(self, now: Now) -> Send:
-        self._heartbeat.pinged(now.mono)
-        return Send(m.Ping(seen=self._following.seen()))
+        ref = self.next_ref()
+        self._heartbeat.pinged(now.mono, ref)
+        return Send(m.Ping(seen=self._following.seen(), rtt=self._heartbeat.rtt, ref=ref))
 
     def _pong(self, pong: m.Pong, now: Now) -> list[Action]:
-        self._heartbeat.ponged()
+        self._heartbeat.ponged(now.mono, pong.ref)
         actions = [*self._following.compare(pong.following, now), *self._following.heads(pong.heads, now)]
         return actions + (self._answered(pong) if pong.ref else [])
 

@@ -146,7 +146,7 @@ class Following:
 
     # --- entering and leaving ---------------------------------------------------------------------------------
     def join(self, room: str, start: Start, now: Now, *, create: bool, private: bool) -> list[Action]:
-        """Follow a room; `room` is a legal name."""
+        """Follow a room; `room` is a legal name, or an id."""
         id_ = names.fold(room)
         if id_ in self.views:
             return []
@@ -155,7 +155,7 @@ class Following:
         if not self._live:
             return []
         enter = self._enter(view, now)
-        return [enter] if private else [Subscribe(wire.topic(id_)), enter]
+        return [enter] if private or view.direct else [Subscribe(wire.topic(id_)), enter]
 
     def part(self, room: str) -> list[Action]:
         """Follow a room no more."""

@@ -23,6 +23,10 @@ class Heartbeat:
         """Pings out of turn, ascending."""
         self._unanswered: float | None = None
         """When the oldest ping without an answer was sent."""
+        self._last = (0, 0.0)
+        """The ref of the last ping, and when it was sent."""
+        self.rtt = 0.0
+        """Milliseconds that the last answered ping took; 0: none was."""
         self._beacon_at = 0.0
         self.listen_at = inf
         """When SUB is to be opened anew, since it broke; infinity while it stands."""
@@ -54,16 +58,19 @@ class Heartbeat:
         self._deafened += 1
         self.listen_at = now + ceiling * (0.2 + 0.8 * chance)
 
-    def pinged(self, now: float) -> None:
+    def pinged(self, now: float, ref: int) -> None:
         """A ping was sent."""
+        self._last = (ref, now)
         self._soon = [at for at in self._soon if at > now]
         self._ping_at = now + PING_INTERVAL
         if self._unanswered is None:
             self._unanswered = now
 
-    def ponged(self) -> None:
+    def ponged(self, now: float, ref: int) -> None:
         """The broker has answered."""
         self._unanswered = None
+        if ref == self._last[0]:
+            self.rtt = round((now - self._last[1]) * 1_000, 1)
 
     @property
     def due(self) -> float:

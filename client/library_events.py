@@ -208,6 +208,10 @@ class User:
     since: dt.datetime
     sessions: int
     operator: bool
+    bot: bool
+    """A program."""
+    away: str | None
+    """Since they are away: why, "" when they did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +273,8 @@ def sent(ack: m.Ack) -> Sent:
 def user(info: m.UserInfo) -> User:
     """A line of the roster."""
     rooms = tuple(info.rooms)
-    return User(info.nick, info.key, rooms, info.idle, moment(info.since), info.sessions, info.operator)
+    since = moment(info.since)
+    return User(info.nick, info.key, rooms, info.idle, since, info.sessions, info.operator, info.bot, info.away)
 
 
 def room(info: m.RoomInfo) -> Room:

@@ -12,9 +12,12 @@ from msgspec.structs import replace
 
 from ..common.limits import REQUEST_AFTER
 from ..common.messages import (
+    Absence,
     Admin,
     Administered,
+    Away,
     Event,
+    Matches,
     Page,
     Ping,
     Pong,
@@ -24,12 +27,13 @@ from ..common.messages import (
     RoomList,
     Rooms,
     Roster,
+    Search,
     Who,
 )
 
-Question = Who | Rooms | Replay | Ping | Rename | Admin
+Question = Who | Rooms | Replay | Search | Ping | Rename | Away | Admin
 """What has a ref, and may be said twice: to be called so, or to ban somebody, again changes nothing."""
-Reply = Roster | RoomList | Page | Pong | Renamed | Administered
+Reply = Roster | RoomList | Page | Matches | Pong | Renamed | Absence | Administered
 
 
 @dataclass(slots=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
 
 from ..common.messages import (
     Ack,
@@ -86,19 +88,37 @@ def entry_lines(entry: Entry, room: str, *, name_room: bool, author: str = "") -
         nick = f"{nick} -> {clean(entry.to)}"
     if entry.kind == "deleted":
         return [f"{head}{nick}: (deleted)"]
+    if entry.kind == "answer":
+        return [f"{head}{nick} answers [{entry.about}]: {clean(entry.text)}"]
     if entry.kind == "topic":
         topic = clean(entry.text)
         return [f"{head}-- {nick} set the topic: {topic}" if topic else f"{head}-- {nick} removed the topic"]
+    if entry.kind == "ask":
+        choices = [clean(choice) for choice in entry.choices] or ["?"]
+        *lines, last = clean_lines(entry.text)
+        lines.append(f"{last} ({'/'.join(choices)}) — /answer {choices[0]}")
+        return [f"{head}{nick} asks [{entry.seq}]: {line}" for line in lines]
     prefix = f"{head}* {nick} " if entry.kind == "me" else f"{head}{nick}: "
     return [prefix + line for line in clean_lines(entry.text)]
 
 
+def said_lines(entry: Entry, room: str, *, name_room: bool) -> list[tuple[str, str]]:
+    """The lines of `entry_lines`, each with the part of it that its author wrote."""
+    lines = entry_lines(entry, room, name_room=name_room)
+    # It begins where the line of another text would differ.
+    other = entry_lines(replace(entry, text="\0"), room, name_room=name_room)[0]
+    head = next((place for place, (one, two) in enumerate(zip(lines[0], other, strict=False)) if one != two), 0)
+    return [(line, line[head:]) for line in lines]
+
+
 def presence_line(presence: Presence, room: str) -> str:
-    """Somebody came, went or changed their name."""
+    """Somebody came, went, is away or changed their name."""
     if presence.change == "renamed":
         nicks = f"{clean(presence.old)} is now {clean(presence.nick)}"
         return f"{local_minute(presence.time)} -- {nicks} in {clean(room)}"
     reason = f" ({clean(presence.reason)})" if presence.reason else ""
+    if presence.change in ("away", "back"):
+        return f"{local_minute(presence.time)} -- {clean(presence.nick)} is {presence.change}{reason}"
     return f"{local_minute(presence.time)} -- {clean(presence.nick)} {clean(presence.change)} {clean(room)}{reason}"
 
 
@@ -108,18 +128,22 @@ def _json(value: object) -> str:
 
 
 def entry_json(entry: Entry, room: str, *, replay: bool) -> str:
-    """One entry as the message object; of what is done in a room with ``until`` or ``about`` behind it."""
+    """One entry as the message object; with more behind it for what is done in a room, questions and answers."""
     e = entry
     message = _message(e.kind, e.id, room, e.to, e.nick, e.seq, e.time, e.text, replay)
     if e.kind in DONE or e.kind == "delete":
         message |= {"until": utc(e.until) if e.until else None, "about": e.about or None}
+    elif e.kind == "ask":
+        message |= {"choices": e.choices}
+    elif e.kind == "answer":
+        message |= {"about": e.about}
     return _json(message)
 
 
-def ack_json(say: Say, ack: Ack, nick: str) -> str:
-    """An acked message of ours as the message object, with ``delivered``."""
+def ack_json(say: Say, ack: Ack, nick: str, lagging: Sequence[str] | None = None) -> str:
+    """An acked message of ours as the message object, with ``delivered``, and who lags behind if that is known."""
     message = _message(say.kind, ack.id, say.room or ack.room, say.to, nick, ack.seq, ack.time, say.text, False)
-    return _json({**message, "delivered": ack.delivered})
+    return _json({**message, "delivered": ack.delivered, "lagging": lagging})
 
 
 def done_json(detail: str) -> str:
@@ -179,10 +203,22 @@ def user_lines(users: Iterable[UserInfo]) -> list[str]:
             clean(", ".join(user.rooms)) or "-",
             f"idle {duration(user.idle)}",
             f"{user.sessions} session{'s' if user.sessions != 1 else ''}",
+            ", ".join(_states(user)),
         ]
         for user in users
     ]
     return _columns(rows)
+
+
+def _states(user: UserInfo) -> list[str]:
+    """What is worth telling of a user besides that they are here."""
+    away = [] if user.away is None else [f"away: {clean(user.away)}" if user.away else "away"]
+    return [
+        *(["bot"] if user.bot else []),
+        *away,
+        *([f"{user.lag} behind"] if user.lag else []),
+        *([f"{user.rtt:.0f} ms"] if user.rtt >= 1 else ["<1 ms"] if user.rtt else []),
+    ]
 
 
 def user_json(user: UserInfo) -> str:
@@ -198,6 +234,10 @@ def _user(user: UserInfo) -> dict[str, object]:
         "since": utc(user.since),
         "sessions": user.sessions,
         "fingerprint": user.key,
+        "away": user.away,
+        "bot": user.bot,
+        "lag": user.lag,
+        "rtt": user.rtt or None,
     }
 
 
@@ -211,6 +251,7 @@ def whois_lines(user: UserInfo) -> list[str]:
         *([f"nick claimed {local_minute(claimed)}"] if claimed else []),
         *([f"rooms: {clean(', '.join(user.rooms))}"] if user.rooms else []),
         *(["operator of the broker"] if user.operator else []),
+        *([", ".join(_states(user))] if here and _states(user) else []),
     ]
     return [lines[0], *(f"    {line}" for line in lines[1:])]
 

@@ -38,6 +38,7 @@ def run(
     *,
     key: KeyPair | None = None,
     present: bool = False,
+    bot: bool = False,
     private: Start | None = None,
     read: Read | None = None,
     write: Callable[[list[Output]], None] | None = None,
@@ -48,7 +49,8 @@ def run(
 ) -> None:
     """Run a program until it ends; raises the `ZchatError` it ended with, or KeyboardInterrupt.
 
-    With a `key`, that one is used, and nothing of this account's nicks is read or written.
+    A `bot` is shown as a program. With a `key`, that one is used, and nothing of this account's nicks is read or
+    written.
     `read` makes this thread the input thread: it is called with a function that takes a line and tells whether it
     may go on, and with a socket that is readable once the client has ended. `on_end` is called by the receive thread
     when it ends, `on_run` with each message object for which a command is to be run: it returns what is to be told, or
@@ -58,7 +60,7 @@ def run(
     identity = Identity(link, nick, key)
     invite = link.invite or account.own_invite(link)
     stopped = cursors.stopped if cursors is not None else Stopped()
-    profile = Profile(nick, secrets.token_hex(8), agent(), present, private, invite, stopped)
+    profile = Profile(nick, secrets.token_hex(8), agent(), present, private, bot, invite, stopped)
     core = ClientCore(profile, secrets.token_bytes)
     if write is None:
         write = cursors.write if cursors is not None else functools.partial(print_lines, depth=depth)

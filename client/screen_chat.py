@@ -266,7 +266,7 @@ class ScreenChat(Chat):
 
     def _with_status(self, actions: Sequence[Action]) -> list[Action]:
         """The same with what is to be shown of another place, if we are in one now; and where things stand."""
-        told: list[Action] = [Told("text", a.text) if isinstance(a, Print) else a for a in actions]
+        told: list[Action] = [Told("text", a.text, marks=a.marks) if isinstance(a, Print) else a for a in actions]
         here = self._place()
         if self._to.partner is not None:
             place: Place | None = self._places.partner(self._to.partner)

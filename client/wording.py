@@ -34,6 +34,23 @@ def held(detail: str, waiting: int) -> str:
     return f"The broker takes no messages for the moment ({detail.rstrip('.')}). {wait}."
 
 
+def away(is_away: bool, text: str) -> str:
+    """We count as away, or as back."""
+    if not is_away:
+        return "You are back."
+    return f"You are away ({text}). Come back with /back." if text else "You are away. Come back with /back."
+
+
+def partner_away(nick: str, text: str) -> str:
+    """Who we have written to said that they are away."""
+    return f"{nick} is away ({text}); the message waits for them." if text else away_without_word(nick)
+
+
+def away_without_word(nick: str) -> str:
+    """Who we have written to is away, or not here at all."""
+    return f"{nick} is away; the message waits for them."
+
+
 def not_deleted(nick: str, room: str) -> str:
     """The broker finds no message of another's that we may delete."""
     return f"The message of {nick} was not deleted: only operators of {room} may do that, unless it is gone already."

@@ -26,6 +26,8 @@ COMMANDS = {
     "rooms": "zchat.client.cli:rooms",
     "send": "zchat.client.cli:send",
     "tail": "zchat.client.cli:tail",
+    "search": "zchat.client.asking_cli:search",
+    "ask": "zchat.client.asking_cli:ask",
     "link": "zchat.client.key_cli:link",
     "key": "zchat.client.key_cli:key",
     "admin": "zchat.client.admin_cli:admin",

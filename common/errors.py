@@ -21,6 +21,7 @@ from enum import StrEnum
 class Code(StrEnum):
     """Why a broker refuses a command; the text on the wire and in ``--json`` errors."""
 
+    ANSWERED = "answered"
     BAD_FRAME = "bad_frame"
     BAD_VERSION = "bad_version"
     EMPTY = "empty"
@@ -34,6 +35,7 @@ class Code(StrEnum):
     NOT_ALLOWED = "not_allowed"
     NOT_STORED = "not_stored"
     ROOM_INVALID = "room_invalid"
+    SEARCH_INVALID = "search_invalid"
     TOO_FAST = "too_fast"
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
@@ -56,9 +58,11 @@ class ExitCode:
 
 
 EXIT_OF_CODE: dict[str, int] = {
+    Code.ANSWERED: ExitCode.NOT_ALLOWED,
     Code.BAD_FRAME: ExitCode.USAGE,
     Code.EMPTY: ExitCode.USAGE,
     Code.ROOM_INVALID: ExitCode.USAGE,
+    Code.SEARCH_INVALID: ExitCode.USAGE,
     Code.NOT_ALLOWED: ExitCode.NOT_ALLOWED,
     Code.NICK_INVALID: ExitCode.NICK,
     Code.NICK_TAKEN: ExitCode.NICK,

@@ -18,6 +18,12 @@ NICK_CHARACTERS = 24
 ROOM_CHARACTERS = 64
 NAME_CHARACTERS = 64
 """A broker's name; it is sent with every welcome."""
+CHOICES = 20
+"""Choices of one question: each has an exit code."""
+CHOICE_CHARACTERS = 64
+"""One choice: it is typed, or stands on a button."""
+SEARCH_CHARACTERS = 256
+"""What is searched for, as it is typed."""
 ID_CHARACTERS = 64
 """A message id: 36 for a UUID, more for ids that scripts choose with ``--id``."""
 
@@ -83,6 +89,20 @@ MARKS = 500
 TURN_QUESTIONS = 8
 """Questions answered between two looks at the network: a page takes about a millisecond."""
 
+SEARCH_WORDS = 8
+"""Words that one search looks for, those of phrases too: each is one more list to be gone through."""
+SEARCH_ROOMS = 64
+"""Private rooms that one search in all rooms looks through, of those in which its author may not read everything: each
+is a search of its own. Who is in more finds the rest by naming the room."""
+INDEX_ENTRIES = 2_000
+"""Entries that are made findable at once: some 25 ms."""
+INDEX_BUSY = 1_000
+"""Entries a second from which on making them findable is left for later: a search does it first, if there is one."""
+INDEX_BACKLOG = 20_000
+"""Entries that may wait for that."""
+SCRUB_PAGES = 50
+"""Pages of the index that are rewritten at once until nothing of what was deleted stands in it."""
+
 # --- rates ----------------------------------------------------------------------------------------------------
 BURST = 100_000
 """What one key may do at once, in messages of up to 1 kB (`broker.rates` has the cost of the rest): a log piped in."""
@@ -126,6 +146,8 @@ DRAIN_SECONDS = 0.001
 """How long the broker takes commands before it commits: so one that floods delays the others by little."""
 PING_INTERVAL = 3.0
 """A lost last message heals with the next Pong, so this is under 5 s."""
+PING_OVERDUE = 2 * PING_INTERVAL
+"""A session that has not pinged for so long is as far behind as it said last, and by all that came since."""
 PING_SOON = (0.1, 0.5)
 """Pings after subscribing: SUB and DEALER are unordered to each other, so ask again once it has settled."""
 SILENCE = 8.0

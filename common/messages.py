@@ -29,12 +29,28 @@ Nick = Annotated[str, Meta(max_length=64)]
 MessageId = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9._:-]{{1,{limits.ID_CHARACTERS}}}\Z")]
 Text = Annotated[str, Meta(max_length=65_536)]
 Short = Annotated[str, Meta(max_length=1_024)]
+Choice = Annotated[str, Meta(max_length=128)]
 EntryKind = Literal[
-    "message", "me", "topic", "delete", "invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop"
+    "message",
+    "me",
+    "topic",
+    "ask",
+    "answer",
+    "delete",
+    "invite",
+    "kick",
+    "ban",
+    "unban",
+    "mute",
+    "unmute",
+    "op",
+    "deop",
 ]
-"""What is said (the first three), or done to a message (delete) or to somebody in the room."""
+"""What is said (the first five), or done to a message (delete) or to somebody in the room."""
 AdminVerb = Literal["allow", "deny", "kick", "ban", "unban", "op", "deop", "reset", "invite", "revoke", "list"]
 Seconds = Annotated[float, Meta(ge=0, le=2**33)]
+Roundtrip = Annotated[float, Meta(ge=0, le=2**20)]
+"""Milliseconds from a question to its answer; 0: not measured."""
 Invite = Annotated[str, Meta(max_length=64)]
 Target = Annotated[str, Meta(max_length=64)]
 """Somebody: a nick, a fingerprint, a public key in base32, or an address or network."""
@@ -69,9 +85,11 @@ class Entry(Value, frozen=True):
     target: str | None = None
     """The fingerprint of whom something is done to."""
     about: Seq = 0
-    """The sequence of the message that is deleted."""
+    """The sequence of the message that is deleted, or of the question that is answered."""
     until: Millis = 0
     """When a ban or mute ends; 0: when it is lifted."""
+    choices: list[str] = []
+    """What a question can be answered with."""
 
 
 class Ack(Value, frozen=True):
@@ -85,6 +103,8 @@ class Ack(Value, frozen=True):
     """How many other people it went to."""
     duplicate: bool = False
     """It had been stored before; `seq` and `time` are those of the first time."""
+    away: str | None = None
+    """Of a private message: the addressee is away, with their word for it."""
 
 
 class PrivateHead(Value, frozen=True):
@@ -112,6 +132,14 @@ class UserInfo(Value, frozen=True):
     """When they claimed their nick."""
     operator: bool = False
     """Whether they are an operator of the broker."""
+    away: str | None = None
+    """They said that they are away, with their word for it; None: they did not."""
+    bot: bool = False
+    """All their clients that are here are programs."""
+    lag: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    """How many entries they have not been shown yet, in the rooms that the asker may read."""
+    rtt: Roundtrip = 0.0
+    """Between their client and the broker, in milliseconds; 0: not known."""
 
 
 class RoomInfo(Value, frozen=True):
@@ -143,6 +171,16 @@ class Ruling(Value, frozen=True):
     reason: str = ""
 
 
+class Match(Value, frozen=True):
+    """One entry that a search found."""
+
+    room: str
+    """The room's id."""
+    name: str
+    """Its name as it was first given; of a direct room its id."""
+    entry: Entry
+
+
 # --- commands: client → broker --------------------------------------------------------------------------------
 class Hello(Message, frozen=True):
     """The first command of a connection: who I am and what kind of client."""
@@ -158,6 +196,8 @@ class Hello(Message, frozen=True):
     """Program and version, for the operator's log."""
     invite: Invite = ""
     """The token of an invitation, for a key that is not known yet."""
+    bot: bool = False
+    """A program speaks here, not a person."""
     ref: Ref = 0
 
 
@@ -171,6 +211,8 @@ class Ping(Message, frozen=True):
     """I am here, and this is what I have seen since my last ping."""
 
     seen: Annotated[dict[RoomId, Seq], Meta(max_length=limits.PING_ROOMS)] = {}
+    rtt: Roundtrip = 0.0
+    """How long the last ping took to be answered, in milliseconds."""
     ref: Ref = 0
 
 
@@ -215,9 +257,11 @@ class Say(Message, frozen=True):
     to: Target | None = None
     kind: EntryKind = "message"
     about: Seq = 0
-    """The sequence of the message to delete."""
+    """The sequence of the message to delete, or of the question to answer."""
     seconds: Seconds = 0
     """How long a ban or mute lasts; 0: until it is lifted."""
+    choices: Annotated[list[Choice], Meta(max_length=limits.CHOICES)] = []
+    """What a question can be answered with."""
 
 
 class Rename(Message, frozen=True):
@@ -237,6 +281,30 @@ class Replay(Message, frozen=True):
     to: Nick | None = None
     """Instead of a room: the private messages with this user."""
     limit: Annotated[int, Meta(ge=1, le=1_000_000)] = limits.PAGE_ENTRIES
+
+
+class Search(Message, frozen=True):
+    """Find what was said, in one room or in all that I may read: the newest entries with all these words."""
+
+    words: Annotated[str, Meta(max_length=limits.SEARCH_CHARACTERS)]
+    """As they are typed: ``dep*`` for beginnings, quotes around what stands together."""
+    ref: Ref = 0
+    room: RoomId | None = None
+    to: Nick | None = None
+    """Instead of a room: the private messages with this user."""
+    before: Seq | None = None
+    """Only what stands before this entry of the room `before_room`: the first one of the answer before."""
+    before_room: RoomId = ""
+    limit: Annotated[int, Meta(ge=1, le=1_000_000)] = limits.PAGE_ENTRIES
+
+
+class Away(Message, frozen=True):
+    """I am away, or back again; so it stays while any session of mine lives."""
+
+    away: bool = True
+    text: Short = ""
+    """My word for it."""
+    ref: Ref = 0
 
 
 class Who(Message, frozen=True):
@@ -367,6 +435,23 @@ class Page(Message, frozen=True):
     ref: Ref = 0
 
 
+class Matches(Message, frozen=True):
+    """The answer to `Search`: what was found, the newest last."""
+
+    matches: list[Match]
+    more: bool = False
+    """There is more before these."""
+    ref: Ref = 0
+
+
+class Absence(Message, frozen=True):
+    """You are away now, or back: the answer to `Away`, and unasked for when another session of yours said it."""
+
+    away: bool
+    text: str = ""
+    ref: Ref = 0
+
+
 class Acked(Message, frozen=True):
     """These messages are stored."""
 
@@ -374,17 +459,20 @@ class Acked(Message, frozen=True):
 
 
 class Presence(Message, frozen=True):
-    """Somebody came or went; a state, not history: it has no sequence."""
+    """Somebody came, went or is away; a state, not history: it has no sequence."""
 
     room: str
     nick: str
     key: str
     change: str
-    """``joined``, ``left`` or ``renamed``."""
+    """``joined``, ``left``, ``renamed``, ``away`` or ``back``."""
     time: Millis
     reason: str = ""
+    """Why they left, or their word for being away."""
     old: str = ""
     """The nick before this one, when it is renamed."""
+    bot: bool = False
+    """They are a program."""
 
 
 class Roster(Message, frozen=True):
@@ -447,7 +535,7 @@ class Unknown(Message, frozen=True):
     kind: str
 
 
-Command = Hello | Goodbye | Ping | Join | Part | Say | Rename | Replay | Who | Rooms | Admin
+Command = Hello | Goodbye | Ping | Join | Part | Say | Rename | Replay | Search | Away | Who | Rooms | Admin
 Event = (
     Welcome
     | Refused
@@ -457,6 +545,8 @@ Event = (
     | Renamed
     | Entries
     | Page
+    | Matches
+    | Absence
     | Acked
     | Presence
     | Roster

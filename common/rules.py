@@ -5,11 +5,17 @@ Owns these rules only; names have their own (`names`). Pure; any thread.
 
 from __future__ import annotations
 
-from .errors import Code
-from .limits import MESSAGE_BYTES, MESSAGE_LINES, REASON_CHARACTERS, TOPIC_CHARACTERS
+from collections.abc import Sequence
 
-WORDS = ("message", "me")
-"""Kinds of entries whose text is what somebody says; of the others it is a topic or a reason."""
+from .errors import Code
+from .limits import CHOICE_CHARACTERS, CHOICES, MESSAGE_BYTES, MESSAGE_LINES, REASON_CHARACTERS, TOPIC_CHARACTERS
+from .names import fold
+from .text import clean
+
+WORDS = ("message", "me", "ask")
+"""Kinds of entries whose text is what somebody says; of the others it is a topic, a choice or a reason."""
+SEARCHED = (*WORDS, "topic", "answer")
+"""Kinds of entries that a search finds."""
 
 
 def refuse_text(
@@ -30,8 +36,23 @@ def refuse_text(
         return Code.EMPTY, "The message is empty. Write something."
     if "\0" in text:
         return Code.BAD_FRAME, "A message cannot hold a NUL character. Remove it."
+    if kind == "answer" and not text:
+        return Code.EMPTY, "The answer is empty. Choose one of the choices."
     if size > most_bytes:
         return Code.TOO_LARGE, f"The message is longer than {most_bytes} bytes, the most that is allowed. Split it."
     if text.count("\n") >= most_lines:
         return Code.TOO_LARGE, f"The message has more than {most_lines} lines. Split it."
+    return None
+
+
+def refuse_choices(choices: Sequence[str]) -> tuple[Code, str] | None:
+    """Why a question cannot have these choices, as code and sentence; None when it can."""
+    if not 2 <= len(choices) <= CHOICES:
+        return Code.BAD_FRAME, f"A question has 2 to {CHOICES} choices. Name them with commas between."
+    if any(not choice or choice != clean(choice).strip() for choice in choices):
+        return Code.BAD_FRAME, "A choice is one line that shows something. Write it without blanks around it."
+    if max(map(len, choices)) > CHOICE_CHARACTERS:
+        return Code.TOO_LARGE, f"A choice has at most {CHOICE_CHARACTERS} characters. Shorten it."
+    if len({fold(choice) for choice in choices}) < len(choices):
+        return Code.BAD_FRAME, "Two of the choices are the same. Name each once."
     return None

@@ -101,7 +101,8 @@ def _brief(error: BaseException) -> str:
 
 def entry_size(entry: Entry) -> int:
     """About how many bytes an entry takes in a frame; never less."""
-    return len(entry.text.encode()) + len(entry.nick.encode()) + len((entry.to or "").encode()) + len(entry.id) + 160
+    size = len(entry.text.encode()) + len(entry.nick.encode()) + len((entry.to or "").encode()) + len(entry.id) + 160
+    return size + sum(len(choice.encode()) + 3 for choice in entry.choices) if entry.choices else size
 
 
 def digest(rooms: Iterable[str]) -> int:

@@ -21,6 +21,7 @@ FOLDERS = ("broker", "client", "common")
 
 # (input, now) → actions: no socket, thread, clock, randomness, file or click.
 PURE = (
+    "broker/absence.py",
     "broker/access.py",
     "broker/actions.py",
     "broker/admission.py",
@@ -37,10 +38,14 @@ PURE = (
     "broker/rights.py",
     "broker/rooms.py",
     "broker/roster.py",
+    "broker/search.py",
     "broker/sessions.py",
     "broker/talk.py",
     "broker/turns.py",
+    "client/absence.py",
     "client/actions.py",
+    "client/answers.py",
+    "client/asking.py",
     "client/chat.py",
     "client/color.py",
     "client/commands.py",
@@ -66,6 +71,8 @@ PURE = (
     "client/rooms.py",
     "client/said.py",
     "client/screen_chat.py",
+    "client/searching.py",
+    "client/sending.py",
     "client/status.py",
     "client/telling.py",
     "client/themes.py",

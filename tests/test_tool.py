@@ -350,7 +350,7 @@ def test_bash_completes_commands_options_and_names(home: Path, zchat: Zchat, roo
     zchat("send", "-r", room, "hello", nick="bob")
     zchat("send", "-t", "bob", "psst", nick="dora")
 
-    assert completed(home, "se") == ["send"]
+    assert completed(home, "se") == ["send", "search"]
     assert completed(home, "send", "--each") == ["--each-line"]
     assert completed(home, "join", "--notices", "s") == ["smart"]
     assert completed(home, "send", "-r", room[:-2]) == [room]

@@ -132,8 +132,8 @@ def test_an_ack_as_json(say: Say, ack_room: str, room: str | None, to: str | Non
     ack = Ack(id="id-42", room=ack_room, seq=42, time=TIME, delivered=3)
     message = json.loads(render.ack_json(say, ack, "alice"))
 
-    assert list(message) == [*KEYS, "delivered"]
-    assert message.pop("delivered") == 3
+    assert list(message) == [*KEYS, "delivered", "lagging"]
+    assert (message.pop("delivered"), message.pop("lagging")) == (3, None)
     assert message == json.loads(render.entry_json(entry(to=to), room or ack_room, replay=False))
     assert (message["room"], message["to"]) == (room, to)
 
@@ -144,7 +144,7 @@ def test_a_user_as_json() -> None:
 
     assert render.user_json(user) == (
         '{"nick":"bob","rooms":["dev","lobby"],"idle":12.3,"since":"2026-01-31T12:00:00.123Z","sessions":2,'
-        '"fingerprint":"bbbb"}'
+        '"fingerprint":"bbbb","away":null,"bot":false,"lag":0,"rtt":null}'
     )
 
 
@@ -487,6 +487,10 @@ def test_whois_tells_all_that_is_known() -> None:
         "since": "2026-01-31T12:00:00.123Z",
         "sessions": 1,
         "fingerprint": "bbbb",
+        "away": None,
+        "bot": False,
+        "lag": 0,
+        "rtt": None,
         "claimed": "2026-01-31T12:00:00.123Z",
         "operator": False,
     }

@@ -180,7 +180,7 @@ def test_words_in_code_type_exist() -> None:
     structs = [inspect.type_info(kind) for kinds in GROUPS.values() for kind in kinds]
     known = {called(kind) for kinds in GROUPS.values() for kind in kinds} | set(Code)
     known |= {field.encode_name for info in structs if isinstance(info, inspect.StructType) for field in info.fields}
-    known |= {"type", "nil", "true", "false", "lobby", "joined", "left", "deleted"}
+    known |= {"type", "nil", "true", "false", "lobby", "joined", "left", "back", "deleted"}
     known |= {*get_args(m.EntryKind), *get_args(m.AdminVerb)}
     prose = PAGE.replace(section("Rooms and names"), "")
 

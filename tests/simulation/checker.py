@@ -82,6 +82,8 @@ def _follows(world: World, party: Party, room: str) -> bool:
 def _history(world: World) -> Iterator[Fault]:
     for room, shelf in world.disk.shelves.items():
         seen: set[tuple[str, str]] = set()
+        answers = Counter(entry.about for entry in shelf.entries.values() if entry.kind == "answer")
+        yield from (Fault("one answer counts", f"{room} {seq}") for seq, count in answers.items() if count > 1)
         if list(shelf.entries) != list(range(1, shelf.head + 1)):
             yield Fault("sequences have no gap", f"{room}: {list(shelf.entries)}")
         for seq, kept in shelf.entries.items():

@@ -145,6 +145,10 @@ def _event(
         case "type":
             lines = (f"typed {number}", "/me waves", "/delete", f"/topic t{number}", f"/msg {nick} secret {number}")
             words = (random.choice(lines),)
+        case "ask":
+            words = (room, f"asked {number}")
+        case "answer":
+            words = (random.choice(("/answer yes", "/answer no", "/answer 1", "/search asked yes*")),)
         case "lines":
             who, words, numbers = pipe, (f"line {number}",), (random.choice((1, 2, 5, 30)),)
         case "rename":
@@ -188,6 +192,8 @@ _WEIGHTS = {
     "whisper": 10,
     "tell": 6,
     "type": 6,
+    "ask": 3,
+    "answer": 8,
     "lines": 12,
     "rename": 1.5,
     "join": 6,
@@ -285,6 +291,8 @@ class Performance:
                 pass  # whoever says it there makes a public room, and knows that
             case "say":
                 party.put(m.Say(id=id_, room=words[0], text=words[1]))
+            case "ask":
+                party.put(m.Say(id=id_, room=words[0], text=words[1], kind="ask", choices=["yes", "no"]))
             case "tell":
                 party.put(m.Say(id=id_, to=words[0], text=words[1]))
             case "act":
@@ -313,7 +321,7 @@ class Performance:
                 party.type(f"/{event.what} {words[0]}")
             case "rename":
                 party.type(f"/nick {words[0]}")
-            case "type":
+            case "type" | "answer":
                 party.type(words[0])
 
     @staticmethod

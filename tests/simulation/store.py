@@ -18,8 +18,12 @@ from zchat.broker.history import (
     Conflict,
     Done,
     Erase,
+    Find,
     Found,
+    FoundIn,
     History,
+    Index,
+    Indexed,
     Locate,
     Located,
     Missing,
@@ -29,16 +33,19 @@ from zchat.broker.history import (
     Question,
     Read,
     Recall,
+    Resolve,
     Reused,
+    Settled,
     Together,
     Trim,
     Trimmed,
 )
 from zchat.common import limits, wire
 from zchat.common.messages import Entry
+from zchat.common.rules import SEARCHED, WORDS
+from zchat.common.searching import holds
 
 _TRIM_ENTRIES = 500
-WORDS = ("message", "me")
 
 
 @dataclass(slots=True)
@@ -54,6 +61,7 @@ class Shelf:
     """(author, id) → sequence, time and content of what was removed; None: it had been deleted before."""
     topic: str = ""
     topic_at: int = 0
+    readers: tuple[str, ...] | None = None
     erased: dict[int, Entry] = field(default_factory=dict)
     """What was deleted, as it had been said; no part of the contract, but of what tests want to know."""
 
@@ -65,10 +73,12 @@ class Disk:
     id: str = "memory"
     shelves: dict[str, Shelf] = field(default_factory=dict)
     state: dict[str, dict[str, tuple[bytes, int]]] = field(default_factory=dict)
+    order: list[tuple[str, int]] = field(default_factory=list)
+    """Room and sequence of all entries, as they were stored."""
 
 
 def _content(what: Append | Entry) -> tuple[object, ...]:
-    return (what.text, what.kind, what.target, what.about)
+    return (what.text, what.kind, what.target, what.about, *what.choices)
 
 
 class MemoryHistory:
@@ -94,12 +104,16 @@ class MemoryHistory:
                 return self._fault(change) or self._put(change)
             case Erase():
                 return self._fault(change) or self._erase(change)
+            case Resolve():
+                return self._fault(change) or Done()
             case Trim():
                 return self._trim(change)
+            case Index():
+                return Indexed(0)
             case Together(changes):
                 return self._together(changes)
 
-    def _together(self, changes: tuple[Append | Put | Erase, ...]) -> Outcome:
+    def _together(self, changes: tuple[Append | Put | Erase | Resolve, ...]) -> Outcome:
         append = next((change for change in changes if isinstance(change, Append)), None)
         repeat = self._repeat(append) if append is not None else None
         fault = repeat or next((fault for change in changes if (fault := self._fault(change))), None)
@@ -108,7 +122,7 @@ class MemoryHistory:
         outcomes = [(change, self._make(change)) for change in changes]
         return next((outcome for change, outcome in outcomes if change is append), Done())
 
-    def _fault(self, change: Append | Put | Erase) -> Outcome | None:
+    def _fault(self, change: Append | Put | Erase | Resolve) -> Outcome | None:
         match change:
             case Put(table, name, _, expect) if expect is not None:
                 value, revision = self.disk.state.get(table, {}).get(name, (b"", 0))
@@ -117,6 +131,16 @@ class MemoryHistory:
                 entry = self._shelf(room).entries.get(seq)
                 if entry is None or entry.kind not in WORDS or author not in (None, entry.key):
                     return Missing()
+            case Resolve(room, seq, author, choice):
+                shelf = self._shelf(room)
+                asked = shelf.entries.get(seq)
+                if asked is None or asked.kind != "ask":
+                    return Missing()
+                answers = (entry for entry in shelf.entries.values() if (entry.kind, entry.about) == ("answer", seq))
+                answer = next(answers, None)
+                if answer is not None or asked.key == author or choice not in asked.choices:
+                    by = (answer.nick, answer.text) if answer is not None else ()
+                    return Settled(asked.key, tuple(asked.choices), *by)
         return None
 
     def _shelf(self, room: str) -> Shelf:
@@ -140,6 +164,8 @@ class MemoryHistory:
     def _append(self, append: Append) -> Appended:
         shelf = self.disk.shelves.setdefault(append.room, Shelf())
         shelf.head = seq = shelf.head + 1
+        shelf.readers = append.readers if seq == 1 else shelf.readers
+        self.disk.order.append((append.room, seq))
         a = append
         shelf.ids[a.author, a.id] = seq
         shelf.entries[seq] = Entry(
@@ -155,6 +181,7 @@ class MemoryHistory:
             target=a.target,
             about=a.about,
             until=a.until,
+            choices=list(a.choices),
         )
         if a.kind == "topic":
             shelf.topic, shelf.topic_at = a.text, seq
@@ -169,7 +196,7 @@ class MemoryHistory:
     def _erase(self, erase: Erase) -> Done:
         shelf = self.disk.shelves[erase.room]
         shelf.erased[erase.seq] = entry = shelf.entries[erase.seq]
-        shelf.entries[erase.seq] = replace(entry, text="", kind="deleted")
+        shelf.entries[erase.seq] = replace(entry, text="", kind="deleted", choices=[])
         return Done()
 
     def _trim(self, trim: Trim) -> Trimmed:
@@ -201,6 +228,8 @@ class MemoryHistory:
                 return self._read(question)
             case Locate():
                 return self._locate(question)
+            case Find():
+                return self._find(question)
             case Recall(room, author, id_, kind, text):
                 shelf = self._shelf(room)
                 seq = shelf.ids.get((author, id_))
@@ -230,6 +259,24 @@ class MemoryHistory:
             entries.reverse()
             return Found(entries, more=bool(entries) and entries[0].prev > floor)
         return Found(entries, more=bool(entries) and entries[-1].seq < shelf.head)
+
+    def _find(self, find: Find) -> FoundIn:
+        found: list[tuple[str, Entry]] = []
+        order = self.disk.order
+        size = 0
+        for room, seq in reversed(order[: order.index(find.before) if find.before in order else None]):
+            shelf = self.disk.shelves[room]
+            entry = shelf.entries.get(seq)
+            whole = "" in find.readers if shelf.readers is None else bool({*find.readers} & {*shelf.readers})
+            if not (whole or (room in find.rooms and seq > find.rooms[room])) or seq <= shelf.floor or entry is None:
+                continue
+            if entry.kind not in SEARCHED or not holds(entry.text, find.terms):
+                continue
+            size += wire.entry_size(entry) + len(room.encode())
+            if found and (len(found) == find.limit or size > limits.FRAME_BYTES):
+                return FoundIn(found[::-1], more=True)
+            found.append((room, entry))
+        return FoundIn(found[::-1], more=False)
 
     def _locate(self, locate: Locate) -> Located:
         shelf = self._shelf(locate.room)

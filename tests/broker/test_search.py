@@ -1,0 +1,386 @@
+"""Searching: what is found, and by whom, on the rules and on every history there is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from zchat.broker.history import Append, Erase, Find, FoundIn, History, Index, Indexed, Trim
+from zchat.broker.policy import Policy
+from zchat.broker.sqlite import SqliteHistory
+from zchat.common import limits, messages as m
+from zchat.common.errors import InputError
+from zchat.common.searching import parse_search
+
+from ..simulation.store import Disk, MemoryHistory
+from .house import NO_ROOM, House, key
+from .test_history import first_version, said
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def reopen(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], History]]:
+    """Opens the same history again, as after a restart."""
+    opened: list[History] = []
+    disk = Disk()
+
+    def open_() -> History:
+        in_memory = request.param == "memory"
+        opened.append(MemoryHistory(disk) if in_memory else SqliteHistory(tmp_path / "history.sqlite"))
+        return opened[-1]
+
+    yield open_
+    for history in opened:
+        history.close()
+
+
+@pytest.fixture
+def history(reopen: Callable[[], History]) -> History:
+    """An empty history."""
+    return reopen()
+
+
+def find(history: History, words: str, *readers: str, limit: int = 100, **rooms: int) -> list[str]:
+    """The texts that are found, after all was indexed."""
+    return [entry.text for _, entry in ask(history, words, *readers, limit=limit, **rooms).entries]
+
+
+def ask(
+    history: History, words: str, *readers: str, limit: int = 100, before: tuple[str, int] | None = None, **rooms: int
+) -> FoundIn:
+    """What is found, after all was indexed."""
+    while history.commit([Index(1_000)]) != [Indexed(0)]:
+        pass
+    found = history.answer(Find(parse_search(words), readers if readers or rooms else ("",), rooms, limit, before))
+    assert isinstance(found, FoundIn)
+    return found
+
+
+# --- the contract of every history ----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("words", "texts"),
+    [
+        ("deploy", ["Deploy now", "the deploy, done"]),
+        ("now deploy", ["Deploy now"]),
+        ("dep*", ["Deploy now", "deployed", "the deploy, done"]),
+        ('"the deploy"', ["the deploy, done"]),
+        ('"deploy the"', []),
+        ('"the dep"*', ["the deploy, done"]),
+        ("uber", ["Über Straße"]),
+        ("straße", ["Über Straße"]),
+        ("привет", ["Привет, мир"]),
+        ("missing", []),
+        ("42", ["see a-b_c #42"]),
+        ("a-b", ["see a-b_c #42"]),
+        ("b-a", []),
+    ],
+)
+def test_words_are_found(history: History, words: str, texts: list[str]) -> None:
+    """All words, in any order and case, with or without accents; beginnings and phrases as they are typed."""
+    history.commit(
+        [
+            said("Deploy now"),
+            said("deployed"),
+            said("the deploy, done"),
+            said("Über Straße"),
+            said("Привет, мир"),
+            said("see a-b_c #42"),
+        ]
+    )
+
+    assert find(history, words) == texts
+
+
+def test_the_newest_are_found_first_over_all_rooms(history: History) -> None:
+    """A page holds the newest, in the order in which they were said, and says whether there is more before."""
+    for number in range(6):
+        history.commit([said(f"tea {number}", room=f"room-{number % 2}", time=number)])
+    page = ask(history, "tea", limit=4)
+    first = page.entries[0]
+    rest = ask(history, "tea", limit=4, before=(first[0], first[1].seq))
+
+    assert [entry.text for _, entry in page.entries] == ["tea 2", "tea 3", "tea 4", "tea 5"]
+    assert [(room, entry.text) for room, entry in rest.entries] == [("room-0", "tea 0"), ("room-1", "tea 1")]
+    assert (page.more, rest.more) == (True, False)
+
+
+def test_a_page_of_matches_fits_a_frame(history: History) -> None:
+    """Long texts make a shorter page."""
+    history.commit([said("tea " + str(number) * 16_000) for number in range(9)])
+    page = ask(history, "tea")
+
+    assert 1 < len(page.entries) < 9
+    assert page.more
+
+
+def test_rooms_are_found_by_their_readers(history: History) -> None:
+    """A room of some readers is looked through for them, a room of none for who names it, from a floor on."""
+    for time in (1, 2):
+        for room, readers in (("open", None), ("@a.b", ("key-a", "key-b")), ("den", ())):
+            text = f"tea in {room} {time}"
+            history.commit([Append(room, "alice", f"id-{time}", "alice", text, time, readers=readers)])
+
+    assert find(history, "tea", "") == ["tea in open 1", "tea in open 2"]
+    assert find(history, "tea", "key-a") == find(history, "tea", "key-b") == ["tea in @a.b 1", "tea in @a.b 2"]
+    assert find(history, "tea", "key-c") == find(history, "tea", "key") == []
+    assert find(history, "tea", "", den=0) == ["tea in open 1", "tea in den 1", "tea in open 2", "tea in den 2"]
+    assert find(history, "tea", den=1) == ["tea in den 2"]
+    assert find(history, "tea", nowhere=0) == []
+
+
+def test_what_is_gone_is_not_found(history: History) -> None:
+    """What was erased or trimmed is not found from that moment on, whether or not it was indexed."""
+    history.commit([said("tea one"), said("tea two")])
+    assert find(history, "tea") == ["tea one", "tea two"]
+    history.commit(
+        [said("tea three"), said("tea four"), said("tea five"), Erase("lobby", 1, None), Erase("lobby", 3, None)]
+    )
+    assert find(history, "tea") == ["tea two", "tea four", "tea five"]
+    history.commit([Trim("lobby", before=0, keep=1, forget=0)])
+
+    assert find(history, "tea") == ["tea five"]
+    history.commit([Trim("lobby", before=9, keep=0, forget=0), said("tea six")])
+    assert find(history, "tea") == ["tea six"]
+
+
+def test_what_is_indexed_survives_a_restart(reopen: Callable[[], History]) -> None:
+    """Nothing is found twice or not at all, wherever the indexing stopped."""
+    history = reopen()
+    history.commit([said("tea 1"), said("tea 2"), said("tea 3")])
+    history.commit([Index(2)])
+    history.close()
+    history = reopen()
+    history.commit([said("tea 4")])
+
+    assert find(history, "tea") == ["tea 1", "tea 2", "tea 3", "tea 4"]
+
+
+# --- the file -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("trim", [False, True])
+def test_words_that_were_removed_are_nowhere_in_the_file(tmp_path: Path, trim: bool) -> None:
+    """Some steps after a message was deleted or trimmed, the index holds its words no more, though it holds others."""
+    history = SqliteHistory(tmp_path / "history.sqlite")
+    history.commit([said("verysecretword", id="1"), said("kept words", id="2"), Index(9)])
+    history.commit([Trim("lobby", 0, 1, 0) if trim else Erase("lobby", 1, None)])
+    steps = 0
+    while history.commit([Index(9)]) != [Indexed(0)]:
+        steps += 1
+    assert 0 < steps < 20
+    assert find(history, "kept") == ["kept words"]
+    history.close()
+
+    assert not any(b"verysecret" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_an_older_history_is_indexed_when_it_is_opened(tmp_path: Path) -> None:
+    """What was said before there was a search is found, private rooms by their members alone."""
+    path = tmp_path / "history.sqlite"
+    first_version(path, ("room", "den", {"name": "den", "private": True, "by": "alice"}))
+    db = sqlite3.connect(path)
+    db.execute("INSERT INTO room VALUES (2, 'den', 1), (3, '@alice.bob', 1)")
+    db.execute("INSERT INTO entry VALUES (2, 1, 'x', 1, 7, 'message', 'alice', NULL, 'tea in the den')")
+    db.execute("INSERT INTO entry VALUES (3, 1, 'x', 1, 8, 'message', 'alice', 'bob', 'tea for two')")
+    db.commit()
+    db.close()
+    history = SqliteHistory(path)
+
+    def found(*readers: str, **rooms: int) -> list[str]:
+        outcome = history.answer(Find(parse_search("tea"), readers, rooms, 9))
+        assert isinstance(outcome, FoundIn)
+        return [entry.text for _, entry in outcome.entries]
+
+    assert found("") == ["tea"]
+    assert found("bob") == ["tea for two"]
+    assert found(den=0) == ["tea in the den"]
+    history.close()
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_no_words_are_a_syntax_error(words: str) -> None:
+    """Whatever is typed is a search or refused in words; the database never complains."""
+    house = _HOUSE
+    sent = house.send(("alice", m.Search(words=words, ref=1)))
+    (event,) = [action.event for action in sent]
+
+    assert isinstance(event, m.Matches) or (isinstance(event, m.Refused) and event.code == "search_invalid")
+
+
+_HOUSE = House(Policy(burst=10_000_000))
+_HOUSE.enter("alice")
+_HOUSE.say("alice", 'some AND words OR "others" NEAR(x) text:y', room="lobby")
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        ("", True),
+        ('"" * **', True),
+        ("a*", True),
+        ("ab*", False),
+        ("東*", False),
+        ("a b c d e f g h", False),
+        ("a b c d e f g h i", True),
+        ('"a b c d e f g h i"', True),
+        ("a-b-c-d-e-f-g-h-i", True),
+        ("x" * 257, True),
+    ],
+)
+def test_a_search_is_not_without_bounds(words: str, refused: bool) -> None:
+    """It has words, not too many, and does not ask for most of all words."""
+    if refused:
+        with pytest.raises(InputError):
+            parse_search(words)
+    else:
+        assert parse_search(words)
+
+
+# --- the rules ------------------------------------------------------------------------------------------------
+def search(house: House, user: str, words: str = "tea", **how: object) -> list[str]:
+    """The texts that a user finds."""
+    matches = house.ask(user, m.Search(words=words, **how), m.Matches).matches  # type: ignore[arg-type]
+    return [match.entry.text for match in matches]
+
+
+@pytest.fixture
+def house() -> House:
+    """Alice owns a private room and has written to bob; carol knows neither."""
+    house = House()
+    house.enter("alice", "bob", "carol")
+    house.join("den", "alice", private=True)
+    house.say("alice", "tea for all", room="lobby")
+    house.say("alice", "tea in the den", room="den")
+    house.say("alice", "tea for bob", to="bob")
+    return house
+
+
+def test_one_finds_what_one_may_read(house: House) -> None:
+    """Public rooms, one's own private rooms, one's own private messages, and nothing else."""
+    assert search(house, "alice") == ["tea for all", "tea in the den", "tea for bob"]
+    assert search(house, "bob") == ["tea for all", "tea for bob"]
+    assert search(house, "carol") == ["tea for all"]
+    assert search(house, "carol", to="alice") == []
+    assert search(house, "alice", to="bob") == ["tea for bob"]
+    assert search(house, "alice", room="DEN") == ["tea in the den"]
+
+
+def test_what_one_may_not_read_does_not_exist(house: House) -> None:
+    """Neither a private room nor private messages can be named in a search, or be used to tell when they were said."""
+    direct = f"@{key('alice')}.{key('bob')}"
+    for room in ("den", direct, "nowhere"):
+        assert house.refused("carol", m.Search(words="tea", room=room)) == NO_ROOM
+        assert house.refused("carol", m.Search(words="tea", before_room=room, before=1)) == NO_ROOM
+    assert house.refused("carol", m.Search(words="tea", to="nobody")) == "no_such_user"
+
+
+def test_a_member_finds_from_the_invitation_on(house: House) -> None:
+    """What was said before is not found; who is put out finds nothing there; and anew after another invitation."""
+    house.done("alice", "invite", "carol", "den")
+    house.say("alice", "more tea in the den", room="den")
+    assert search(house, "carol") == ["tea for all", "more tea in the den"]
+    assert search(house, "carol", room="den") == ["more tea in the den"]
+    assert search(house, "carol", before_room="den", before=1) == ["tea for all"]
+    house.done("alice", "kick", "carol", "den")
+    assert search(house, "carol") == ["tea for all"]
+    house.done("alice", "invite", "carol", "den")
+    house.say("alice", "tea again", room="den")
+
+    assert search(house, "carol") == ["tea for all", "tea again"]
+
+
+def test_kinds_that_are_found(house: House) -> None:
+    """What is said, asked and set as a topic is found; reasons are not."""
+    house.send(("alice", m.Say(id="1", text="tea topic", room="lobby", kind="topic")))
+    house.send(("alice", m.Say(id="2", text="tea?", room="lobby", kind="ask", choices=["yes", "no"])))
+    house.join("dev", "alice", "bob")
+    house.done("alice", "mute", "bob", "dev")
+    house.do("alice", "mute", "bob", "dev", text="tea")
+
+    assert search(house, "alice", room="lobby") == ["tea for all", "tea topic", "tea?"]
+    assert search(house, "alice", room="dev") == []
+
+
+def test_a_search_sees_all_that_was_said_before_it(house: House) -> None:
+    """What is not indexed yet is indexed first, in steps, however much it is."""
+    texts = [f"flood {number}" for number in range(3 * limits.INDEX_ENTRIES // 2)]
+    house.say("alice", *texts, room="lobby")
+    found = house.ask("bob", m.Search(words="flood"), m.Matches)
+
+    assert [match.entry.text for match in found.matches] == texts[-len(found.matches) :]
+    assert found.more
+
+
+def test_indexing_waits_while_much_is_said(house: House) -> None:
+    """A tick that follows a flood indexes nothing; the next quiet one does."""
+    house.tick()
+    house.say("alice", *(f"flood {number}" for number in range(limits.INDEX_BUSY + 1)), room="lobby")
+    house.tick()
+    assert indexed(house) == 3
+    house.tick()
+
+    assert indexed(house) == limits.INDEX_BUSY + 4
+
+
+def indexed(house: House) -> int:
+    """How many entries the history has indexed."""
+    return int(house.history._db.execute("SELECT count(*) FROM indexed").fetchone()[0])
+
+
+def test_a_full_disk_leaves_what_was_indexed(house: House) -> None:
+    """A search that cannot be brought up to date finds what it can."""
+    search(house, "bob")
+    house.say("alice", "late tea", room="lobby")
+    with house.full_disk():
+        assert search(house, "bob") == ["tea for all", "tea for bob"]
+
+    assert search(house, "bob") == ["tea for all", "tea for bob", "late tea"]
+
+
+def test_searching_much_is_paid_for() -> None:
+    """A search costs as much as many messages."""
+    house = House(Policy(burst=1_100, rate=1))
+    house.enter("alice")
+    sent = [house.refused("alice", m.Search(words="tea", ref=1)) for _ in range(4)]
+
+    assert sent == ["", "", "too_fast", "too_fast"]
+
+
+# --- both histories find the same -----------------------------------------------------------------------------
+TEXTS = st.lists(
+    st.sampled_from(["tea", "Tea,", "teapot", "time", "für", "FUR", "x-ray", "10"]), min_size=1, max_size=4
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("say"), st.sampled_from(["open", "den", "@a.b"]), TEXTS.map(" ".join)),
+        st.tuples(st.just("erase"), st.sampled_from(["open", "den", "@a.b"]), st.integers(1, 12)),
+        st.tuples(st.just("trim"), st.sampled_from(["open", "den", "@a.b"]), st.integers(1, 5)),
+        st.tuples(st.just("index"), st.just(""), st.integers(1, 4)),
+    ),
+    max_size=25,
+)
+ROOM_READERS: dict[str, tuple[str, ...] | None] = {"open": None, "den": (), "@a.b": ("a", "b")}
+
+
+@given(STEPS, st.sampled_from(["tea", "te*", "tea tea*", '"tea time"', "fur", "x-ray", "10 tea"]))
+@settings(max_examples=150, deadline=None)
+def test_every_history_finds_the_same(steps: list[tuple[str, str, str | int]], words: str) -> None:
+    """Whatever is said, erased, trimmed and indexed in between: what is found is what a look at all entries finds."""
+    histories: list[History] = [SqliteHistory(":memory:"), MemoryHistory()]
+    for time, (what, room, value) in enumerate(steps):
+        for history in histories:
+            if what == "say":
+                append = Append(room, "k", f"id-{time}", "k", str(value), time, readers=ROOM_READERS[room])
+                history.commit([append])
+            elif what == "index":
+                history.commit([Index(int(value))])
+            elif what == "erase":
+                history.commit([Erase(room, int(value), None)])
+            elif history.heads().get(room):
+                history.commit([Trim(room, before=0, keep=int(value), forget=0)])
+    for readers, rooms in ((("",), {}), (("a",), {}), (("", "b"), {"den": 2}), ((), {"open": 3}), ((), {"den": 0})):
+        found = [ask(history, words, *readers, limit=3, **rooms) if readers or rooms else None for history in histories]
+        assert found[0] == found[1]
+    histories[0].close()
