@@ -157,7 +157,9 @@ class Exporter:
             raise PortBusy(f"Metrics cannot be served at {place} ({reason}). Name another place.") from None
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._server.server_port}/metrics"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="zchat-metrics", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="zchat-metrics", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:

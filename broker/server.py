@@ -79,7 +79,7 @@ class Server:
         for end in (self._wake, self._woken):
             end.setblocking(False)
         self._stopping = False
-        self._posted: deque[Callable[[], None]] = deque()
+        self._posted: deque[Callable[[], object]] = deque()
         """What other threads want done."""
         self._supervisor = Supervisor(os.environ if settings.supervised else {})
         self._stored_at = -PROBE_AFTER
@@ -133,11 +133,13 @@ class Server:
             self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
         )
         self._watch = Watch(self._core.who)
+        self.metrics_url: str | None = None
         if settings.metrics:
             from .exporting import Exporter
 
             exporter = Exporter(settings.metrics, self._watch.metrics, self._gate.answers, self._home.history, self.ask)
             self._resources.callback(exporter.close)
+            self.metrics_url = exporter.url
             tell(f"metrics are served at {exporter.url}", "metrics", url=exporter.url)
         if settings.note:
             note = home.leave_note(self.link, settings.name, data=settings.data, invite=own.invite)
@@ -148,7 +150,7 @@ class Server:
         self._stopping = True
         self._rouse()
 
-    def post(self, call: Callable[[], None]) -> None:
+    def post(self, call: Callable[[], object]) -> None:
         """Have the broker's thread call this between two looks at the network; from a signal handler or any thread."""
         self._posted.append(call)
         self._rouse()
@@ -253,6 +255,8 @@ class Server:
         if full and not self._gate.full:
             tell("hardly any descriptors are left: only who is known gets in", "full", level=logging.WARNING)
         self._gate.full = full
+        if not self._watch.metrics.storing:
+            self._trouble()  # whether it is over
         self._watch.tick(now.mono)
         metrics = self._watch.metrics
         metrics.sessions, metrics.users, metrics.rooms = self._core.census
