@@ -216,3 +216,15 @@ def test_a_watchdog_for_another_process_is_not_fed(tmp_path: Path) -> None:
         assert supervisor.recv(100) == b"READY=1"
     for environment_ in ({}, variables, {"NOTIFY_SOCKET": "@zchat-nobody"}):
         Supervisor(environment_).ready()
+
+
+# --- the log --------------------------------------------------------------------------------------------------
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_log_disk_does_not_stop_the_chat(home: Path, tmp_path: Path, zchat: Command) -> None:
+    """With no room for a single line of the log people are served, and the broker ends in order."""
+    log = tmp_path / "broker.log"
+    log.symlink_to("/dev/full")
+    with Broker(home, "--log", log, "--log-messages") as broker:
+        assert [zchat("send", text).returncode for text in ("one", "two")] == [0, 0]
+        assert broker.stop() == 0
+        assert broker.log == ""
