@@ -31,7 +31,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_format: Form = "text"
     log_messages: bool = False
     log_bytes: Annotated[int, Meta(ge=0, le=2**40)] = 10_000_000
-    log_files: Annotated[int, Meta(ge=0, le=1_000)] = 5
+    log_files: Annotated[int, Meta(ge=1, le=1_000)] = 5
 
 
 @dataclass(frozen=True, slots=True)

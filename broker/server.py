@@ -235,11 +235,14 @@ class Server:
         self._supervisor.stopping()
         tell("the broker stops", "stopping")
         self._gate.closing = True
-        for last_words in (self._core.close, list[Action]):
-            end = time.monotonic() + limits.CLOSING_SECONDS
-            while self._router.poll(0) and time.monotonic() < end:
-                self._take(clock.read())
-            self._carry_out(last_words(), clock.read())
+        self._take_the_rest()
+        self._carry_out(self._core.close(), clock.read())
+        self._take_the_rest()
+
+    def _take_the_rest(self) -> None:
+        end = time.monotonic() + limits.CLOSING_SECONDS
+        while self._router.poll(0) and time.monotonic() < end:
+            self._take(clock.read())
 
     def _tick(self, now: Now) -> None:
         for cut in self._condemned:

@@ -16,6 +16,7 @@ from .history import NotStored
 from .logs import Background
 from .metrics import Metrics
 
+logging.getLogger("zchat").addHandler(logging.NullHandler())  # who embeds a broker decides where its log goes
 log = logging.getLogger("zchat.broker")
 message_log = logging.getLogger("zchat.messages")
 

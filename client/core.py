@@ -120,8 +120,8 @@ class ClientCore:
 
     def _closing(self, closing: m.Closing, now: Now) -> list[Action]:
         """The broker goes down: come back when it says, at a moment of our own so that not all come at once."""
-        retry = min(closing.retry, limits.RETRY_CAP)
-        return self.lost(closing.reason, now, retry * (1 + self._random(1)[0] / 255))
+        pause = closing.retry * (1 + self._random(1)[0] / 255)
+        return self.lost(closing.reason, now, min(pause, limits.RETRY_CAP))
 
     def turned_away(self, error: ZchatError, now: Now, pause: float = 0.0) -> list[Action]:
         """The broker does not let us in for now: say so, once, and try again as when the connection is lost."""
