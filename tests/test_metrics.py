@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from zchat.broker.metrics import Histogram
-from zchat.broker.server import Broker, Settings
+from zchat.broker.server import Server, Settings
 from zchat.common import messages as m
 from zchat.common.errors import InputError
 
@@ -30,10 +30,10 @@ OURS = re.compile(r"\b(?:zchat|process)_\w+")
 
 
 @pytest.fixture
-def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A broker in a thread of this process, which serves metrics on a free port."""
     monkeypatch.setenv("ZCHAT_HOME", str(tmp_path / "home"))
-    with contextlib.closing(Broker(Settings(data=tmp_path / "data", port=0, metrics="0"))) as broker:
+    with contextlib.closing(Server(Settings(data=tmp_path / "data", port=0, metrics="0"))) as broker:
         thread = threading.Thread(target=broker.run)
         thread.start()
         try:
@@ -43,20 +43,20 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
             thread.join()
 
 
-def place(broker: Broker) -> str:
+def place(broker: Server) -> str:
     """Where it serves them."""
     assert broker.metrics_url is not None
     return broker.metrics_url
 
 
-def numbers(broker: Broker) -> dict[str, float]:
+def numbers(broker: Server) -> dict[str, float]:
     """All samples of a scrape."""
     with urllib.request.urlopen(place(broker), timeout=PATIENCE) as answer:
         lines = answer.read().decode().splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
 
 
-def health(broker: Broker) -> tuple[int, str]:
+def health(broker: Server) -> tuple[int, str]:
     """Status and line of /healthz."""
     try:
         with urllib.request.urlopen(place(broker).replace("/metrics", "/healthz"), timeout=PATIENCE) as answer:
@@ -66,7 +66,7 @@ def health(broker: Broker) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def test_what_happens_is_counted(broker: Broker) -> None:
+def test_what_happens_is_counted(broker: Server) -> None:
     """Messages, repeats, deliveries, acks, commits, replays and refusals are what two people made of them."""
     with Peer(str(broker.link)) as alice, Peer(str(broker.link)) as bob:
         for peer, nick in ((alice, "alice"), (bob, "bob")):
@@ -116,7 +116,7 @@ def test_a_histogram_counts_each_once() -> None:
     assert histogram.sum == 20.0
 
 
-def test_health_says_why_nothing_can_be_stored(broker: Broker) -> None:
+def test_health_says_why_nothing_can_be_stored(broker: Server) -> None:
     """200 while the history takes what is written, 503 with the reason while it does not, and 200 again."""
     assert health(broker) == (200, "a message can be stored now\n")
     db = broker._history._db  # type: ignore[attr-defined]
@@ -142,7 +142,7 @@ def test_health_says_why_nothing_can_be_stored(broker: Broker) -> None:
     assert numbers(broker)["zchat_storing"] == 1
 
 
-def test_health_notices_a_loop_that_hangs(broker: Broker) -> None:
+def test_health_notices_a_loop_that_hangs(broker: Server) -> None:
     """A loop that does not turn is not healthy, though HTTP still answers."""
     go_on = threading.Event()
     broker.post(lambda: go_on.wait(PATIENCE))
@@ -155,7 +155,7 @@ def test_health_notices_a_loop_that_hangs(broker: Broker) -> None:
     assert health(broker)[0] == 200
 
 
-def test_other_pages_are_not_there(broker: Broker) -> None:
+def test_other_pages_are_not_there(broker: Server) -> None:
     """What is neither of the two is 404, and says what there is; who sends no request is no matter."""
     with (
         socket.create_connection(("127.0.0.1", int(place(broker).split(":")[2].split("/")[0]))),
@@ -182,12 +182,12 @@ def test_without_the_library_metrics_are_an_error(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(__import__("sys").modules, "prometheus_client", None)
     monkeypatch.delitem(__import__("sys").modules, "zchat.broker.exporting", raising=False)
     with pytest.raises(InputError, match=r"pip install 'zeromq-chat\[metrics\]'"):
-        Broker(Settings(data=tmp_path / "data", port=0, metrics="0"))
-    Broker(Settings(data=tmp_path / "data", port=0)).close()
+        Server(Settings(data=tmp_path / "data", port=0, metrics="0"))
+    Server(Settings(data=tmp_path / "data", port=0)).close()
 
 
 # --- deploy/ --------------------------------------------------------------------------------------------------
-def test_alerts_and_dashboard_name_what_is_exported(broker: Broker) -> None:
+def test_alerts_and_dashboard_name_what_is_exported(broker: Server) -> None:
     """Every metric that an alert or a panel asks for is one that a broker really exports."""
     with Peer(str(broker.link)) as peer:
         peer.send(m.Ping())

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from zchat.broker.server import Broker as InProcess, Settings
+from zchat.broker.server import Server, Settings
 from zchat.broker.supervisor import Supervisor
 from zchat.common import limits
 from zchat.common.errors import ExitCode
@@ -181,7 +181,7 @@ def test_a_supervisor_hears_how_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
     with told(tmp_path) as (supervisor, variables):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        broker = InProcess(Settings(data=tmp_path / "data", port=0))
+        broker = Server(Settings(data=tmp_path / "data", port=0, supervised=True))
         thread = threading.Thread(target=broker.run)
         thread.start()
         words = [supervisor.recv(100) for _ in range(3)]
