@@ -48,6 +48,10 @@ bench-quick: .venv/ready  ## what a flooding client does to the others, and to t
 man: .venv/ready  ## the manual pages, in build/man/man1, made of what --help says
 	@.venv/bin/python -m zchat.common.man_cli build/man/man1
 
+.PHONY: docs
+docs: .venv/ready  ## docs/configuration.md, from the table behind `zchat broker --help`
+	@.venv/bin/python -c 'from zchat.broker.options import page; print(page(), end="")' >docs/configuration.md
+
 .PHONY: check
 check: .venv/ready  ## formatter, linter, strict type checker
 	@.venv/bin/ruff format --check .

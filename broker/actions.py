@@ -5,8 +5,8 @@ Owns these words only. Pure; any thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from ..common.clock import Now
 from ..common.messages import Command, Event, Join, Presence, Replay, Say, Search
@@ -31,10 +31,13 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Tell the operator; `text` may hold remote words and must be cleaned before it is shown."""
+    """Tell the operator; all of it may hold remote words, which must be cleaned before they are shown."""
 
     text: str
     warning: bool = False
+    event: str = ""
+    """One word for what happened, and what it happened to, for programs that read the log."""
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

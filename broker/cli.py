@@ -5,16 +5,48 @@ Owns options, signals and the ready line. Main thread.
 
 from __future__ import annotations
 
+import functools
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import click
 
 from ..common.cli import epilog
-from ..common.errors import InputError
+from .options import ABOUT, DEFAULTS, OPTIONS, TYPES, flag, usual
 
 if TYPE_CHECKING:
-    from .policy import Access
+    from .settings import Settings
+
+
+def _setting(name: str) -> Callable[[Any], Any]:
+    """The option of a setting."""
+    about, kind = ABOUT[name], TYPES[name]
+    more: dict[str, Any] = {"type": _kind(name, kind), "metavar": about.metavar or None}
+    if DEFAULTS[name] is False:
+        more = {"is_flag": True, "default": None}
+    words = f"{about.help}" + ("" if DEFAULTS[name] is False else f" Default: {about.usual or DEFAULTS[name]}.")
+    return click.option(flag(name), name, envvar=f"ZCHAT_{name.upper()}", help=words, **more)
+
+
+def _kind(name: str, kind: Any) -> Any:
+    if name == "data":
+        return click.Path(file_okay=False)
+    if name == "keep":
+        return str
+    if hasattr(kind, "__metadata__"):
+        (bounds,) = kind.__metadata__
+        return click.IntRange(1) if usual(name) == "all" else click.IntRange(bounds.ge, bounds.le)
+    if not isinstance(kind, type) and get_origin(kind) is not None and all(isinstance(v, str) for v in get_args(kind)):
+        return click.Choice(get_args(kind))
+    return str
+
+
+def _settings(command: Any) -> Any:
+    for name in reversed(OPTIONS):
+        command = _setting(name)(command)
+    return command
 
 
 @click.command(
@@ -22,110 +54,90 @@ if TYPE_CHECKING:
     epilog=epilog("zchat broker --bind 0.0.0.0 --keep 30d"),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("--bind", metavar="HOST", envvar="ZCHAT_BIND", default="127.0.0.1", help="Where to listen (127.0.0.1).")
-@click.option(
-    "--advertise", metavar="HOST", envvar="ZCHAT_ADVERTISE", help="The host in the link; default: the bound one."
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_534),
-    envvar="ZCHAT_PORT",
-    default=5555,
-    help="ROUTER's port, PUB takes the next one (5555). 0: a free pair.",
-)
-@click.option(
-    "--data", type=click.Path(file_okay=False, path_type=Path), envvar="ZCHAT_DATA", help="The broker's folder."
-)
-@click.option("--name", envvar="ZCHAT_NAME", help="The broker's name, for people; default: this host's.")
-@click.option(
-    "--access",
-    type=click.Choice(["open", "invite", "closed"]),
-    envvar="ZCHAT_ACCESS",
-    help="Who comes in: everyone, who is invited, who was allowed (open on loopback, else invite).",
-)
+@_settings
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="ZCHAT_CONFIG",
-    help="The file with limits; default: config.toml in the configuration folder.",
+    help="The file with all of this, and limits; default: config.toml in the configuration folder.",
 )
-@click.option(
-    "--keep", metavar="30d", envvar="ZCHAT_KEEP", help="Remove messages that are older than this; default: never."
-)
-@click.option(
-    "--keep-messages",
-    type=click.IntRange(min=1),
-    metavar="N",
-    envvar="ZCHAT_KEEP_MESSAGES",
-    help="Keep the last N messages of each room; default: all.",
-)
-@click.option(
-    "--log", metavar="FILE|syslog|-", envvar="ZCHAT_LOG", default="-", help="Where to log (-: standard error)."
-)
-@click.option(
-    "--log-messages", is_flag=True, envvar="ZCHAT_LOG_MESSAGES", help="Log what is said too, private messages included."
-)
-def broker(
-    bind: str,
-    advertise: str | None,
-    port: int,
-    data: Path | None,
-    name: str | None,
-    access: Access | None,
-    config: Path | None,
-    keep: str | None,
-    keep_messages: int | None,
-    log: str,
-    log_messages: bool,
-) -> None:
+@click.option("--check-config", is_flag=True, help="Show what holds, and where it comes from; start nothing.")
+@click.pass_context
+def broker(context: click.Context, /, config: Path | None, check_config: bool, **options: object) -> None:
     """Run the broker.
 
-    When it can be joined it prints one line with its link. Ctrl-C or SIGTERM stops it.
+    When it can be joined it prints one line with its link. Ctrl-C or SIGTERM stops it, SIGHUP has it read its
+    configuration again. docs/configuration.md tells every setting with its reason.
     """
+    from .settings import read
+
+    origins = {name: context.get_parameter_source(name) for name in options}
+    given = {
+        name: (
+            value,
+            flag(name) if origins[name] is click.core.ParameterSource.COMMANDLINE else f"ZCHAT_{name.upper()}",
+        )
+        for name, value in options.items()
+        if value is not None
+    }
+    reading = functools.partial(read, config, given)
+    if check_config:
+        _show(reading())
+        return
+    _serve(reading)
+
+
+def _show(settings: Settings) -> None:
+    """Write a configuration that says what holds; origins are comments."""
+    last = ""
+    for table, name, value, origin in settings.rows:
+        if table != last:
+            click.echo(f"{chr(10) if last else ''}[{table}]")
+        last = table
+        line = f"# {name} is not set" if value is None else f"{f'{name} = {_literal(value)}':<30}  # {_escaped(origin)}"
+        click.echo(line)
+
+
+def _literal(value: object) -> str:
+    """What JSON writes of texts and numbers, TOML reads."""
+    return _escaped(json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(text: str) -> str:
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in text)
+
+
+def _serve(reading: Callable[[], Settings]) -> None:
     import signal
 
-    from ..common.limits import NAME_CHARACTERS
     from ..common.signals import uninterrupted
-    from ..common.text import clean
     from .home import usual_folder
-    from .logs import open_log
+    from .reloading import Reloading, start_log
     from .server import Server, Settings, default_name
-    from .settings import read_policy
 
-    if advertise:
-        _check_host(advertise)
-    if name and (len(name) > NAME_CHARACTERS or clean(name) != name):
-        raise InputError(f"A broker's name is one line of at most {NAME_CHARACTERS} characters. Choose another --name.")
-    open_log(log, messages=log_messages)
+    held = reading()
+    start_log(held)
+    service = held.service
     settings = Settings(
-        data=data or usual_folder(),
-        bind=bind,
-        port=port,
-        advertise=advertise,
-        name=name or default_name(),
-        policy=read_policy(config, bind, access=access, keep=keep, keep_messages=keep_messages),
+        data=Path(service.data).expanduser() if service.data else usual_folder(),
+        bind=service.bind,
+        port=service.port,
+        advertise=service.advertise,
+        name=service.name or default_name(),
+        policy=held.policy,
+        metrics=service.metrics,
+        supervised=True,
     )
     with uninterrupted():
         server = Server(settings)
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        reloading = Reloading(reading, held, server)
+        for name, react in (("SIGINT", server.stop), ("SIGTERM", server.stop), ("SIGHUP", reloading.hang_up)):
             number = getattr(signal, name, None)
             # One that is ignored from the start stays so: that is how nohup keeps a program.
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, lambda *_: server.stop())
+                signal.signal(number, lambda *_, react=react: react())
     try:
         click.echo(f"zchat broker is ready: {server.link}")
         server.run()
     finally:
         server.close()
-
-
-def _check_host(host: str) -> None:
-    """A link that nobody can read would be found out only by those who try to join with it."""
-    from ..common.keys import Link
-
-    try:
-        Link.parse(str(Link(host, 1, bytes(32))))
-        if host.count(":") == 1:
-            raise InputError("a port stands behind it")
-    except InputError:
-        raise InputError("--advertise takes a host's name or address, without a port. Check it.") from None

@@ -76,7 +76,7 @@ class Core:
         greeting = m.Welcome(nick="", key="", session="", broker=name, history=history.id, pub=pub, time=0)
         self._roster = Roster()
         self._rates = Rates(policy)
-        self._turns = Turns(policy.open_questions)
+        self._turns = Turns(policy)
         self._access = Access(self._roster, policy, secrets)
         self._rooms = Rooms(self._roster, reads, self._rates, policy, started=now.mono)
         self._moderation = Moderation(self._roster, self._rooms)
@@ -167,7 +167,8 @@ class Core:
         if self._rates.strike(user, weight, now) or user in self._access.floods:
             return []
         self._access.lock_out(user, now.wall + round(limits.LOCKOUT * 1_000), now)
-        actions: list[Action] = [Log(f"{user} floods, and is shut out for {limits.LOCKOUT:g} s", warning=True)]
+        text = f"{user} floods, and is shut out for {limits.LOCKOUT:g} s"
+        actions: list[Action] = [Log(text, True, "locked_out", {"user": user, "seconds": limits.LOCKOUT})]
         known = self._roster.users.get(user)
         for session in list(known.sessions) if known is not None else ():
             actions += self._sessions.remove(session, now, "too fast for too long")
@@ -177,7 +178,7 @@ class Core:
         """Bytes that are no command."""
         return [
             Reply((identity,), m.Refused(code=error.code, detail=f"{error}.", ref=error.ref, id=error.id)),
-            Log(f"a frame of {user} was refused: {error}", warning=True),
+            Log(f"a frame of {user} was refused: {error}", True, "bad_frame", {"user": user, "code": error.code}),
             *self._strike(user, now, 1 + size // limits.STRIKE_BYTES),
         ]
 
@@ -229,6 +230,16 @@ class Core:
         user = self._roster.users.get(key)
         return len(user.sessions) if user is not None else 0
 
+    @property
+    def census(self) -> tuple[int, int, int]:
+        """How many sessions there are, keys that have one, and rooms."""
+        return len(self._roster.sessions), len(self.admission.live), len(self._roster.rooms)
+
+    def who(self, identity: bytes) -> tuple[str, str]:
+        """The key and the nick of who is reached by this identity; empty when nobody is."""
+        session = self._roster.by_identity.get(identity)
+        return (session.user.key, session.user.nick) if session is not None else ("", "")
+
     def greeted(self, identity: bytes) -> bool:
         """Whether this connection has a session."""
         return identity in self._roster.by_identity
@@ -236,7 +247,8 @@ class Core:
     def close(self) -> list[Action]:
         """The broker goes down: tell everyone."""
         identities = tuple(self._roster.by_identity)
-        return [Reply(identities, m.Closing(reason="the broker is closing"))]
+        closing = m.Closing(reason="the broker is closing", retry=limits.CLOSING_RETRY)
+        return [Reply(identities, closing)] if identities else []
 
     # --- input from storage -----------------------------------------------------------------------------------
     def complete(self, done: list[tuple[Purpose, Outcome]], now: Now) -> list[Action]:

@@ -42,6 +42,10 @@ class Gate:
         """Whom to keep out; may be replaced by another thread at any time."""
         self.full = False
         """Whether there are hardly any descriptors left; set by the broker's thread."""
+        self.closing = False
+        """Whether the broker goes down and takes nobody any more; set by the broker's thread."""
+        self.answers: dict[str, int] = {}
+        """How often each status was given; changed by the gate's thread alone."""
         self._openings = Openings(policy or Policy())
         self._socket = context.socket(zmq.REP)
         self._socket.linger = 0
@@ -52,17 +56,26 @@ class Gate:
         """Begin to answer; ends when the context is terminated."""
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether it answers."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         with contextlib.closing(self._socket):
             while True:
                 try:
-                    request = self._socket.recv_multipart()
-                    self._socket.send_multipart(self._answer(request))
+                    answer = self._answer(self._socket.recv_multipart())
+                    status = answer[2].decode()
+                    self.answers[status] = self.answers.get(status, 0) + 1
+                    self._socket.send_multipart(answer)
                 except zmq.ContextTerminated:
                     return
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
         """What `judge` says; a refusal when it fails, since the gate must outlive any single question."""
+        if self.closing:
+            return [b"1.0", request[1] if len(request) > 1 else b"", b"500", b"the broker closes", b"", b""]
         try:
             return judge(request, self.admission, self._openings, clock.read(), full=self.full)
         except Exception:

@@ -209,7 +209,7 @@ class Governing:
                 )
         done = f"The nick {nick} " + ("is free now." if key is None else f"belongs to the key {key} now.")
         reply = Reply((session.identity,), m.Administered(detail=done, ref=admin.ref))
-        log = Log(f"{session.user.nick}: {done}")
+        log = _order(session, done)
 
         def freed(_: Outcome, now: Now) -> list[Action]:
             if more:
@@ -248,9 +248,14 @@ class Governing:
             if not isinstance(outcome, Done):
                 return [refuse(identity, admin, *why_not(outcome))]
             reply = Reply((identity,), m.Administered(detail=detail, invite=invite, ref=admin.ref))
-            return [Log(f"{session.user.nick}: {detail}"), *effect(now), reply]
+            return [_order(session, detail), *effect(now), reply]
 
         return [Store(put, Then(identity, admin, follow))]
+
+
+def _order(session: Session, done: str) -> Log:
+    fields = {"nick": session.user.nick, "user": session.user.key, "done": done}
+    return Log(f"{session.user.nick}: {done}", event="order", fields=fields)
 
 
 def _too_high(target: str) -> Refusal:

@@ -54,5 +54,8 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Iterator[list[Actio
         except Exception:  # a fault of ours that one client found must not end the others' chat
             id_ = command.id if isinstance(command, m.Say) else None
             fault = WireError("the broker failed on this command", ref=getattr(command, "ref", 0), id=id_)
-            actions += [*core.refuse_frame(frame.identity, frame.user, fault, now), Log(traceback.format_exc(), True)]
+            actions += [
+                *core.refuse_frame(frame.identity, frame.user, fault, now),
+                Log(traceback.format_exc(), True, "fault"),
+            ]
     yield [*actions, *core.turn(now)]

@@ -1,7 +1,8 @@
-"""Where the broker's log goes: standard error, a file, or syslog.
+"""The broker's log, from a record to a thread that writes it.
 
-Owns the handlers and the form of a line. Remote words pass `text.clean` here, once, so that no log can be forged or
-do anything to a terminal. Used by the main thread at start; logging itself may come from any thread.
+Owns the way of a record: the throttle, the queue, and the word about what got lost. Does not know what a record looks
+like (`log_forms`) nor where it goes (`log_places`). `open_log` is called by the thread that runs the broker; logging
+itself may come from any thread, and never waits.
 """
 
 from __future__ import annotations
@@ -9,55 +10,31 @@ from __future__ import annotations
 import contextlib
 import logging
 import logging.handlers
-import os
 import queue
 import threading
-from pathlib import Path
 
-from ..common import files
-from ..common.errors import InputError
-from ..common.text import clean
+from .log_forms import DATE, LINE, CleanFormatter, JsonFormatter, OneLine, Syslog
+from .log_places import LOCAL_SYSLOG, LocalSyslog, Place, SyslogDatagrams, SyslogStream, place_for
 
-SYSLOG_PLACES = ("/dev/log", "/var/run/syslog")
 LINES_A_SECOND = 100
 LINES_WAITING = 10_000
-LINE, DATE = "%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"
+END_PATIENCE = 1.0
+"""Seconds that the writing thread has to write what waits, when the log is closed."""
 MESSAGES = "zchat.messages"
 """The logger of what is said."""
 
 
-class CleanFormatter(logging.Formatter):
-    """One line a record, whatever is in it; a traceback of ours follows on lines of its own."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        """The record's line."""
-        record.message = clean(record.message)
-        return super().formatMessage(record)
-
-
-class StandardError(logging.Handler):
-    """Writes to the descriptor itself, for one thread: one that waits in Python's own stream would hold locks that the
-    end of the process needs."""
-
-    def createLock(self) -> None:
-        """None is needed."""
-        self.lock = None
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one line."""
-        with contextlib.suppress(OSError):
-            os.write(2, f"{self.format(record)}\n".encode("utf-8", "replace"))
-
-
 class Background(logging.handlers.QueueHandler):
     """Lets a thread of its own write, and drops what it cannot keep up with: standard error may be a pipe that nobody
-    reads, and the broker must not wait for it."""
+    reads, a disk may be full and a syslog away, and the broker must not wait for any of them."""
 
-    def __init__(self, handler: logging.Handler) -> None:
+    def __init__(self, place: Place) -> None:
         waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(LINES_WAITING)
         super().__init__(waiting)
+        self.dropped = 0
+        """Records that found no room, since it was opened."""
         self._waiting = waiting
-        self._handler = handler
+        self._place = place
         self._thread = threading.Thread(target=self._write, name="zchat-log", daemon=True)
         self._thread.start()
 
@@ -67,19 +44,51 @@ class Background(logging.handlers.QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Keep the record, if there is room."""
-        with contextlib.suppress(queue.Full):
+        try:
             self._waiting.put_nowait(record)
+        except queue.Full:
+            self.dropped += 1
+
+    @property
+    def lost(self) -> int:
+        """Records that were not written, since it was opened."""
+        return self.dropped + self._place.failed
 
     def _write(self) -> None:
+        told = 0
         while (record := self._waiting.get()) is not None:
-            self._handler.handle(record)
+            before = self._place.failed
+            self._put(record)
+            if self._place.failed == before and (lost := self.lost - told):
+                told += lost
+                self._put(_about(lost, record))
+        self._place.close()
+
+    def _put(self, record: logging.LogRecord) -> None:
+        try:
+            self._place.emit(record)
+        except Exception:  # whatever it is, the next record may do better
+            self._place.handleError(record)
 
     def close(self) -> None:
-        """Let what waits be written, as far as somebody reads it."""
-        with contextlib.suppress(queue.Full):
-            self._waiting.put_nowait(None)
-        self._thread.join(1.0)
+        """Let what waits be written, as far as somebody takes it."""
+        try:
+            self._waiting.put(None, timeout=END_PATIENCE)
+        except queue.Full:
+            with contextlib.suppress(queue.Empty):
+                self._waiting.get_nowait()
+                self.dropped += 1
+            self._waiting.put_nowait(None)  # nothing is logged here any more, so there is room
+        self._thread.join(END_PATIENCE)
+        self._place.stop()
         super().close()
+
+
+def _about(lost: int, last: logging.LogRecord) -> logging.LogRecord:
+    text = f"{lost} lines were not written: the log could not take them"
+    record = logging.LogRecord("zchat.broker", logging.WARNING, "", 0, text, None, None)
+    record.created, record.event, record.fields = last.created, "log_lost", {"lines": lost}
+    return record
 
 
 class Throttle(logging.Filter):
@@ -111,52 +120,37 @@ class Throttle(logging.Filter):
         return True
 
 
-def open_log(where: str, *, messages: bool, syslog_places: tuple[str, ...] = SYSLOG_PLACES) -> logging.Handler:
-    """Send the log to ``-`` (standard error), ``syslog`` or a file; raises `InputError` when that cannot be had."""
-    handler = _handler(where, syslog_places)
-    # A log that cannot be written any more (disk full, syslog gone) must neither stop the chat nor fill its errors.
+def open_log(
+    where: str,
+    *,
+    messages: bool,
+    form: str = "text",
+    file_bytes: int = 0,
+    file_count: int = 0,
+    syslog_places: tuple[str, ...] = LOCAL_SYSLOG,
+) -> Background:
+    """Send the log there from now on, in place of where it went before, whose files are let go of.
+
+    Raises `InputError` when that cannot be had; then nothing changes.
+    """
+    place = place_for(where, file_bytes=file_bytes, file_count=file_count, local=syslog_places)
+    place.setFormatter(_formatter(place, form))
     logging.raiseExceptions = False
     root = logging.getLogger("zchat")
     for old in list(root.handlers):
         root.removeHandler(old)
         old.close()
-    handler.addFilter(Throttle())
-    root.addHandler(handler)
+    background = Background(place)
+    background.addFilter(Throttle())
+    root.addHandler(background)
     root.setLevel(logging.INFO)
     root.propagate = False
     logging.getLogger(MESSAGES).setLevel(logging.INFO if messages else logging.WARNING)
-    return handler
+    return background
 
 
-def _handler(where: str, syslog_places: tuple[str, ...]) -> logging.Handler:
-    if where == "syslog":
-        return _syslog(syslog_places)
-    handler: logging.Handler
-    if where == "-":
-        handler = StandardError()
-        handler.setFormatter(CleanFormatter(LINE, DATE))
-        return Background(handler)
-    path = Path(where)
-    try:
-        files.make_folder(path.parent)
-        # 0600: what is said may stand in it.
-        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
-        handler = logging.FileHandler(path, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"The log {where} cannot be written ({error.strerror}). Name another with --log.") from None
-    handler.setFormatter(CleanFormatter(LINE, DATE))
-    return handler
-
-
-def _syslog(places: tuple[str, ...]) -> logging.Handler:
-    for place in places:
-        handler = logging.handlers.SysLogHandler(address=place, facility="daemon")
-        try:
-            # The handler itself does not mind when nobody listens; its types do not tell that it has a socket.
-            handler.socket.getpeername()  # type: ignore[attr-defined]
-        except OSError:
-            handler.close()
-            continue
-        handler.setFormatter(CleanFormatter("zchat[%(process)d]: %(message)s"))
-        return handler
-    raise InputError(f"No syslog listens at {' or '.join(places)}. Start one, or log to a file with --log FILE.")
+def _formatter(place: Place, form: str) -> logging.Formatter:
+    if isinstance(place, LocalSyslog | SyslogDatagrams | SyslogStream):
+        inner = JsonFormatter() if form == "json" else logging.Formatter("%(message)s")
+        return OneLine(inner) if isinstance(place, LocalSyslog) else Syslog(inner)
+    return JsonFormatter() if form == "json" else CleanFormatter(LINE, DATE)

@@ -18,8 +18,8 @@ Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 Rate = Annotated[float, Meta(gt=0, le=10_000_000)]
 
 
-class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The settings of one broker; `zchat.common.limits` has the reason of each default."""
+class Policy(msgspec.Struct, forbid_unknown_fields=True):
+    """The settings of one broker, which all who need them share; `options` has the reason of each default."""
 
     access: Access = "open"
     """Who comes in: ``open`` all, ``invite`` who is known, allowed or invited, ``closed`` who is known or allowed."""
@@ -43,3 +43,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connection_rate: Rate = limits.CONNECTION_RATE
     handshake: Annotated[float, Meta(ge=0.5, le=60)] = limits.BROKER_HANDSHAKE
     hello_patience: Annotated[float, Meta(ge=1, le=3_600)] = limits.HELLO_PATIENCE
+
+    def become(self, other: Policy) -> None:
+        """Take over the values of another one, for all who share this one; called by the broker's thread alone."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(other, name))

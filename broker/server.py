@@ -7,42 +7,43 @@ Owns the sockets and the order of things: drain, commit once, then send. Does no
 from __future__ import annotations
 
 import contextlib
-import errno
-import itertools
 import logging
 import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import zmq
-from zmq.utils import z85
 
-from ..common import clock, limits, messages as m, wire
+from ..common import clock, limits, wire
 from ..common.clock import Now
-from ..common.errors import ZchatError
-from ..common.keys import KeyPair, Link, to_base32
-from ..common.text import shown
+from ..common.keys import Link, to_base32
 from . import home
 from .access import Secrets
 from .actions import Action, Cut, Log, Publish, Reply
 from .connections import Connections, Peer
 from .core import Core
-from .gate import DOMAIN, PUB_DOMAIN, ZAP_ENFORCE_DOMAIN, Gate
-from .history import History
+from .gate import DOMAIN, PUB_DOMAIN, Gate
+from .history import History, NotStored, Put
 from .inbox import Frame, groups
 from .policy import Policy
+from .sockets import bind_pair, file_limit, reachable_host, server_socket
 from .sqlite import SqliteHistory
 from .storage import fulfil
+from .supervisor import Supervisor
+from .watching import Watch, tell
 
 log = logging.getLogger("zchat.broker")
-message_log = logging.getLogger("zchat.messages")
 
-ANY_HOST = ("0.0.0.0", "::", "*")
 TICK = 1.0
+PROBE_AFTER = 1.0
+"""Seconds after which what was stored last does not show that something can be stored now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,10 @@ class Settings:
     """Leave a note by which clients of this account find it."""
     descriptors: bool = True
     """Take all the file descriptors that the system grants, for the whole process."""
-
-
-class PortBusy(ZchatError):
-    """The broker cannot listen there."""
+    metrics: str | None = None
+    """Where to serve numbers, as ``[HOST:]PORT``; None: nowhere."""
+    supervised: bool = False
+    """It is what the process's supervisor waits for, not a part of another program."""
 
 
 class Server:
@@ -75,9 +76,14 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._resources = contextlib.ExitStack()
         self._wake, self._woken = socket.socketpair()
+        for end in (self._wake, self._woken):
+            end.setblocking(False)
         self._stopping = False
-        self._unread = 0
-        """Replies dropped since the last tick."""
+        self._posted: deque[Callable[[], object]] = deque()
+        """What other threads want done."""
+        self._supervisor = Supervisor(os.environ if settings.supervised else {})
+        self._stored_at = -PROBE_AFTER
+        """When something was stored last, in monotonic seconds."""
         self._condemned: list[Cut] = []
         """Whose ROUTER connections end at the next tick; nothing that comes over them is heard any more."""
         try:
@@ -89,7 +95,7 @@ class Server:
     def _open(self, settings: Settings) -> None:
         self._resources.callback(self._wake.close)
         self._resources.callback(self._woken.close)
-        self._most_connections = _file_limit(highest=settings.descriptors) * 9 // 10
+        self._most_connections = file_limit(highest=settings.descriptors) * 9 // 10
         self._home = home.Home(settings.data)
         self._resources.callback(self._home.close)
         key = self._home.key()
@@ -97,10 +103,10 @@ class Server:
         self._resources.callback(self._history.close)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._resources.callback(self._context.term)
-        policy = self._policy = settings.policy
+        policy = self.policy = settings.policy
         self._gate = Gate(self._context, policy)
         self._gate.start()
-        self._router = self._resources.enter_context(_server_socket(self._context, zmq.ROUTER, key, DOMAIN, policy))
+        self._router = self._resources.enter_context(server_socket(self._context, zmq.ROUTER, key, DOMAIN, policy))
         self._router.router_mandatory = 1
         self._router.maxmsgsize = limits.ROUTER_FRAME_BYTES
         self._router.sndhwm = limits.ROUTER_QUEUE
@@ -109,7 +115,7 @@ class Server:
         # is bounded by its budget instead: who goes on when told to wait is cut.
         self._router.rcvhwm = 0
         # PUB that tells who subscribes to what (zmq_setsockopt(3), ZMQ_XPUB_VERBOSER).
-        self._pub = self._resources.enter_context(_server_socket(self._context, zmq.XPUB, key, PUB_DOMAIN, policy))
+        self._pub = self._resources.enter_context(server_socket(self._context, zmq.XPUB, key, PUB_DOMAIN, policy))
         self._pub.setsockopt(zmq.XPUB_VERBOSER, 1)
         self._pub.maxmsgsize = limits.PUB_FRAME_BYTES
         self._pub.sndhwm = limits.PUB_QUEUE
@@ -119,13 +125,22 @@ class Server:
             self._resources.enter_context(contextlib.closing(Connections(self._context, listening)))
             for listening in (self._router, self._pub)
         )
-        port = _bind_pair(self._router, self._pub, settings.bind, settings.port)
-        host = settings.advertise or _reachable_host(settings.bind)
+        port = bind_pair(self._router, self._pub, settings.bind, settings.port)
+        host = settings.advertise or reachable_host(settings.bind)
         self.link = Link(host, port, key.public)
         own = Secrets(self._home.operator_key().fingerprint, _word())
         self._core = Core(
             self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
         )
+        self._watch = Watch(self._core.who)
+        self.metrics_url: str | None = None
+        if settings.metrics:
+            from .exporting import Exporter
+
+            exporter = Exporter(settings.metrics, self._watch.metrics, self._gate.answers, self._home.history, self.ask)
+            self._resources.callback(exporter.close)
+            self.metrics_url = exporter.url
+            tell(f"metrics are served at {exporter.url}", "metrics", url=exporter.url)
         if settings.note:
             note = home.leave_note(self.link, settings.name, data=settings.data, invite=own.invite)
             self._resources.callback(home.remove_note, note)
@@ -133,8 +148,43 @@ class Server:
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler or another thread, again and again."""
         self._stopping = True
+        self._rouse()
+
+    def post(self, call: Callable[[], object]) -> None:
+        """Have the broker's thread call this between two looks at the network; from a signal handler or any thread."""
+        self._posted.append(call)
+        self._rouse()
+
+    def _rouse(self) -> None:
         with contextlib.suppress(OSError):
             self._wake.send(b"x")
+
+    def ask(self, patience: float) -> str:
+        """Why nothing can be stored or published now, empty when all is well; waits for the loop, in another thread."""
+        answer: SimpleQueue[str] = SimpleQueue()
+        self.post(lambda: answer.put(self._trouble()))
+        try:
+            return answer.get(timeout=patience)
+        except Empty:
+            return f"the broker's loop has not turned for {patience:g} s"
+
+    def _trouble(self) -> str:
+        if not self._gate.alive:
+            return "the gate has ended: nobody can connect"
+        if self._watch.metrics.storing and time.monotonic() - self._stored_at < PROBE_AFTER:
+            return ""
+        began, error = time.monotonic(), None
+        try:
+            self._history.commit([Put("probe", "health", b"")])
+        except NotStored as failure:
+            error = failure
+        self._committed(1, time.monotonic() - began, error)
+        return str(error or "")
+
+    def _committed(self, changes: int, seconds: float, error: NotStored | None) -> None:
+        self._watch.committed(changes, seconds, error)
+        if error is None:
+            self._stored_at = time.monotonic()
 
     def close(self) -> None:
         """Give up sockets, history and folder; after `run` has ended."""
@@ -142,11 +192,13 @@ class Server:
 
     # --- the loop ---------------------------------------------------------------------------------------------
     def run(self) -> None:
-        """Serve until `stop`; then tell the clients."""
+        """Serve until `stop`; then store what was sent before, and tell the clients."""
         poller = zmq.Poller()
         for watched in (self._router, self._pub, self._speakers.monitor, self._listeners.monitor, self._woken):
             poller.register(watched, zmq.POLLIN)
         tick_due = time.monotonic()
+        tell(f"zchat {version('zeromq-chat')} serves {self.link.place}, folder {self._home.folder}", "started")
+        self._supervisor.ready()
         while not self._stopping:
             wait = 0.0 if self._core.has_turns else max(0.0, tick_due - time.monotonic())
             readable = dict(poller.poll(int(wait * 1_000) + (wait > 0)))
@@ -156,12 +208,41 @@ class Server:
                     connections.watch(now.mono)
             if self._pub in readable:
                 self._listen()
-            for actions in groups(self._core, self._drain(), now):
-                self._carry_out(actions, now)
+            self._take(now)
+            if self._woken.fileno() in readable:
+                self._do_posted()
             if now.mono >= tick_due:
                 tick_due = now.mono + TICK
                 self._tick(now)
+            self._watch.turned(now.mono)
+        self._wind_down()
+
+    def _take(self, now: Now) -> None:
+        for actions in groups(self._core, self._drain(), now):
+            self._carry_out(actions, now)
+
+    def _do_posted(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._woken.recv(4_096)
+        while self._posted:
+            try:
+                self._posted.popleft()()
+            except Exception:  # a fault of ours; the chat goes on
+                log.exception("what another thread wanted failed", extra={"event": "fault"})
+
+    def _wind_down(self) -> None:
+        """Take nobody in, store and ack what was sent, say when to come back, and store what was sent meanwhile."""
+        self._supervisor.stopping()
+        tell("the broker stops", "stopping")
+        self._gate.closing = True
+        self._take_the_rest()
         self._carry_out(self._core.close(), clock.read())
+        self._take_the_rest()
+
+    def _take_the_rest(self) -> None:
+        end = time.monotonic() + limits.CLOSING_SECONDS
+        while self._router.poll(0) and time.monotonic() < end:
+            self._take(clock.read())
 
     def _tick(self, now: Now) -> None:
         for cut in self._condemned:
@@ -169,14 +250,21 @@ class Server:
         self._condemned.clear()
         self._carry_out(self._core.tick(now), now)
         self._speakers.watch(now.mono)
-        self._speakers.cut_silent(now.mono, self._policy.hello_patience, self._core.greeted)
+        self._speakers.cut_silent(now.mono, self.policy.hello_patience, self._core.greeted)
         self._listen()
-        self._listeners.cut_silent(now.mono, self._policy.hello_patience, self._core.greeted)
+        self._listeners.cut_silent(now.mono, self.policy.hello_patience, self._core.greeted)
         self._listeners.cut_others(self._core.admission.live)
-        self._gate.full = len(self._speakers) + len(self._listeners) > self._most_connections
-        if self._unread:
-            log.warning("%d replies were dropped: somebody reads too slowly, and will catch up by replay", self._unread)
-            self._unread = 0
+        full = len(self._speakers) + len(self._listeners) > self._most_connections
+        if full and not self._gate.full:
+            tell("hardly any descriptors are left: only who is known gets in", "full", level=logging.WARNING)
+        self._gate.full = full
+        if not self._watch.metrics.storing:
+            self._trouble()  # whether it is over
+        self._watch.tick(now.mono)
+        metrics = self._watch.metrics
+        metrics.sessions, metrics.users, metrics.rooms = self._core.census
+        metrics.connections, metrics.listeners = len(self._speakers), len(self._listeners)
+        self._supervisor.alive()
 
     def _drain(self) -> Iterator[Frame]:
         """What ROUTER holds, for a short while, so that who sends much does not hold up the others."""
@@ -189,7 +277,9 @@ class Server:
             mono = time.monotonic()
             identity = frames[0].bytes
             peer = self._speakers.spoke(frames[-1], mono, identity)
-            yield Frame(identity, peer.user, peer.address, frames[1].bytes if len(frames) == 2 else None)
+            body = frames[1].bytes if len(frames) == 2 else None
+            self._watch.received(len(body or b""))
+            yield Frame(identity, peer.user, peer.address, body)
             if mono > end:
                 return
 
@@ -220,7 +310,7 @@ class Server:
         ears = self._listeners.of_user(peer.user)
         too_much = (
             frame[:1] not in (b"\0", b"\1")
-            or peer.subscriptions > self._policy.subscriptions
+            or peer.subscriptions > self.policy.subscriptions
             or sum(ear.topics for ear in ears) > limits.TOPIC_BYTES
             or len(ears) > 2 * self._core.sessions_of(peer.user) + limits.SPARE_EARS
         )
@@ -232,15 +322,15 @@ class Server:
         """Send what can be sent at once; store and read the rest, and go on with what the core makes of that."""
         try:
             while actions:
-                self._send(actions)
-                done = fulfil(self._history, actions)
+                self._send(actions, now)
+                done = fulfil(self._history, actions, self._committed)
                 actions = self._core.complete(done, now) if done else []
         except zmq.ContextTerminated:
             raise
         except Exception:  # a fault of ours: who got no answer asks again, and the others' chat goes on
-            log.exception("a group of commands failed")
+            log.exception("a group of commands failed", extra={"event": "fault"})
 
-    def _send(self, actions: list[Action]) -> None:
+    def _send(self, actions: list[Action], now: Now) -> None:
         # First of all: whom a welcome sends to PUB must be let in there.
         self._gate.admission = self._core.admission
         # Before any reply: the name of a connection that has ended may be another one's by now.
@@ -254,16 +344,17 @@ class Server:
                     body = wire.encode(event)
                     for identity in identities:
                         self._reply(identity, body)
-                    self._log_messages(event)
+                    self._watch.replied(event, identities, len(body), now.mono)
                 case Publish(topic, event):
                     if not listened:
                         # libzmq looks at new subscriptions only now and then while sending; this makes it look.
                         self._listen()
                         listened = True
-                    self._pub.send_multipart([topic, wire.encode(event)])
-                    self._log_messages(event)
-                case Log(text, warning):
-                    log.log(logging.WARNING if warning else logging.INFO, "%s", text)
+                    body = wire.encode(event)
+                    self._pub.send_multipart([topic, body])
+                    self._watch.published(event, len(body))
+                case Log():
+                    self._watch.logged(action)
                 case Cut():
                     self._listeners.cut(action)
                     if action.at_once:
@@ -275,101 +366,11 @@ class Server:
         try:
             self._router.send_multipart([identity, body], zmq.NOBLOCK)
         except zmq.Again:
-            self._unread += 1
+            self._watch.dropped(identity)
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
             self._core.disconnect(identity)
-
-    def _log_messages(self, event: m.Event) -> None:
-        if isinstance(event, m.Entries) and message_log.isEnabledFor(logging.INFO):
-            for entry in event.entries:
-                message_log.info("[%s] %s: %s", event.room, entry.nick, entry.text)
-
-
-def _server_socket(
-    context: zmq.Context[zmq.Socket[bytes]], kind: zmq.SocketType, key: KeyPair, domain: bytes, policy: Policy
-) -> zmq.Socket[bytes]:
-    """A listening socket behind the gate."""
-    sock = context.socket(kind)
-    sock.linger = 300
-    sock.curve_server = True
-    sock.curve_secretkey = z85.encode(key.secret)
-    sock.zap_domain = domain
-    sock.setsockopt(ZAP_ENFORCE_DOMAIN, 1)
-    sock.handshake_ivl = int(policy.handshake * 1_000)
-    sock.heartbeat_ivl = int(limits.BROKER_HEARTBEAT_INTERVAL * 1_000)
-    sock.heartbeat_timeout = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
-    sock.backlog = 1_024
-    return sock
-
-
-def _bind_pair(router: zmq.Socket[bytes], pub: zmq.Socket[bytes], host: str, port: int) -> int:
-    """Bind ROUTER to `port` and PUB to the next one; 0 finds a free pair. Returns ROUTER's port."""
-    address = _address(host)
-    router.ipv6 = pub.ipv6 = ":" in host
-    tries = itertools.repeat(port, 1) if port else itertools.repeat(0, 64)
-    for wanted in tries:
-        try:
-            router.bind(f"tcp://{address}:{wanted or '*'}")
-            endpoint = router.getsockopt_string(zmq.LAST_ENDPOINT)
-            bound = int(endpoint.rpartition(":")[2])
-            try:
-                pub.bind(f"tcp://{address}:{bound + 1}")
-            except zmq.ZMQError:
-                router.unbind(endpoint)
-                raise
-        except zmq.ZMQError as error:
-            number = error.errno or errno.EINVAL
-            continue
-        return bound
-    if number == errno.EADDRNOTAVAIL:
-        raise PortBusy(f"This machine has no address {host}. Name one of its own with --bind.")
-    ports = f"ports {port} and {port + 1}" if port else "any pair of ports"
-    question = " Is one running there already?" if number == errno.EADDRINUSE else ""
-    raise PortBusy(
-        f"The broker cannot listen on {host}, {ports} ({os.strerror(number)}).{question} Name other ports with --port."
-    )
-
-
-def _address(host: str) -> str:
-    """The numeric address to bind to, since libzmq resolves no host names here."""
-    if host in ANY_HOST:
-        return "*"
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no host's name"
-        raise PortBusy(f"There is no address {shown(host)} ({reason}). Check --bind.") from None
-    address = str(found[0][4][0])
-    return f"[{address}]" if ":" in address else address
-
-
-def _reachable_host(bind: str) -> str:
-    """The host that others reach this one by: where it is bound, or the interface that leads outward."""
-    if bind not in ANY_HOST:
-        return bind
-    # Connecting a UDP socket sends nothing; it only picks the interface (192.0.2.0/24 is for documentation).
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
-
-
-def _file_limit(*, highest: bool) -> int:
-    """How many file descriptors there are, two connections a client; if wanted, all that the system grants."""
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return 8_192
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if highest:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return soft if soft != resource.RLIM_INFINITY else 1_000_000
 
 
 def _word() -> str:

@@ -132,8 +132,9 @@ class Sessions:
             self._access.invited(conflict.name, invite, conflict.revision)
 
     def _refuse(self, identity: bytes, user: str, address: str, hello: m.Hello, refusal: Refusal) -> list[Action]:
-        log = f"{hello.nick} ({user}) from {address} was refused: {refusal.detail}"
-        return [refuse(identity, hello, *refusal), Log(log, warning=True)]
+        text = f"{hello.nick} ({user}) from {address} was refused: {refusal.detail}"
+        fields = {"nick": hello.nick, "user": user, "address": address, "code": str(refusal.code)}
+        return [refuse(identity, hello, *refusal), Log(text, True, "refused", {**fields, "reason": refusal.detail})]
 
     def _parse(self, text: str) -> str | Refusal:
         try:
@@ -211,7 +212,8 @@ class Sessions:
                 return [refuse(then.identity, then.command, *why_not(outcome))]
             for put in reversed(puts):
                 self._stored(put, now)
-            actions: list[Action] = [Log(f"{former or user.key} is now {nick}")]
+            fields = {"user": user.key, "nick": nick, "former": former}
+            actions: list[Action] = [Log(f"{former or user.key} is now {nick}", event="renamed", fields=fields)]
             rename = then.command if isinstance(then.command, m.Rename) else None
             for session in user.sessions:
                 if session.identity:
@@ -267,7 +269,9 @@ class Sessions:
             )
             session.bot, session.pinged = hello.bot, now.mono
             self._roster.add_session(session)
-            actions.append(Log(f"{user.nick} connected from {address} ({hello.agent[:64]})"))
+            agent = hello.agent[:64]
+            fields = {"nick": user.nick, "user": user.key, "address": address, "agent": agent}
+            actions.append(Log(f"{user.nick} connected from {address} ({agent})", event="connected", fields=fields))
         session.heard, session.address, session.stall = now.mono, address, None
         self._roster.connect(session, identity)
         welcome = replace(
@@ -306,7 +310,9 @@ class Sessions:
             silent = own_words and rights.why_not_speak(session.user, room, now.wall)
             actions += self._rooms.leave(session, room, now, "" if silent else reason)
         self._roster.remove_session(session)
-        return [*actions, Log(f"{session.user.nick} disconnected" + (f" ({reason})" if reason else ""))]
+        text = f"{session.user.nick} disconnected" + (f" ({reason})" if reason else "")
+        fields = {"nick": session.user.nick, "user": session.user.key, "reason": reason}
+        return [*actions, Log(text, event="disconnected", fields=fields)]
 
     def nicks_of(self, key: str, now: Now) -> list[str]:
         """The nicks that belong to a key, present and former."""

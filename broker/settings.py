@@ -1,59 +1,87 @@
-"""The operator's settings: what ``config.toml`` says of access and limits.
+"""The operator's settings, put together: what the command line, the environment and ``config.toml`` say.
 
-Owns the broker's tables in the file. Does not know options (`cli`) nor what the settings do. Used once, at start, by
-the main thread.
-
-    [broker]
-    access = "invite"
-
-    [history]
-    keep = "30d"
-    keep_messages = 100000
-
-    [limits]
-    rate = 500
-
-Every other name of `Policy` may stand under ``[limits]``. Whatever is not known is an error, since a limit
-that was misspelt would protect nobody.
+Owns the precedence, and what is said when a value is not possible. Does not know what the settings are (`options`) nor
+what they do. Used by the thread that runs the broker: at start, and when it is told to read them again.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ..common import config
 from ..common.errors import InputError
+from ..common.limits import NAME_CHARACTERS
 from ..common.spans import parse_span
+from ..common.text import clean
+from .endpoints import parse_place
+from .log_places import check_place
+from .options import ABOUT, DEFAULTS, OPTIONS, TABLES, Service
 from .policy import Policy
 
-HISTORY = ("keep", "keep_messages")
-OPTIONS = ("access", *HISTORY)
-"""Those that are options and in the environment as well."""
-TABLES = {
-    "broker": ("access",),
-    "history": HISTORY,
-    "limits": tuple(name for name in Policy.__struct_fields__ if name not in OPTIONS),
-}
+Row = tuple[str, str, object, str]
+"""Table, name, value (None: not set) and origin."""
 
 
-def read_policy(file: Path | None, bind: str, **options: object) -> Policy:
-    """The policy of a broker that listens on `bind`; options that are not None count more than the file.
+class Settings(NamedTuple):
+    """All that an operator has set."""
+
+    service: Service
+    policy: Policy
+    rows: list[Row]
+    """Every setting, in the order of the table, as it was said or is by default."""
+
+
+def read(file: Path | None, given: Mapping[str, tuple[object, str]] | None = None) -> Settings:
+    """The settings of a broker; what is `given`, as (value, origin), counts more than the file.
 
     Raises `InputError` when the file cannot be read, or says what is not known or not possible.
     """
     tables = config.read(file, TABLES)
-    given = {name: value for table in tables.values() for name, value in table.items()}
-    given |= {name: value for name, value in options.items() if value is not None}
-    if isinstance(given.get("keep"), str):
-        given["keep"] = parse_span(str(given["keep"]), "keep")
+    place = str(file or config.usual_file())
+    said: dict[str, tuple[object, str]] = {
+        name: (value, place) for table in tables.values() for name, value in table.items()
+    }
+    said |= given or {}
+    values: dict[str, Any] = {name: value for name, (value, _) in said.items()}
+    if isinstance(values.get("keep"), str):
+        values["keep"] = parse_span(str(values["keep"]), "keep")
+    service: Service = _convert(values, Service)
+    _check(service)
     # On a network whoever can reach the port would come in; on this machine it is people who could read it anyway.
-    given.setdefault("access", "open" if _is_loopback(bind) else "invite")
+    values.setdefault("access", "open" if _is_loopback(service.bind) else "invite")
+    policy: Policy = _convert(values, Policy)
+    defaults = {**DEFAULTS, "access": policy.access}
+    rows = [
+        (about.table, name, *said.get(name, (defaults[name], "default")))
+        for table in TABLES
+        for name, about in ABOUT.items()
+        if about.table == table
+    ]
+    return Settings(service, policy, rows)
+
+
+def in_force() -> list[Row]:
+    """All settings, as a broker that is started now without options takes them."""
+    variables = {name: f"ZCHAT_{name.upper()}" for name in OPTIONS}
+    rows = read(None).rows
+    return [
+        (table, name, os.environ[variables[name]], variables[name])
+        if name in variables and os.environ.get(variables[name])
+        else (table, name, value, origin)
+        for table, name, value, origin in rows
+    ]
+
+
+def _convert(values: dict[str, Any], form: type[Any]) -> Any:
+    fields = form.__struct_fields__
     try:
-        return msgspec.convert(given, Policy)
+        return msgspec.convert({name: value for name, value in values.items() if name in fields}, form)
     except msgspec.ValidationError as error:
         path = str(error).rpartition("$.")[2].rstrip("`")
         raise InputError(
@@ -61,22 +89,28 @@ def read_policy(file: Path | None, bind: str, **options: object) -> Policy:
         ) from None
 
 
-def in_force() -> list[tuple[str, str, object, str]]:
-    """Table, name, value (None: not set) and origin of all settings, as a broker that is started now takes them."""
-    said = config.read(None, TABLES)
-    usual = Policy()
-    rows: list[tuple[str, str, object, str]] = []
-    for table, names in TABLES.items():
-        for name in names:
-            variable = f"ZCHAT_{name.upper()}"
-            value: object = None if name == "access" else getattr(usual, name)
-            origin = "default"
-            if name in said.get(table, {}):
-                value, origin = said[table][name], str(config.usual_file())
-            if name in OPTIONS and os.environ.get(variable):
-                value, origin = os.environ[variable], variable
-            rows.append((table, name, value, origin))
-    return rows
+def _check(service: Service) -> None:
+    """What no type tells."""
+    name, advertise = service.name, service.advertise
+    if name and (len(name) > NAME_CHARACTERS or clean(name) != name):
+        raise InputError(f"A broker's name is one line of at most {NAME_CHARACTERS} characters. Choose another --name.")
+    if advertise:
+        _check_host(advertise)
+    check_place(service.log)
+    if service.metrics:
+        parse_place(service.metrics, "--metrics")
+
+
+def _check_host(host: str) -> None:
+    """A link that nobody can read would be found out only by those who try to join with it."""
+    from ..common.keys import Link
+
+    try:
+        Link.parse(str(Link(host, 1, bytes(32))))
+        if host.count(":") == 1:
+            raise InputError("a port stands behind it")
+    except InputError:
+        raise InputError("--advertise takes a host's name or address, without a port. Check it.") from None
 
 
 def _is_loopback(bind: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from ..common import messages as m
+from .policy import Policy
 from .roster import Session
 
 Question = m.Replay | m.Search | m.Who | m.Rooms
@@ -20,8 +21,8 @@ what a search goes through with the history."""
 class Turns:
     """Questions by key, in the order in which they are to be answered."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
         self._queues: dict[str, deque[tuple[Session, Question]]] = {}
 
     def __bool__(self) -> bool:
@@ -30,7 +31,7 @@ class Turns:
     def add(self, session: Session, question: Question) -> bool:
         """Queue a question; False when this key has too many waiting."""
         queue = self._queues.setdefault(session.user.key, deque())
-        if len(queue) >= self._most:
+        if len(queue) >= self._policy.open_questions:
             return False
         queue.append((session, question))
         return True

@@ -119,6 +119,11 @@ class ClientCore:
             actions.append(Show(Disconnected(reason, len(self._outbox))))
         return actions
 
+    def _closing(self, closing: m.Closing, now: Now) -> list[Action]:
+        """The broker goes down: come back when it says, at a moment of our own so that not all come at once."""
+        pause = closing.retry * (1 + self._random(1)[0] / 255)
+        return self.lost(closing.reason, now, min(pause, limits.RETRY_CAP))
+
     def turned_away(self, error: ZchatError, now: Now, pause: float = 0.0) -> list[Action]:
         """The broker does not let us in for now: say so, once, and try again as when the connection is lost."""
         told, self._turned_away = self._turned_away, True
@@ -294,7 +299,7 @@ class ClientCore:
             case m.Refused():
                 return self._refused(event, now)
             case m.Closing():
-                return self.lost(event.reason, now)
+                return self._closing(event, now)
             case m.Roster() | m.RoomList() | m.Matches() | m.Administered():
                 return self._answered(event)
             case m.Renamed():

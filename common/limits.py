@@ -130,6 +130,14 @@ TOO_FAST_RETRY = 1.0
 """How long who was too fast is asked to wait: time to earn more than a WINDOW."""
 NOT_STORED_RETRY = 1.0
 """How long a client waits before it sends again what could not be stored."""
+CLOSING_RETRY = 0.5
+"""When a broker that goes down asks clients to come back: they spread over as much again, and one that is started anew
+is there by then."""
+CLOSING_SECONDS = 1.0
+"""How long a broker that is told to stop goes on storing what has been sent to it; twice that and its last words
+(`LINGER`) are far less than 5 s."""
+LINGER = 0.3
+"""How long what a socket still holds is offered to the network when it is closed."""
 RETRY_CAP = 60.0
 """The longest that a client lets a broker put it off."""
 LOCKOUT = 30.0

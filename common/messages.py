@@ -527,6 +527,8 @@ class Closing(Message, frozen=True):
     """The broker closes this connection; come back later."""
 
     reason: str = ""
+    retry: Seconds = 0
+    """After so many seconds; the broker has hardly gone before."""
 
 
 class Unknown(Message, frozen=True):

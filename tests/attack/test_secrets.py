@@ -93,7 +93,7 @@ def scene(no_umask: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             scene.zchat("key", "show", nick=nick)
             scene.zchat("who", "--json", nick=nick)
         key.write_text(text)
-        broker.stop(signal.SIGHUP)
+        broker.stop(signal.SIGTERM)
         broker.start()
         scene.look_at(broker.process)
         scene.outputs += [broker.log, broker.process.out, alice.out, alice.err, bob.out, bob.err, carol.bytes.decode()]

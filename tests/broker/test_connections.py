@@ -15,7 +15,7 @@ from zchat.broker.actions import Cut
 from zchat.broker.connections import Connections
 from zchat.broker.gate import DOMAIN, Gate
 from zchat.broker.policy import Policy
-from zchat.broker.server import _server_socket
+from zchat.broker.sockets import server_socket
 from zchat.common.keys import KeyPair
 
 PATIENCE = 10.0
@@ -33,7 +33,7 @@ class Door:
         gate.start()
         stack.callback(gate._thread.join)
         stack.callback(self.context.term)
-        self.socket = stack.enter_context(_server_socket(self.context, kind, self.key, DOMAIN, Policy()))
+        self.socket = stack.enter_context(server_socket(self.context, kind, self.key, DOMAIN, Policy()))
         self.connections = stack.enter_context(contextlib.closing(Connections(self.context, self.socket)))
         self.clients = stack.enter_context(contextlib.ExitStack())
         self.socket.bind("tcp://127.0.0.1:*")

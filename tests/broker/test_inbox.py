@@ -211,7 +211,7 @@ def test_who_is_gone_is_not_answered(house: House) -> None:
 
 def test_an_empty_queue_is_no_queue() -> None:
     """Nothing is kept of who has been answered."""
-    turns = Turns(2)
+    turns = Turns(Policy(open_questions=2))
 
     assert not turns
     assert turns.take(8) == []

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, strategies as st
 
-from zchat.broker import logs
-from zchat.broker.logs import MESSAGES, CleanFormatter, open_log
+from zchat.broker.log_forms import CleanFormatter
+from zchat.broker.log_places import LOCAL_SYSLOG
+from zchat.broker.logs import MESSAGES, open_log
 from zchat.common.errors import InputError
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (INFO|WARNING|ERROR) ")
@@ -36,6 +37,13 @@ def settings() -> Iterator[None]:
         logger.handlers[:] = handlers
 
 
+def written(path: Path) -> str:
+    """What stands in a log file, once all of it is written; the log ends with that."""
+    for handler in logging.getLogger("zchat").handlers:
+        handler.close()
+    return path.read_text(encoding="utf-8")
+
+
 def test_a_log_file_is_appended_to(tmp_path: Path) -> None:
     """A restart goes on where the last log ended; each record is a line with time and level."""
     path = tmp_path / "new" / "broker.log"
@@ -43,7 +51,7 @@ def test_a_log_file_is_appended_to(tmp_path: Path) -> None:
     broker_log.info("one")
     open_log(str(path), messages=False)
     broker_log.warning("%s", "zwei ü")
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = written(path).split("\n")
 
     assert [LINE.sub(r"\1 ", line) for line in lines] == ["INFO one", "WARNING zwei ü", ""]
     assert all(LINE.match(line) for line in lines[:-1])
@@ -68,8 +76,9 @@ def test_what_is_said_is_logged_only_when_it_is_wanted(tmp_path: Path, messages:
     broker_log.info("alice came")
     message_log.info("[%s] %s: %s", "lobby", "alice", "my words")
 
-    assert ("my words" in path.read_text()) == messages
-    assert "alice came" in path.read_text()
+    text = written(path)
+    assert ("my words" in text) == messages
+    assert "alice came" in text
 
 
 def test_a_log_does_not_appear_elsewhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -80,7 +89,7 @@ def test_a_log_does_not_appear_elsewhere(tmp_path: Path, caplog: pytest.LogCaptu
     broker_log.info("hello")
 
     assert first.read_text() == ""
-    assert second.read_text().endswith("hello\n")
+    assert written(second).endswith("hello\n")
     assert caplog.records == []
 
 
@@ -114,7 +123,7 @@ def test_nothing_said_can_forge_the_log(tmp_path: Path, text: str) -> None:
     open_log(str(path), messages=True)
     message_log.info("[%s] %s: %s", text, text, text)
     broker_log.warning("%s", text)
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = written(path).splitlines()
 
     assert len(lines) == 2
     for line in lines:
@@ -147,7 +156,7 @@ def test_a_log_that_cannot_be_written_is_an_input_error(
     broker_log.info("still here")
 
     assert where in str(caught.value)
-    assert "still here" in (tmp_path / "good.log").read_text()
+    assert "still here" in written(tmp_path / "good.log")
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="a syslog listens at a Unix socket")
@@ -172,4 +181,4 @@ def test_no_syslog_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"No syslog listens at .*nowhere or .*stale\. .*--log FILE"):
         open_log("syslog", messages=False, syslog_places=(str(tmp_path / "nowhere"), str(stale)))
 
-    assert logs.SYSLOG_PLACES
+    assert LOCAL_SYSLOG

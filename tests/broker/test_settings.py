@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from zchat.broker.options import TABLES
 from zchat.broker.policy import Access, Policy
-from zchat.broker.settings import TABLES, read_policy
+from zchat.broker.settings import read
 from zchat.common.config import usual_file
 from zchat.common.errors import InputError
 
@@ -25,10 +26,18 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def fault(path: Path, *, access: Access | None = None) -> str:
+def policy_of(path: Path | None, bind: str = "127.0.0.1", access: Access | None = None) -> Policy:
+    """The policy of a broker that listens there, with this file and option."""
+    given: dict[str, tuple[object, str]] = {"bind": (bind, "--bind")}
+    if access is not None:
+        given["access"] = access, "--access"
+    return read(path, given).policy
+
+
+def fault(path: Path) -> str:
     """What is told of a configuration that is refused."""
     with pytest.raises(InputError) as caught:
-        read_policy(path, "127.0.0.1", access=access)
+        read(path)
     return str(caught.value)
 
 
@@ -49,15 +58,15 @@ def fault(path: Path, *, access: Access | None = None) -> str:
 )
 def test_a_broker_on_a_network_is_not_open_by_itself(bind: str, access: str) -> None:
     """Without a word of the operator everyone of this machine comes in, and from a network who is invited."""
-    assert read_policy(None, bind, access=None) == Policy(access=access)  # type: ignore[arg-type]
+    assert policy_of(None, bind) == Policy(access=access)  # type: ignore[arg-type]
 
 
 def test_what_is_said_counts(tmp_path: Path) -> None:
     """The option more than the file, the file more than where it listens."""
     path = written(tmp_path, '[broker]\naccess = "closed"\n')
 
-    assert read_policy(path, "127.0.0.1", access=None).access == "closed"
-    assert read_policy(path, "0.0.0.0", access="open").access == "open"
+    assert policy_of(path).access == "closed"
+    assert policy_of(path, "0.0.0.0", access="open").access == "open"
 
 
 def test_every_limit_can_be_set(tmp_path: Path) -> None:
@@ -65,18 +74,18 @@ def test_every_limit_can_be_set(tmp_path: Path) -> None:
     names = [name for name in TABLES["limits"] if name not in ("access",)]
     defaults = Policy()
     lines = "".join(f"{name} = {getattr(defaults, name)}\n" for name in names)
-    assert read_policy(written(tmp_path, f"# mine\n[limits]\n{lines}"), "127.0.0.1", access=None) == defaults
+    assert policy_of(written(tmp_path, f"# mine\n[limits]\n{lines}")) == defaults
 
-    policy = read_policy(written(tmp_path, "[limits]\nrate = 500\nmessage_lines = 7\n"), "127.0.0.1", access=None)
+    policy = policy_of(written(tmp_path, "[limits]\nrate = 500\nmessage_lines = 7\n"))
     assert policy == Policy(rate=500, message_lines=7)
 
 
 def test_the_usual_file_need_not_be_there(tmp_path: Path) -> None:
     """It is read when it is; one that is named must be there."""
-    assert read_policy(None, "127.0.0.1", access=None) == Policy()
+    assert policy_of(None) == Policy()
     usual_file().parent.mkdir(parents=True)
     usual_file().write_text("[limits]\nburst = 7\n")
-    assert read_policy(None, "127.0.0.1", access=None).burst == 7
+    assert policy_of(None).burst == 7
 
     assert "--config" in fault(tmp_path / "absent.toml")
 
@@ -88,7 +97,8 @@ def test_the_usual_file_need_not_be_there(tmp_path: Path) -> None:
         ("[limits]\nmesage_bytes = 5\n", ("mesage_bytes", "Did you mean message_bytes?")),
         ('[limits]\naccess = "open"\n', ("access", "[limits]")),
         ("[broker]\nrate = 5\n", ("rate", "[broker]")),
-        ("[broker]\nport = 5\n", ("port", "access")),
+        ("[broker]\nports = 5\n", ("ports", "Did you mean port?")),
+        ("[broker]\nlogformat = 5\n", ("logformat", "Did you mean log_format?")),
         ("[limit]\nrate = 5\n", ("[limit]", "Did you mean limits?")),
         ("[else]\n", ("[else]", "limits")),
         ("rate = 5\n", ("rate",)),

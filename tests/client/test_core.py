@@ -96,6 +96,14 @@ def test_closing_leads_to_another_try(live: Shell) -> None:
     assert live.sent(m.Hello)
 
 
+@pytest.mark.parametrize(("retry", "last"), [(3.0, 6.0), (1e9, limits.RETRY_CAP)])
+def test_a_broker_that_closes_says_when_to_come_back(live: Shell, retry: float, last: float) -> None:
+    """Its clients spread over that time and as much again, here the last of them; none is put off for ever."""
+    live.receive(m.Closing(reason="it is being stopped", retry=retry))
+
+    assert live.until(a.Dial, limit=200) == pytest.approx(last + limits.BACKOFF_FIRST, abs=2 * STEP)
+
+
 def test_nothing_is_sent_while_there_is_no_broker(live: Shell) -> None:
     """What is said, asked and joined in between waits for the welcome."""
     live.lose()
@@ -309,7 +317,7 @@ def test_due_is_never_far_off_nor_too_late(story: list[tuple[str, float]]) -> No
                 shell.do(shell.core.tick(shell.now))
         due = shell.core.due(shell.now)
         assert due <= shell.mono + 1.0
-        if due > shell.mono:
+        if due > shell.mono + 1e-9:  # else there is no number between the two
             just_before = Now(shell.mono + 0.999 * (due - shell.mono), 0)
             actions = shell.core.tick(just_before)
             assert not any(isinstance(action, a.Dial) for action in actions)

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from zchat.broker import cli
 from zchat.broker.logs import MESSAGES, open_log
+from zchat.broker.options import DEFAULTS
 from zchat.common.errors import Code, InputError
 from zchat.common.ids import message_id
 from zchat.common.messages import Entries, Refused, Replay, Say
@@ -370,8 +370,7 @@ def test_c5_nothing_is_taken_before_the_handshake(broker: Broker, join: Join, zc
 def test_d1_ready_line_and_loopback_by_default(own_broker: Callable[..., Broker], tmp_path: Path) -> None:
     """Unless told otherwise the broker listens on this machine only, on the port that `--help` names."""
     broker = own_broker()
-    (port_option,) = (option for option in cli.broker.params if option.name == "port")
-    assert port_option.default == 5555
+    assert DEFAULTS["port"] == 5555
     assert "5555" in run(tmp_path, "broker", "--help").stdout
 
     assert broker.link.startswith(f"zchat://127.0.0.1:{broker.port}/")

@@ -1,0 +1,114 @@
+"""The broker's listening sockets: how they are set up, and where they are bound.
+
+Owns the socket options that both have, and the way from a host as the operator names it to an address. Does not know
+what comes over them. Runs in the broker's thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import socket
+
+import zmq
+from zmq.utils import z85
+
+from ..common import limits
+from ..common.errors import ZchatError
+from ..common.keys import KeyPair
+from ..common.text import shown
+from .gate import ZAP_ENFORCE_DOMAIN
+from .policy import Policy
+
+ANY_HOST = ("0.0.0.0", "::", "*")
+
+
+class PortBusy(ZchatError):
+    """The broker cannot listen there."""
+
+
+def server_socket(
+    context: zmq.Context[zmq.Socket[bytes]], kind: zmq.SocketType, key: KeyPair, domain: bytes, policy: Policy
+) -> zmq.Socket[bytes]:
+    """A listening socket behind the gate."""
+    sock = context.socket(kind)
+    sock.linger = int(limits.LINGER * 1_000)
+    sock.curve_server = True
+    sock.curve_secretkey = z85.encode(key.secret)
+    sock.zap_domain = domain
+    sock.setsockopt(ZAP_ENFORCE_DOMAIN, 1)
+    sock.handshake_ivl = int(policy.handshake * 1_000)
+    sock.heartbeat_ivl = int(limits.BROKER_HEARTBEAT_INTERVAL * 1_000)
+    sock.heartbeat_timeout = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
+    sock.backlog = 1_024
+    return sock
+
+
+def bind_pair(router: zmq.Socket[bytes], pub: zmq.Socket[bytes], host: str, port: int) -> int:
+    """Bind ROUTER to `port` and PUB to the next one; 0 finds a free pair. Returns ROUTER's port."""
+    address = _address(host)
+    router.ipv6 = pub.ipv6 = ":" in host
+    tries = itertools.repeat(port, 1) if port else itertools.repeat(0, 64)
+    for wanted in tries:
+        try:
+            router.bind(f"tcp://{address}:{wanted or '*'}")
+            endpoint = router.getsockopt_string(zmq.LAST_ENDPOINT)
+            bound = int(endpoint.rpartition(":")[2])
+            try:
+                pub.bind(f"tcp://{address}:{bound + 1}")
+            except zmq.ZMQError:
+                router.unbind(endpoint)
+                raise
+        except zmq.ZMQError as error:
+            number = error.errno or errno.EINVAL
+            continue
+        return bound
+    if number == errno.EADDRNOTAVAIL:
+        raise PortBusy(f"This machine has no address {host}. Name one of its own with --bind.")
+    ports = f"ports {port} and {port + 1}" if port else "any pair of ports"
+    question = " Is one running there already?" if number == errno.EADDRINUSE else ""
+    raise PortBusy(
+        f"The broker cannot listen on {host}, {ports} ({os.strerror(number)}).{question} Name other ports with --port."
+    )
+
+
+def _address(host: str) -> str:
+    """The numeric address to bind to, since libzmq resolves no host names here."""
+    if host in ANY_HOST:
+        return "*"
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no host's name"
+        raise PortBusy(f"There is no address {shown(host)} ({reason}). Check --bind.") from None
+    address = str(found[0][4][0])
+    return f"[{address}]" if ":" in address else address
+
+
+def reachable_host(bind: str) -> str:
+    """The host that others reach this one by: where it is bound, or the interface that leads outward."""
+    if bind not in ANY_HOST:
+        return bind
+    # Connecting a UDP socket sends nothing; it only picks the interface (192.0.2.0/24 is for documentation).
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def file_limit(*, highest: bool) -> int:
+    """How many file descriptors there are, two connections a client; if wanted, all that the system grants."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return 8_192
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if highest:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else 1_000_000

@@ -1,0 +1,76 @@
+"""What lies in deploy/ starts a broker: its options, settings and variables are real, and its units are in order."""
+
+from __future__ import annotations
+
+import plistlib
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from zchat.broker.options import OPTIONS
+from zchat.common.cli import COMMANDS
+
+from .processes import run
+
+DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+UNIT, OPENRC, DOCKERFILE = (
+    (DEPLOY / name).read_text(encoding="utf-8") for name in ("zchat.service", "zchat.openrc", "Dockerfile")
+)
+PLIST = plistlib.loads((DEPLOY / "org.zchat.broker.plist").read_bytes())
+
+
+def arguments(name: str) -> list[str]:
+    """What a unit starts, behind the program."""
+    if name == "systemd":
+        (line,) = re.findall(r"^ExecStart=(.*)$", UNIT, re.M)
+        return shlex.split(line)[1:]
+    if name == "launchd":
+        return [str(word) for word in PLIST["ProgramArguments"]][1:]
+    (line,) = re.findall(r'^command_args="(.*)"$', OPENRC, re.M)
+    return shlex.split(line.replace("$config", "/etc/zchat/broker.toml"))
+
+
+@pytest.mark.parametrize("name", ["systemd", "openrc", "launchd"])
+def test_a_unit_starts_a_broker_with_a_configuration_in_order(home: Path, name: str) -> None:
+    """The command of each unit is one that this version takes, with the sample configuration in its place."""
+    given = [str(DEPLOY / "broker.toml") if word == "/etc/zchat/broker.toml" else word for word in arguments(name)]
+    done = run(home, *given, "--check-config")
+
+    assert given[0] in COMMANDS
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'bind = "0.0.0.0"' in done.stdout
+
+
+def test_the_container_sets_what_there_is() -> None:
+    """Every variable of the Dockerfile is that of an option; the ports are those of the broker; it is not root."""
+    variables = set(re.findall(r"ZCHAT_(\w+)=", DOCKERFILE)) - {"HOME"}
+
+    assert variables <= {name.upper() for name in OPTIONS}
+    assert re.search(r"^EXPOSE 5555 5556$", DOCKERFILE, re.M)
+    assert re.search(r"^USER zchat$", DOCKERFILE, re.M)
+    assert "/healthz" in DOCKERFILE
+
+
+def test_openrc_reads_its_script() -> None:
+    """The shell finds no fault in it."""
+    assert subprocess.run(["sh", "-n", DEPLOY / "zchat.openrc"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd's own judgement")
+def test_the_unit_is_hardened() -> None:
+    """systemd-analyze gives the unit an exposure of less than 2.0 of 10."""
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=19", DEPLOY / "zchat.service"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "unrecognized option" in done.stderr:
+        pytest.skip("this systemd judges no files")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Overall exposure level" in done.stdout
