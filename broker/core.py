@@ -182,9 +182,9 @@ class Core:
             *self._strike(user, now, 1 + size // limits.STRIKE_BYTES),
         ]
 
-    def disconnect(self, identity: bytes) -> None:
+    def disconnect(self, identity: bytes, now: Now) -> None:
         """The connection is gone; its session may come back until it expires."""
-        self._roster.disconnect(identity)
+        self._roster.disconnect(identity, now.mono)
 
     # --- time -------------------------------------------------------------------------------------------------
     @property
@@ -211,11 +211,12 @@ class Core:
             self._rooms.everyone_comes_back(now)
         self._ticked = now.mono
         for session in list(self._roster.sessions.values()):
-            if now.mono - session.heard > limits.SESSION_EXPIRY:
+            longest = limits.SESSION_SILENCE if session.identity else limits.SESSION_EXPIRY
+            if now.mono - session.heard > longest:
                 actions += self._sessions.remove(session, now, "connection lost")
         if now.mono >= self._beacon_due:
             self._beacon_due = now.mono + limits.BEACON_INTERVAL
-            actions.append(Publish(wire.BEACON_TOPIC, m.Beacon(time=now.wall)))
+            actions += [Publish(wire.BEACON_TOPIC, m.Beacon(time=now.wall)), *self._talk.heads()]
             self._rates.forget(now)
             self._access.forget(now)
         return actions + self._questions.tick() + self._retention.tick(now) + self._searches.tick()

@@ -235,11 +235,11 @@ class Roster:
         session.identity = identity
         self.by_identity[identity] = session
 
-    def disconnect(self, identity: bytes) -> None:
+    def disconnect(self, identity: bytes, now: float) -> None:
         """Nothing can be sent there any more; the session stays until it expires."""
         session = self.by_identity.pop(identity, None)
         if session is not None:
-            session.identity = b""
+            session.identity, session.heard = b"", now
 
     def stood_still(self, seconds: float) -> None:
         """The broker itself was stopped for so long: nobody could be heard meanwhile."""

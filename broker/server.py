@@ -336,14 +336,14 @@ class Server:
         # Before any reply: the name of a connection that has ended may be another one's by now.
         self._speakers.watch(time.monotonic())
         while self._speakers.ended:
-            self._core.disconnect(self._speakers.ended.pop())
+            self._core.disconnect(self._speakers.ended.pop(), now)
         listened = False
         for action in actions:
             match action:
                 case Reply(identities, event):
                     body = wire.encode(event)
                     for identity in identities:
-                        self._reply(identity, body)
+                        self._reply(identity, body, now)
                     self._watch.replied(event, identities, len(body), now.mono)
                 case Publish(topic, event):
                     if not listened:
@@ -362,7 +362,7 @@ class Server:
                     else:
                         self._condemned.append(action)
 
-    def _reply(self, identity: bytes, body: bytes) -> None:
+    def _reply(self, identity: bytes, body: bytes, now: Now) -> None:
         try:
             self._router.send_multipart([identity, body], zmq.NOBLOCK)
         except zmq.Again:
@@ -370,7 +370,7 @@ class Server:
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
-            self._core.disconnect(identity)
+            self._core.disconnect(identity, now)
 
 
 def _word() -> str:

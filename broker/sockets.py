@@ -40,8 +40,13 @@ def server_socket(
     sock.zap_domain = domain
     sock.setsockopt(ZAP_ENFORCE_DOMAIN, 1)
     sock.handshake_ivl = int(policy.handshake * 1_000)
-    sock.heartbeat_ivl = int(limits.BROKER_HEARTBEAT_INTERVAL * 1_000)
-    sock.heartbeat_timeout = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
+    if kind == zmq.ROUTER:
+        sock.heartbeat_ivl = int(limits.BROKER_HEARTBEAT_INTERVAL * 1_000)
+        sock.heartbeat_timeout = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
+    else:
+        # The beacon is heartbeat enough: what the other end does not confirm ends the connection (tcp(7),
+        # TCP_USER_TIMEOUT). ZMTP's own would cost as much again as all else that an idle client costs.
+        sock.tcp_maxrt = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
     sock.backlog = 1_024
     return sock
 

@@ -44,6 +44,8 @@ class Talk:
         self._moderation = moderation
         self._rates = rates
         self._policy = policy
+        self._stirred: dict[str, int] = {}
+        """Rooms in which something was said → with how many beacons it is still told where they stand."""
 
     # --- before it is stored ----------------------------------------------------------------------------------
     def say(self, session: Session, say: m.Say, now: Now) -> list[Action]:
@@ -183,7 +185,15 @@ class Talk:
 
     def broadcast(self, room: Room, entries: list[m.Entry]) -> list[Action]:
         """New entries of one room, packed in as few frames as fit, to all who may read it."""
+        if entries:
+            self._stirred[room.id] = limits.HEADS_BEACONS
         return [deliver(self._roster, room, m.Entries(room=room.id, entries=pack)) for pack in _packs(entries) if pack]
+
+    def heads(self) -> list[Action]:
+        """Where the rooms stand in which something was said lately: who lost the last of it asks for it."""
+        rooms = [self._roster.rooms[id_] for id_ in self._stirred]
+        self._stirred = {id_: left - 1 for id_, left in self._stirred.items() if left > 1}
+        return [deliver(self._roster, room, m.Entries(room=room.id, entries=[], head=room.head)) for room in rooms]
 
 
 def _packs(entries: list[m.Entry]) -> list[list[m.Entry]]:

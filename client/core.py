@@ -152,7 +152,7 @@ class ClientCore:
         actions = self._repeat(now)
         if self._outbox.free_at <= now.mono:
             actions += self._send_waiting(now)
-        if now.mono >= self._heartbeat.due:
+        if now.mono >= self._heartbeat.due(news=self._following.has_news):
             actions.append(self._ping(now))
         if self._heartbeat.deaf(now.mono) and self.welcome is not None:
             actions += self._listen(self.welcome, now)
@@ -164,7 +164,8 @@ class ClientCore:
             # The shell has more to look after than the next try, such as how long it may still try.
             soon = now.mono + 0.5
             return soon if self._dial_at is None else min(self._dial_at, soon)
-        return min(self._heartbeat.due, self._heartbeat.listen_at, self._outbox.free_at, now.mono + 1.0)
+        ping_at = self._heartbeat.due(news=self._following.has_news)
+        return min(ping_at, self._heartbeat.listen_at, self._outbox.free_at, now.mono + 1.0)
 
     # --- what the program wants -------------------------------------------------------------------------------
     def join(self, room: str, start: Start, now: Now, *, create: bool = True, private: bool = False) -> list[Action]:
@@ -277,6 +278,7 @@ class ClientCore:
     # --- events -----------------------------------------------------------------------------------------------
     def receive(self, event: m.Event | m.Unknown, now: Now) -> list[Action]:
         """One event, by DEALER or by SUB."""
+        self._heartbeat.heard(now.mono)
         match event:
             case m.Entries():
                 return self._following.entries(event, now)

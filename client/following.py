@@ -116,6 +116,11 @@ class Following:
         """What SUB subscribes to for them."""
         return [wire.topic(view.id) for view in self.views.values() if not (view.direct or view.private)]
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something was shown of which no ping has told."""
+        return any(view.seen is not None and view.seen != view.telling for view in self.views.values())
+
     def seen(self) -> dict[str, int]:
         """How far rooms were shown, as far as the broker has not been told."""
         seen: dict[str, int] = {}
@@ -266,6 +271,7 @@ class Following:
                 return []
             view, enter = self._meet(event.room, now)
             actions.append(enter)
+        view.head = max(view.head, event.head)
         return [*actions, *self._take(view, event.entries, now)]
 
     def _meet(self, room: str, now: Now) -> tuple[RoomView, Send]:

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from math import inf
 
-from ..common.limits import BACKOFF_CAP, BEACON_SILENCE, PING_INTERVAL, PING_SOON, SILENCE
+from ..common.limits import (
+    BACKOFF_CAP,
+    BEACON_SILENCE,
+    DEAF,
+    HUSH,
+    PING_IDLE,
+    PING_INTERVAL,
+    PING_SOON,
+    SILENCE,
+)
 
 LISTEN_AGAIN = 0.5
 """At most so many seconds until a SUB that broke is opened anew, then doubling up to `BACKOFF_CAP`."""
@@ -18,7 +27,10 @@ class Heartbeat:
     """The heartbeat of one connection."""
 
     def __init__(self) -> None:
-        self._ping_at = 0.0
+        self._idle_at = 0.0
+        """When to ping though there is nothing to tell."""
+        self._heard_at = 0.0
+        """When anything last came."""
         self._soon: list[float] = []
         """Pings out of turn, ascending."""
         self._unanswered: float | None = None
@@ -35,9 +47,13 @@ class Heartbeat:
 
     def begin(self, now: float) -> None:
         """A connection is welcomed, or about to be: nothing has been asked of it yet."""
-        self._ping_at = now + PING_INTERVAL
+        self._idle_at, self._heard_at = now + PING_IDLE, now
         self._soon.clear()
         self._unanswered = None
+
+    def heard(self, now: float) -> None:
+        """Something came, by whichever socket."""
+        self._heard_at = now
 
     def ping_soon(self, now: float) -> None:
         """Something was subscribed to: ask once that has taken effect."""
@@ -62,7 +78,7 @@ class Heartbeat:
         """A ping was sent."""
         self._last = (ref, now)
         self._soon = [at for at in self._soon if at > now]
-        self._ping_at = now + PING_INTERVAL
+        self._idle_at = now + PING_IDLE
         if self._unanswered is None:
             self._unanswered = now
 
@@ -72,14 +88,18 @@ class Heartbeat:
         if ref == self._last[0]:
             self.rtt = round((now - self._last[1]) * 1_000, 1)
 
-    @property
-    def due(self) -> float:
-        """When the next ping is due."""
-        return min([self._ping_at, *self._soon])
+    def due(self, *, news: bool) -> float:
+        """When the next ping is due; `news`: there is something to tell."""
+        asked_at = self._last[1]
+        hush = max(self._heard_at + HUSH, asked_at + PING_INTERVAL if self._unanswered is not None else 0.0)
+        return min([self._idle_at, hush, *([asked_at + PING_INTERVAL] if news else []), *self._soon])
 
     def dead(self, now: float) -> bool:
         """Whether the broker has answered nothing for too long, though its connection stands."""
-        return self._unanswered is not None and now - self._unanswered > SILENCE
+        if self._unanswered is None:
+            return False
+        hushed = now - self._heard_at > DEAF and now - self._unanswered > DEAF - HUSH - 0.1
+        return hushed or now - self._unanswered > SILENCE
 
     def deaf(self, now: float) -> bool:
         """Whether SUB has brought nothing for too long, or broke long enough ago."""

@@ -43,9 +43,6 @@ class Monitored:
         socket.connect_timeout = 3_000
         socket.handshake_ivl = int(limits.HANDSHAKE * 1_000)
         socket.maxmsgsize = limits.CLIENT_FRAME_BYTES
-        socket.heartbeat_ivl = int(limits.HEARTBEAT_INTERVAL * 1_000)
-        socket.heartbeat_timeout = int(limits.HEARTBEAT_TIMEOUT * 1_000)
-        socket.heartbeat_ttl = int(limits.HEARTBEAT_TTL * 1_000)
         socket.rcvhwm = limits.CLIENT_QUEUE
         self.monitor = socket.get_monitor_socket(_EVENTS)
 

@@ -153,21 +153,31 @@ NICK_KEPT = 7 * 86_400.0
 DRAIN_SECONDS = 0.001
 """How long the broker takes commands before it commits: so one that floods delays the others by little."""
 PING_INTERVAL = 3.0
-"""A lost last message heals with the next Pong, so this is under 5 s."""
-PING_OVERDUE = 2 * PING_INTERVAL
+"""Between pings that tell what was seen."""
+PING_IDLE = 10.0
+"""Between pings when there is nothing to tell: a thousand people who are quiet cost the broker next to nothing."""
+PING_OVERDUE = PING_IDLE + PING_INTERVAL
 """A session that has not pinged for so long is as far behind as it said last, and by all that came since."""
 PING_SOON = (0.1, 0.5)
 """Pings after subscribing: SUB and DEALER are unordered to each other, so ask again once it has settled."""
 SILENCE = 8.0
 """A broker that answered no ping for this long is taken for dead, though its connection stands."""
 BEACON_INTERVAL = 2.0
-"""The broker's sign of life on PUB."""
+"""The broker's sign of life on PUB; with it comes where the rooms stand in which something was said."""
+HEADS_BEACONS = 2
+"""With so many beacons after what was said: a lost last message heals within 5 s."""
+HUSH = BEACON_INTERVAL + 0.6
+"""When nothing at all was heard for this long, the broker is asked for a sign of life."""
+DEAF = 3.6
+"""When nothing came for this long, not even an answer to that, it is gone: a silent cut is noticed within 4 s."""
 BEACON_SILENCE = 7.0
 """No beacon for this long while DEALER works: SUB is opened anew."""
 STANDSTILL = 3.0
 """A broker that has not looked at the clock for so long was stopped itself: that is nobody else's silence."""
 SESSION_EXPIRY = 15.0
-"""A session unheard of for this long has left; its instance returning sooner makes no notice."""
+"""A session without a connection for this long has left; its instance returning sooner makes no notice."""
+SESSION_SILENCE = 3 * PING_IDLE
+"""One whose connection stands, but that says nothing for this long, has left too."""
 CONNECT_PATIENCE = 4.0
 """How long a command tries to reach its broker for the first time; with its start that is less than 5 s."""
 ANSWER_PATIENCE = 10.0
@@ -185,11 +195,6 @@ HANDSHAKE = 1.5
 """ZMTP handshake on the client: every refusal is said within 5 s."""
 BROKER_HANDSHAKE = 3.0
 """ZMTP handshake on the broker: silent connections are dropped after this."""
-HEARTBEAT_INTERVAL = 1.0
-HEARTBEAT_TIMEOUT = 2.5
-"""ZMTP heartbeats from the client: a silent cut is noticed within 4 s."""
 BROKER_HEARTBEAT_INTERVAL = 10.0
 BROKER_HEARTBEAT_TIMEOUT = 20.0
 """ZMTP heartbeats from the broker: connections whose other end has silently gone are dropped."""
-HEARTBEAT_TTL = 30.0
-"""What the client asks of the broker: drop me after this much silence."""

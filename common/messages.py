@@ -420,6 +420,8 @@ class Entries(Message, frozen=True):
 
     room: str
     entries: list[Entry]
+    head: Seq = 0
+    """Where the room stands, told soon after something was said, without entries: who has not seen that missed it."""
 
 
 class Page(Message, frozen=True):

@@ -133,6 +133,8 @@ class Client:
         self.ended = a.End()
         self.dialled = False
         self.topics.clear()
+        if self.talk.broker is not None:
+            self.talk.broker.disconnect(self.identity, self.talk.now)  # the system closes what it had open
 
     def saw(self, *words: str) -> bool:
         """Whether some printed line holds all these words."""
@@ -258,7 +260,7 @@ class Conversation:
         client = self._identities.get(identity)
         if client is None or not client.dialled or client.identity != identity:
             assert self.broker is not None
-            self.broker.disconnect(identity)
+            self.broker.disconnect(identity, self.now)
             return
         self._send(self.replies, lambda: client.receive(body) if client.identity == identity else None)
 

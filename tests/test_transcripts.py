@@ -131,7 +131,7 @@ def test_a_client_that_slept_past_its_session_comes_back(talk: Conversation) -> 
     alice, bob = talk.join("alice"), talk.join("bob")
     asleep = [talk.clients.pop(talk.clients.index(bob))]
     alice.type("are you there?")
-    talk.advance(30)
+    talk.advance(limits.SESSION_SILENCE + 2)
     assert alice.saw("bob left lobby")
     talk.clients += asleep
     talk.advance(10)

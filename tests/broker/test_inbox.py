@@ -198,8 +198,8 @@ def test_who_is_gone_is_not_answered(house: House) -> None:
     for user in ("alice", "bob", "carol", "dave", "erin"):
         house.core.handle(user.encode(), house.frame(user, None).user, m.Who(ref=1), house.now)
     house.carry_out(house.core.handle(b"alice", house.frame("alice", None).user, m.Goodbye(), house.now))
-    house.core.disconnect(b"carol")
-    house.core.disconnect(b"erin")
+    house.core.disconnect(b"carol", house.now)
+    house.core.disconnect(b"erin", house.now)
     back = Frame(b"elsewhere", house.frame("erin", None).user, "", wire.encode(hello("erin")))
     for actions in groups(house.core, [back], house.now):
         house.carry_out(actions)

@@ -199,7 +199,7 @@ def test_only_screens_in_the_room_hear(house: House) -> None:
 
 def test_an_away_session_is_passed_over(house: House) -> None:
     """Who is away for a moment is sent nothing, and catches up by replay."""
-    house.core.disconnect(b"bob")
+    house.core.disconnect(b"bob", house.now)
     assert heard(house.say("alice", "hello", room="den"))["Entries"] == {"alice"}
     house.enter("bob")
 

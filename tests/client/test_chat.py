@@ -382,11 +382,11 @@ def test_a_broker_that_takes_nothing_is_told_once(alice: Alice) -> None:
         "-- The broker takes no messages for the moment (The disk is full). 1 message waits.",
         "-- Waits for the broker: two",
     ]
-    alice.shell.mono += 6
-    alice.do(alice.core.tick(alice.shell.now))
+    alice.shell.pass_time(6)
     refuse()
     assert len(alice.lines) == 2
     alice.shell.mono += 6
+    alice.hear(m.Beacon(time=0))
     alice.do(alice.core.tick(alice.shell.now))
     alice.store()
     alice.lines.clear()

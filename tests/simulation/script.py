@@ -14,7 +14,7 @@ from zchat.client.chat import Chat, ChatOptions
 from zchat.client.core import UNREAD, ClientCore, Profile
 from zchat.client.programs import Quiet, Sender, Tailer
 from zchat.client.rooms import Start
-from zchat.common import messages as m
+from zchat.common import limits, messages as m
 
 from .store import MemoryHistory
 from .world import START, Party, Weather, World
@@ -418,8 +418,9 @@ class Performance:
             world.advance(world.now.mono + 6.0)
             world.calm = [True, True, True]
             if self.at_rest():
-                # Once more: the last marks of what was read are told by a ping, and stored a second later.
-                world.advance(world.now.mono + 6.0)
+                # Once more: the last marks of what was read are told by a ping, should one have been lost by the next,
+                # and stored a second later.
+                world.advance(world.now.mono + limits.PING_IDLE + 6.0)
                 if self.at_rest():
                     return
 

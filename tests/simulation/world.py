@@ -600,7 +600,7 @@ class World:
         if connection != party.connection or not party.dialled:
             if not any(party.blocked):  # else nobody has told the broker yet
                 assert self.broker is not None
-                self.broker.disconnect(identity)
+                self.broker.disconnect(identity, self.now)
             return
         self.send(party, REPLIES, connection, box)
 
