@@ -1,10 +1,11 @@
-"""What one flooding client does to two quiet people, in about a minute: `make bench-quick`.
+"""For every day, under three minutes: `make bench-quick`.
 
-For each kind of flood a fresh broker process with its history on disk; a sender who says 200 short messages a second in
-a room of its own, and a reader in that room, both with keys of their own, on bare sockets, in this process. First they
-talk undisturbed, then while one other client, in a process of its own, floods the broker with one kind of command (see
-`bench.flood`).
+First the main figures in short: fan-out, ingress and latency of zchat, beside the bare libzmq relay and those peers
+that goals name and that are installed; then a history of 10^4 and 10^5 entries. Then what one flooding client does to
+two quiet people (`floods`). Nothing is written but what `--json` names. One round of half a second each on a machine
+that may be busy: ratios within a run tell something, a few percent do not.
 
+<<<<<<< HEAD
 Measured is the time from when a message was due to be sent until the reader has it from PUB, so what delays the
 sender counts too. A message that has not come some seconds after the flood has ended is `unseen`, and counts with all
 the time it was waited for. `ratio` is the p99 of a flood against that of the undisturbed phases before and after it, so
@@ -18,27 +19,22 @@ flooder's own process costs: with two cores it takes up to one of them. What is 
 differs by some ten percent from the next.
 
     python -m bench.quick [--seconds 4] [--calm 1.5] [--only KIND ...] [--json FILE]
+=======
+    python -m bench.quick [--json FILE] [--no-floods] [--no-figures]
+>>>>>>> 7c0a1da (make bench: zchat beside the servers that people would use instead)
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import itertools
 import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import zmq
+from . import compare, floods, own, report, servers, workloads
+from .compare import Workload
+from .results import Results
 
+<<<<<<< HEAD
 from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
 from zchat.common.messages import Entered, Entries, Join, Ping, Refused, Say, Welcome
@@ -58,27 +54,29 @@ RECOVERY = 3.0
 """Seconds that messages on their way may still take when a phase is over."""
 PING_EVERY = 3.0
 """Seconds between the quiet clients' signs of life."""
+=======
+SECONDS = 0.5
+BESIDE = (servers.ZCHAT_SERVER, servers.RELAY_CURVE, servers.INSPIRCD, servers.REDIS)
+ZEROMQ = BESIDE[:2]
+>>>>>>> 7c0a1da (make bench: zchat beside the servers that people would use instead)
 
 
-# --- the broker -----------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Broker:
-    """A running broker."""
-
-    link: Link
-    pid: int
-    environment: dict[str, str]
-
-    @property
-    def megabytes(self) -> float:
-        """Its memory; not a number where the system does not tell."""
-        try:
-            pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        except OSError:
-            return float("nan")
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+def short() -> list[Workload]:
+    """What is measured, of whom."""
+    return [
+        Workload("fan-out N=100 64 in flight", BESIDE, lambda at: workloads.fan_out(at, 100, 64, SECONDS)),
+        Workload("fan-out N=100 one at a time", ZEROMQ, lambda at: workloads.fan_out(at, 100, 1, SECONDS)),
+        Workload("ingress", BESIDE, lambda at: workloads.ingress(at, 8, compare.WINDOW, 2 * SECONDS)),
+        Workload("latency", ZEROMQ, lambda at: workloads.latency(at, 10, 2 * SECONDS)),
+        Workload("private latency", ZEROMQ, lambda at: workloads.private_latency(at, 2 * SECONDS)),
+        *(
+            Workload(f"history {size}", [], run_alone=lambda size=size: own.history_growth(size, SECONDS))
+            for size in (10_000, 100_000)
+        ),
+    ]
 
 
+<<<<<<< HEAD
 @contextlib.contextmanager
 def running_broker(folder: Path) -> Iterator[Broker]:
     """A broker of its own account, which ends with the block."""
@@ -312,19 +310,31 @@ def together(phases: Sequence[Phase]) -> Phase:
     """Undisturbed phases as one."""
     latencies = [latency for phase in phases for latency in phase.latencies]
     return Phase("unloaded", latencies, sum(p.unseen for p in phases), sum(p.seconds for p in phases))
+=======
+def figures() -> Results:
+    """Measure, and print the tables."""
+    results = compare.begin()
+    compare.measure(short(), 1, results)
+    print("\n".join(report.text(results, told=lambda goal: goal.value is not None)))
+    return results
+>>>>>>> 7c0a1da (make bench: zchat beside the servers that people would use instead)
 
 
 def main() -> None:
     """Measure as the command line says."""
-    parser = argparse.ArgumentParser(description="What one flooding client does to two quiet people.")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each flood (4)")
-    parser.add_argument("--calm", type=float, default=1.5, help="seconds between two floods (1.5)")
-    parser.add_argument("--only", choices=KINDS, nargs="+", default=KINDS, help="some kinds of flood")
+    parser = argparse.ArgumentParser(description="The main figures, and what floods do, in under three minutes.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument("--no-floods", action="store_true", help="only the figures")
+    parser.add_argument("--no-figures", action="store_true", help="only the floods")
     options = parser.parse_args()
-    figures = measure(options.only, options.seconds, options.calm)
+    told: dict[str, object] = {}
+    if not options.no_figures:
+        told["figures"] = json.loads(figures().json())
+        print()
+    if not options.no_floods:
+        told["floods"] = floods.measure(floods.KINDS, seconds=4.0, pause=1.5)
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        options.json.write_text(json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":
