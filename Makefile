@@ -56,6 +56,10 @@ man: .venv/ready  ## the manual pages, in build/man/man1, made of what --help sa
 docs: .venv/ready  ## docs/configuration.md, from the table behind `zchat broker --help`
 	@.venv/bin/python -c 'from zchat.broker.options import page; print(page(), end="")' >docs/configuration.md
 
+.PHONY: bench-stages
+bench-stages: .venv/ready  ## where the broker's time goes, message by message, without sockets
+	@.venv/bin/python -m bench.stages
+
 .PHONY: check
 check: .venv/ready  ## formatter, linter, strict type checker
 	@.venv/bin/ruff format --check .

@@ -42,6 +42,8 @@ class RawCrowd:
         self.size = 0
         """Bytes of a message as a reader gets it."""
         self.acked = [0] * senders
+        self.frames = 0
+        """Not known: TCP has no frames."""
         self._tails = [b""] * senders
         """What may be the beginning of an ack."""
         self._epoll = select.epoll()

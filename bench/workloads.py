@@ -68,8 +68,12 @@ def fan_out(running: Running, readers: int, in_flight: int, seconds: float) -> F
     """One sender, N readers of one room; so many messages are on the way until all readers have them."""
     with crowd_at(running, readers) as crowd:
         _fan_out(crowd, readers, in_flight, seconds / 4)
+        before = crowd.frames
         meter = Meter(running)
-        return meter.figures(_fan_out(crowd, readers, in_flight, seconds), "deliveries")
+        received = _fan_out(crowd, readers, in_flight, seconds)
+        figures = meter.figures(received, "deliveries")
+        packed = {"per_frame": received / (crowd.frames - before)} if crowd.frames > before else {}
+        return {**figures, **packed}
 
 
 def _fan_out(crowd: Crowd, readers: int, in_flight: int, seconds: float) -> int:

@@ -77,7 +77,8 @@ class ZmqCrowd:
         self._bodies = [Bodies(number, room) for number in range(senders)]
         self._plain = text("m").encode()
         self.acked = [0] * senders
-        self.refused = 0
+        self.frames = 0
+        """How many the readers got, each with one entry or more."""
         self.senders = [self._enter(f"sender{number}-{self._crowd}", KeyPair.generate()) for number in range(senders)]
         self.readers = self._listen(readers)
         self._numbers = {sock.fd: number for number, sock in enumerate(self.readers)}
@@ -158,6 +159,7 @@ class ZmqCrowd:
         with contextlib.suppress(zmq.Again):
             while True:
                 body = sub.recv_multipart(zmq.NOBLOCK)[1]
+                self.frames += 1
                 count += len(_counts.decode(memoryview(body)[1:]).entries) if self._is_zchat else 1
         return count
 
@@ -165,8 +167,9 @@ class ZmqCrowd:
         with contextlib.suppress(zmq.Again):
             while True:
                 event = _counts.decode(memoryview(self.senders[sender].recv(zmq.NOBLOCK))[1:])
+                if event.type == "refused":
+                    raise Failed("a message was refused")
                 self.acked[sender] += len(event.acks)
-                self.refused += event.type == "refused"
 
     def together(self) -> None:
         """Give signs of life, one client after the other; throw away what the readers' DEALERs got."""
