@@ -1,4 +1,4 @@
-"""What one flooding client does to two quiet people, in about a minute; `make bench-quick` has it.
+"""What one flooding client does to two quiet people, in about a minute: `make bench-quick` has it.
 
 For each kind of flood a fresh broker process with its history on disk; a sender who says 200 short messages a second in
 a room of its own, and a reader in that room, both with keys of their own, on bare sockets, in this process. First they
@@ -10,6 +10,7 @@ sender counts too. A message that has not come some seconds after the flood has 
 the time it was waited for. `ratio` is the p99 of a flood against that of the undisturbed phases before and after it, so
 that a machine that is busy otherwise makes little difference. `refused` is how often the broker said no to the
 flooder, `cuts` how often it hung up on it or did not let it in; RSS is the broker's memory before and after the flood.
+The last line is how long a key takes to be seen at a terminal while 500 messages a second come (see `bench.keys`).
 The line about `--each-line` is how long `zchat send --each-line` takes for 10,000 lines, from its start to its end.
 
 Not measured: many floods at once, floods from many keys or addresses, networks other than loopback, and what the
@@ -42,6 +43,7 @@ from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
 from zchat.common.messages import Entered, Entries, Join, Ping, Refused, Say, Welcome
 
+from . import keys
 from .flood import KINDS
 from .wires import PATIENCE, Context, hello, open_socket, receive
 
@@ -50,6 +52,8 @@ ROOM, LONG_ROOM = "quiet", "long"
 RATE = 200
 """Messages a second of the quiet sender."""
 LINES = 10_000
+TYPING = 12.0
+"""Seconds of typing while others talk."""
 RECOVERY = 3.0
 """Seconds that messages on their way may still take when a phase is over."""
 PING_EVERY = 3.0
@@ -288,6 +292,9 @@ def measure(kinds: Sequence[str], seconds: float, pause: float) -> dict[str, obj
     for flood, ratio in zip(floods, ratios, strict=True):
         print(row(flood, ratio))
     print(f"zchat send --each-line: {LINES:,} lines, {max(rates):,.0f} a second")
+    with tempfile.TemporaryDirectory(prefix="zchat-bench-") as folder, running_broker(Path(folder)) as broker:
+        typing = keys.measure(broker.link, broker.environment, TYPING)
+    print(typing)
     if refused:
         print(f"The quiet pair itself was refused {refused} times.")
     return {
@@ -296,6 +303,7 @@ def measure(kinds: Sequence[str], seconds: float, pause: float) -> dict[str, obj
         "unloaded": unloaded.figures(),
         "floods": [{**flood.figures(), "ratio": ratio} for flood, ratio in zip(floods, ratios, strict=True)],
         "each_line_per_second": max(rates),
+        "typing": asdict(typing),
         "quiet_pair_refused": refused,
     }
 
