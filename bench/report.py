@@ -41,6 +41,7 @@ GROWING = (
     Table("history ", "cpu_per_million_messages", "CPU seconds per million messages over the entries in the room"),
     Table("history ", "start_seconds", "seconds from start to the ready line over the entries in the room"),
     Table("history ", "megabytes", "MB of memory over the entries in the room"),
+    Table("history ", "search_milliseconds", "milliseconds of a search that finds every thousandth of the entries"),
     Table("history ", "replay_per_second", "entries of replay a second over the entries in the room"),
 )
 

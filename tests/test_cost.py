@@ -30,8 +30,8 @@ class CountedHistory(SqliteHistory):
     """A history that counts its commits."""
 
     def __init__(self) -> None:
-        super().__init__(":memory:")
         self.commits = 0
+        super().__init__(":memory:")
 
     def commit(self, batch: Sequence[Change]) -> list[Outcome]:
         """Count it and make it."""
