@@ -40,8 +40,12 @@ faults: .venv/ready  ## kill -9, stops, cut wires, full disks, jumping clocks: r
 soak: .venv/ready  ## the simulation of the guarantees, seed after seed, two million steps (SOAK_STEPS, SOAK_SEED)
 	@SOAK_STEPS=$(SOAK_STEPS) .venv/bin/python -m tests.simulation.soak
 
+.PHONY: bench
+bench: .venv/ready  ## zchat beside the servers that are installed, 20 minutes; ARGS="--only latency --rounds 1"
+	@.venv/bin/python -m bench.compare $(ARGS)
+
 .PHONY: bench-quick
-bench-quick: .venv/ready  ## what a flooding client does to the others, and to typing, in a minute
+bench-quick: .venv/ready  ## the main figures in short, and what a flood does to others and to typing, in under three minutes
 	@.venv/bin/python -m bench.quick $(ARGS)
 
 .PHONY: man
@@ -51,6 +55,10 @@ man: .venv/ready  ## the manual pages, in build/man/man1, made of what --help sa
 .PHONY: docs
 docs: .venv/ready  ## docs/configuration.md, from the table behind `zchat broker --help`
 	@.venv/bin/python -c 'from zchat.broker.options import page; print(page(), end="")' >docs/configuration.md
+
+.PHONY: bench-stages
+bench-stages: .venv/ready  ## where the broker's time goes, message by message, without sockets
+	@.venv/bin/python -m bench.stages
 
 .PHONY: check
 check: .venv/ready  ## formatter, linter, strict type checker

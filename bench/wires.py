@@ -12,7 +12,7 @@ from zmq.utils import z85
 
 from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
-from zchat.common.messages import Hello, Message
+from zchat.common.messages import Hello, Message, Refused
 
 PATIENCE = 10.0
 """Seconds until an answer is missed."""
@@ -20,22 +20,27 @@ PATIENCE = 10.0
 Context = zmq.Context[zmq.Socket[bytes]]
 
 
-def open_socket(context: Context, kind: int, link: Link, key: KeyPair) -> zmq.Socket[bytes]:
+def open_socket(
+    context: Context, kind: int, link: Link, key: KeyPair, *, curve: bool = True, identity: str = ""
+) -> zmq.Socket[bytes]:
     """A socket that speaks CURVE with the broker, on the port that takes this kind; it does not come back by itself."""
     socket = context.socket(kind)
+    if identity:
+        socket.routing_id = identity.encode()
     socket.linger = 0
     socket.reconnect_ivl = 3_600_000
     socket.sndhwm = socket.rcvhwm = 10_000
-    socket.curve_serverkey = z85.encode(link.key)
-    socket.curve_publickey = z85.encode(key.public)
-    socket.curve_secretkey = z85.encode(key.secret)
+    if curve:
+        socket.curve_serverkey = z85.encode(link.key)
+        socket.curve_publickey = z85.encode(key.public)
+        socket.curve_secretkey = z85.encode(key.secret)
     socket.connect(f"tcp://{link.host}:{link.port + (kind in (zmq.SUB, zmq.XSUB))}")
     return socket
 
 
-def hello(nick: str) -> bytes:
+def hello(nick: str, *, present: bool = True) -> bytes:
     """The first command of a connection."""
-    return wire.encode(Hello(nick=nick, instance=secrets.token_hex(8), present=True, private=True, ref=1))
+    return wire.encode(Hello(nick=nick, instance=secrets.token_hex(8), present=present, private=True, ref=1))
 
 
 def receive(socket: zmq.Socket[bytes], kind: type[Message]) -> Message:
@@ -44,4 +49,6 @@ def receive(socket: zmq.Socket[bytes], kind: type[Message]) -> Message:
         event = wire.decode_event(socket.recv_multipart()[-1])
         if isinstance(event, kind):
             return event
+        if isinstance(event, Refused):
+            raise SystemExit(f"bench: the broker refused: {event.detail}")
     raise SystemExit(f"bench: no {kind.__name__} came from the broker")
