@@ -12,10 +12,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from ..common import messages as m
 from ..common.errors import InputError
-from ..common.names import PRIVATE_MARK
+from ..common.names import PRIVATE_MARK, fold
 from ..common.spans import seconds_of
 from ..common.text import clean, clean_lines
 from .rooms import ALL, UNREAD, Start
@@ -35,7 +36,9 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry(Event):
+class Entry(Event):
+    """One line of a history."""
+
     id: str
     room: str | None
     """The room's name; None when it is private."""
@@ -63,7 +66,7 @@ class _Entry(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message(_Entry):
+class Message(Entry):
     """Somebody said something; `kind` is ``message`` or ``me``."""
 
     def __str__(self) -> str:
@@ -73,7 +76,37 @@ class Message(_Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change(_Entry):
+class Question(Entry):
+    """Somebody asks, and the first answer counts; `Client.answer` gives one."""
+
+    choices: tuple[str, ...]
+    """What it can be answered with."""
+
+    def chosen(self, choice: str | int) -> str:
+        """The choice that is meant: by its text, in whatever case, or by its number from 0; raises `InputError`."""
+        for number, offered in enumerate(self.choices):
+            if (isinstance(choice, str) and fold(choice) == fold(offered)) or choice == number:
+                return offered
+        raise InputError(f"The choices are {', '.join(map(clean, self.choices))}. Take one of them.")
+
+    def __str__(self) -> str:
+        choices = "/".join(clean(choice) for choice in self.choices)
+        return f"[{clean(self.place)}] {clean(self.nick)} asks: {' '.join(clean_lines(self.text))} ({choices})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Entry):
+    """Somebody has answered a question; `text` is the choice."""
+
+    about: int
+    """The sequence of the question."""
+
+    def __str__(self) -> str:
+        return f"[{clean(self.place)}] {clean(self.nick)} answers: {clean(self.text)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Entry):
     """Something was done in a room; `kind` tells what: ``topic``, ``delete``, ``kick``, ``ban``, …"""
 
     about: int
@@ -86,21 +119,23 @@ class Change(_Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence(Event):
-    """Somebody came or went: a state, not history, so one may be missed where many are; `who` is right."""
+    """Somebody came, went or is away: a state, not history, so one may be missed where many are; `who` is right."""
 
     room: str
     nick: str
     key: str
     change: str
-    """``joined``, ``left`` or ``renamed``."""
+    """``joined``, ``left``, ``renamed``, ``away`` or ``back``."""
     time: dt.datetime
     reason: str
+    """Why they left, or their word for being away."""
     old: str
     """The nick before, when it is renamed."""
     mine: bool
 
     def __str__(self) -> str:
-        what = f"is {clean(self.nick)} now" if self.change == "renamed" else clean(self.change)
+        renamed, stays = self.change == "renamed", self.change in ("away", "back")
+        what = f"is {clean(self.nick)} now" if renamed else f"{'is ' if stays else ''}{clean(self.change)}"
         reason = f" ({clean(self.reason)})" if self.reason else ""
         return f"[{clean(self.room)}] -- {clean(self.old or self.nick)} {what}{reason}"
 
@@ -194,6 +229,24 @@ class Sent:
     """How many other people it went to."""
     duplicate: bool
     """It had been stored before under this id; `seq` and `time` are of that."""
+    away: str | None = None
+    """Of a private message: the other one is away, with their word for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a question was answered with."""
+
+    choice: str
+    number: int
+    """Which of the choices that is, counted from 0."""
+    nick: str
+    """Who answered, as they were called then."""
+    key: str
+    """Their fingerprint."""
+    time: dt.datetime
+    id: str
+    """The question's: asked again under it, the same question brings the same answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +286,9 @@ def moment(millis: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(millis // 1_000, dt.UTC).replace(microsecond=millis % 1_000 * 1_000)
 
 
-def told(entry: m.Entry, room: str, *, replay: bool, key: str) -> Message | Change:
+def told(entry: m.Entry, room: str, *, replay: bool, key: str) -> Entry:
     """An entry of a room, by its name, for the owner of a key (its fingerprint)."""
-    fields = {
+    fields: dict[str, Any] = {
         "id": entry.id,
         "room": None if room.startswith(PRIVATE_MARK) else room,
         "to": entry.to,
@@ -248,11 +301,18 @@ def told(entry: m.Entry, room: str, *, replay: bool, key: str) -> Message | Chan
         "replay": replay,
         "mine": entry.key == key,
     }
-    return Change(**fields, about=entry.about) if entry.kind in _CHANGES else Message(**fields)  # type: ignore[arg-type]
+    match entry.kind:
+        case "ask":
+            return Question(**fields, choices=tuple(entry.choices))
+        case "answer":
+            return Answered(**fields, about=entry.about)
+        case kind if kind in _CHANGES:
+            return Change(**fields, about=entry.about)
+    return Message(**fields)
 
 
 def presence(event: m.Presence, room: str, *, key: str) -> Presence:
-    """Somebody's coming or going, in a room by its name."""
+    """Somebody's presence, in a room by its name."""
     return Presence(
         room=room,
         nick=event.nick,
@@ -267,7 +327,13 @@ def presence(event: m.Presence, room: str, *, key: str) -> Presence:
 
 def sent(ack: m.Ack) -> Sent:
     """An ack."""
-    return Sent(ack.id, ack.seq, moment(ack.time), ack.delivered, ack.duplicate)
+    return Sent(ack.id, ack.seq, moment(ack.time), ack.delivered, ack.duplicate, ack.away)
+
+
+def answer(entry: m.Entry, question: m.Say) -> Answer:
+    """The entry that answers a question of ours."""
+    number = question.choices.index(entry.text)
+    return Answer(entry.text, number, entry.nick, entry.key, moment(entry.time), question.id)
 
 
 def user(info: m.UserInfo) -> User:
