@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from ..common import clock, limits, messages as m, names
 from ..common.errors import Closed, Code, InputError, RefusedError, ZchatError
-from ..common.ids import message_id
+from ..common.ids import is_message_id, message_id
 from ..common.keys import KeyPair, Link
 from ..common.rules import refuse_choices, refuse_text
 from ..common.searching import parse_search
@@ -202,7 +202,7 @@ class BaseClient:
         refusal = refuse_text(text, kind)
         if refusal is not None:
             raise RefusedError(*refusal)
-        if id is not None and not events.is_id(id):
+        if id is not None and not is_message_id(id):
             raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another one.")
         return m.Say(
             id=id or message_id(clock.read().wall, secrets.token_bytes(10)),

@@ -10,20 +10,19 @@ Texts and names are as others wrote them. `str` of a value is one or more lines 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from ..common import messages as m
 from ..common.errors import InputError
 from ..common.names import PRIVATE_MARK, fold
-from ..common.spans import seconds_of
 from ..common.text import clean, clean_lines
-from .rooms import ALL, UNREAD, Start
+from . import rooms
+from .rooms import Start
 
 Since = int | str | dt.timedelta | dt.datetime
 """Where in a history to begin: so many messages, a time that long ago, a moment, or as ``--since`` takes it:
-``10m``, ``all``, ``unread``, a message's id; and ``now``."""
+``20``, ``10m``, ``all``, ``unread``, a message's id; and ``now``."""
 
 _CHANGES = frozenset(("topic", "delete", "deleted", "invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop"))
 """Kinds of entries in which nobody says anything; a kind that is not known is a message, as the protocol has it."""
@@ -354,28 +353,15 @@ def start_of(since: Since, wall: int) -> Start:
     match since:
         case "now":
             return Start()
-        case "all":
-            return ALL
-        case "unread":
-            return UNREAD
         case int() if 0 <= since <= 1_000_000:
             return Start(last=int(since))
         case dt.timedelta():
             return Start(since=max(0, wall - since // dt.timedelta(milliseconds=1)))
         case dt.datetime():
             return Start(since=max(0, int(since.timestamp() * 1_000)))
-        case str():
-            seconds = seconds_of(since)
-            if seconds is not None:
-                return Start(since=max(0, wall - int(seconds * 1_000)))
-            if is_id(since):
-                return Start(since_id=since)
+        case str() if (start := rooms.start_of(since, wall)) is not None:
+            return start
     raise InputError(
         f"{since!r} is no place to begin. Give a number of messages, a timedelta, a datetime, '10m', 'all', 'unread',"
         " 'now' or a message's id."
     )
-
-
-def is_id(text: str) -> bool:
-    """Whether it can be a message's id."""
-    return re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", text) is not None

@@ -461,6 +461,7 @@ def test_a_call_that_took_too_long_tells_why() -> None:
         ("all", Start(after=0)),
         ("unread", UNREAD),
         (20, Start(last=20)),
+        ("20", Start(last=20)),
         ("10m", Start(since=400_000)),
         (dt.timedelta(seconds=1), Start(since=999_000)),
         (dt.datetime(1970, 1, 1, 0, 0, 5, tzinfo=dt.UTC), Start(since=5_000)),
