@@ -221,6 +221,8 @@ class BaseClient:
     ) -> Pending[events.Answer]:
         if room is not None and to is not None:
             raise InputError("A question goes to a room or to a nick. Give only one of room and to.")
+        if isinstance(choices, str):  # which is a sequence of letters, too
+            raise InputError("The choices are a list of texts. Write them as ['yes', 'no'].")
         refusal = refuse_choices(choices)
         if refusal is not None:
             raise RefusedError(*refusal)

@@ -138,7 +138,11 @@ def test_questions_and_their_answers(embedded: Broker) -> None:
             assert refused.value.code == Code.ANSWERED
         with pytest.raises(TimedOut, match="id='late'"):
             ci.ask("Again?", room="dev", id="late", timeout=0.3)
-        for mistake in ({"choices": ["yes"]}, {"choices": ["yes", "no"], "room": "dev", "to": "alice"}):
+        for mistake in (
+            {"choices": ["yes"]},
+            {"choices": "yes"},
+            {"choices": ["yes", "no"], "room": "dev", "to": "alice"},
+        ):
             with pytest.raises(ZchatError):
                 ci.ask("Again?", **mistake)  # type: ignore[arg-type]
 

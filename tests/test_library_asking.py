@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from zchat.client import library_events as events
+from zchat.client.library_asking import Awaited
 from zchat.client.library_calls import Asking, Awaiting, Call, Entering, More, Withdrawal, late
 from zchat.client.library_core import LibraryCore
 from zchat.client.rooms import Start
@@ -219,18 +220,55 @@ def test_a_refused_question_fails(talk: Conversation) -> None:
     assert error.code == Code.NO_SUCH_USER
 
 
+def test_who_may_no_longer_read_there_does_not_wait(talk: Conversation) -> None:
+    """Who is put out of the private room in which it asked hears so."""
+    alice, bot = talk.join("alice"), Bot(talk)
+    alice.type("/join plans --private", "/invite bot")
+    talk.settle()
+    say = m.Say(id="q", text="Deploy?", room="plans", kind="ask", choices=list(CHOICES))
+    asked = bot.call(lambda settle: Awaiting(say, settle))
+    talk.advance(5)
+    assert asked == []
+
+    alice.type("/kick bot")
+    talk.advance(5)
+
+    (error,) = asked
+    assert isinstance(error, RefusedError)
+    assert error.code == Code.NO_SUCH_ROOM
+
+
+def test_a_question_that_is_no_longer_kept_fails() -> None:
+    """Its answer could not be kept either; but one that stands behind what was removed counts."""
+    awaited, outcomes = Awaited(), [list[object](), list[object]()]
+    refs = iter((1, 2))
+    for number, outcome in enumerate(outcomes):
+        ack = m.Ack(id="q", room=f"room-{number}", seq=7, time=0)
+        awaited.add(Awaiting(deploy(), outcome.append), ack)
+    assert len(awaited.due(0.0, lambda: next(refs))) == 2
+    answer = m.Entry(seq=20, prev=19, id="a", time=0, nick="alice", key="k", text="yes", kind="answer", about=7)
+
+    awaited.page(m.Page(room="room-0", entries=[], head=20, floor=19, ref=1), 0.0)
+    awaited.page(m.Page(room="room-1", entries=[answer], head=20, floor=19, ref=2), 0.0)
+
+    assert [str(error) for error in outcomes[0]] == ["The question is no longer kept. Ask it again, under another id."]
+    assert answer_of(outcomes[1]) == ("yes", 0, "alice")
+
+
 def test_who_gives_up_does_not_look_any_more(talk: Conversation) -> None:
-    """A question that nobody waits for any more costs the broker nothing."""
+    """A question that nobody waits for any more costs the broker nothing, nor does the look that was under way."""
     bot, outcome = Bot(talk), list[object]()
     call = Awaiting(deploy(), outcome.append)
     bot.hand_over(call)
     talk.advance(1)
     assert isinstance(late(call, None), TimedOut)
-    bot.hand_over(Withdrawal(call))
-
-    assert bot.library.tick(talk.now) == []
+    talk.crash()
     talk.advance(5)
-    assert bot.library.tick(talk.now) == []
+    assert bot.client.core.asking == 1
+
+    bot.hand_over(Withdrawal(call))
+    assert bot.client.core.asking == 0
+    talk.advance(5)
     assert bot.client.core.asking == 0
     assert outcome == []
 
