@@ -12,14 +12,18 @@ if TYPE_CHECKING:
     from .library import Client as Client
     from .library_async import AsyncClient as AsyncClient
     from .library_events import (
+        Answer as Answer,
+        Answered as Answered,
         Change as Change,
         Connected as Connected,
         Disconnected as Disconnected,
+        Entry as Entry,
         Event as Event,
         Invited as Invited,
         Message as Message,
         NotKept as NotKept,
         Presence as Presence,
+        Question as Question,
         Removed as Removed,
         Renamed as Renamed,
         Restarted as Restarted,
@@ -31,8 +35,8 @@ if TYPE_CHECKING:
 
 _CLIENTS = {"Client": "library", "AsyncClient": "library_async", "Pending": "library_thread"}
 _VALUES = (
-    *("Change", "Connected", "Disconnected", "Event", "Invited", "Message", "NotKept", "Presence", "Removed"),
-    *("Renamed", "Restarted", "Room", "Sent", "User"),
+    *("Answer", "Answered", "Change", "Connected", "Disconnected", "Entry", "Event", "Invited", "Message", "NotKept"),
+    *("Presence", "Question", "Removed", "Renamed", "Restarted", "Room", "Sent", "User"),
 )
 
 __all__ = sorted([*_CLIENTS, *_VALUES])

@@ -12,11 +12,11 @@ import click
 from ..common.errors import InputError, RefusedError
 from ..common.names import LOBBY
 from .options_cli import (
+    check_id,
     choose_nick,
     client_command,
     common_options,
     find,
-    legal_id,
     legal_nick,
     offer,
     room_option,
@@ -100,8 +100,7 @@ def ask(
 
     if room is not None and to is not None:
         raise InputError("A question goes to a room or to a nick. Give only one of --room and --to.")
-    if message_id is not None and not legal_id(message_id):
-        raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another --id.")
+    check_id(message_id)
     offered = [choice.strip() for choice in choices.split(",")]
     text = " ".join(question)
     refusal = refuse_text(text, "ask") or refuse_choices(offered)

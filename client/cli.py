@@ -20,12 +20,12 @@ from ..common.errors import Code, InputError, RefusedError
 from ..common.names import LOBBY
 from .options_cli import (
     ask,
+    check_id,
     choose_nick,
     client_command,
     common_options,
     depth,
     find,
-    legal_id,
     legal_nick,
     offer,
     parse_since,
@@ -255,8 +255,7 @@ def send(
         raise InputError("--status belongs to a command that is waited for. Add --wait-cmd.")
     if each_line and verbose:
         raise InputError("--verbose tells of one message. Leave it out with --each-line.")
-    if message_id is not None and not legal_id(message_id):
-        raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another --id.")
+    check_id(message_id)
     room = None if to is not None else parse_room(room if room is not None else LOBBY)
     to = legal_nick(to) if to is not None else None
     link = find(broker, reads_input=not text and wait_cmd is None)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from ..common import limits
 from ..common.errors import Closed, TimedOut, ZchatError
 from . import library_events as events
-from .library_base import BaseClient, Kind, log_failure
-from .library_events import Change, Event, Message, Room, Sent, Since, User
+from .library_base import BaseClient, Finds, Kind, Pages, log_failure
+from .library_events import Answer, Entry, Event, Message, Question, Room, Sent, Since, User
 from .library_thread import Pending, Receiver
 
 T = TypeVar("T")
@@ -90,9 +90,9 @@ class Client(BaseClient):
         """Send a private message, as `send`."""
         return self._wait(self._say(text, None, nick, id, "message"), timeout)
 
-    def reply(self, message: Message, text: str, *, timeout: float | None = None) -> Sent:
-        """Send a message to where another one came from: its room, or privately to the other one."""
-        return self._wait(self._reply(message, text), timeout)
+    def reply(self, entry: Entry, text: str, *, timeout: float | None = None) -> Sent:
+        """Send a message to where something came from: its room, or privately to the other one."""
+        return self._wait(self._reply(entry, text), timeout)
 
     def send_soon(
         self,
@@ -118,6 +118,27 @@ class Client(BaseClient):
             raise
         pending.add_done_callback(lambda _: self._places.release())
         return pending
+
+    def ask(
+        self,
+        question: str,
+        choices: Sequence[str] = ("yes", "no"),
+        *,
+        room: str | None = None,
+        to: str | None = None,
+        id: str | None = None,
+        timeout: float | None = None,
+    ) -> Answer:
+        """Ask a room, or privately, and wait for the first answer, however long the broker is away; raises `TimedOut`.
+
+        Without a `timeout` it waits as long as the client is open. With the same `id` it is asked once, however often
+        it is called, and brings the same answer, also after a restart of the program.
+        """
+        return self._wait_for(self._inquire(question, choices, room, to, id), timeout)
+
+    def answer(self, question: Question, choice: str | int, *, timeout: float | None = None) -> Sent:
+        """Answer by the text of a choice or its number from 0; raises `RefusedError` when somebody was faster."""
+        return self._wait(self._choose(question, choice), timeout)
 
     # --- rooms and people -------------------------------------------------------------------------------------
     def join(
@@ -153,18 +174,43 @@ class Client(BaseClient):
         before: int | None = None,
         after: int | None = None,
         timeout: float | None = None,
-    ) -> list[Message | Change]:
+    ) -> list[Entry]:
         """The last entries of a room, or of the private messages with somebody: before or after a sequence.
 
         They come in their order; a room need not be followed. `timeout` is for each page of some hundred.
         """
-        pages = self._pages(room, to, limit, before, after)
+        return self._all(self._pages(room, to, limit, before, after), timeout)
+
+    def search(
+        self,
+        words: str,
+        room: str | None = None,
+        *,
+        to: str | None = None,
+        limit: int = 100,
+        timeout: float | None = None,
+    ) -> list[Entry]:
+        """The newest entries with all of these words, in their order: in a room, with somebody, or in all we may read.
+
+        ``dep*`` finds what begins so, quotes what stands together. `timeout` is for each page of some hundred.
+        """
+        return self._all(self._finds(words, room, to, limit), timeout)
+
+    def _all(self, pages: Pages | Finds, timeout: float | None) -> list[Entry]:
         try:
-            question = next(pages)
+            question: Any = next(pages)
             while True:
                 question = pages.send(self._wait(self._ask(question), timeout))
         except StopIteration as end:
             return list(end.value)
+
+    def away(self, text: str = "", *, timeout: float | None = None) -> None:
+        """Say that we are away, with a word for it, until we are back or all clients of this user have ended."""
+        self._wait(self._be_away(text, away=True), timeout)
+
+    def back(self, *, timeout: float | None = None) -> None:
+        """Say that we are back."""
+        self._wait(self._be_away("", away=False), timeout)
 
     # --- events -----------------------------------------------------------------------------------------------
     def __iter__(self) -> Iterator[Event]:
@@ -202,9 +248,13 @@ class Client(BaseClient):
 
     # --- waiting ----------------------------------------------------------------------------------------------
     def _wait(self, pending: Pending[T], timeout: float | None = None) -> T:
+        """What a call brings, in so many seconds or the usual ones."""
+        return self._wait_for(pending, self.timeout if timeout is None else timeout)
+
+    def _wait_for(self, pending: Pending[T], timeout: float | None) -> T:
         """What a call brings; whatever else ends the waiting, withdraws it."""
         try:
-            return pending.result(self.timeout if timeout is None else timeout)
+            return pending.result(timeout)
         except TimeoutError:
             if pending.cancel():
                 raise self._running.late(pending) from None

@@ -10,12 +10,12 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from ..common.errors import Closed, ZchatError
 from . import library_events as events
-from .library_base import BaseClient, Kind, log_failure
-from .library_events import Change, Event, Message, Room, Sent, Since, User
+from .library_base import BaseClient, Finds, Kind, Pages, log_failure
+from .library_events import Answer, Entry, Event, Message, Question, Room, Sent, Since, User
 from .library_thread import Pending, Receiver
 
 T = TypeVar("T")
@@ -92,9 +92,26 @@ class AsyncClient(BaseClient):
         """As `Client.tell`."""
         return await self._wait(self._say(text, None, nick, id, "message"), timeout)
 
-    async def reply(self, message: Message, text: str, *, timeout: float | None = None) -> Sent:
+    async def reply(self, entry: Entry, text: str, *, timeout: float | None = None) -> Sent:
         """As `Client.reply`."""
-        return await self._wait(self._reply(message, text), timeout)
+        return await self._wait(self._reply(entry, text), timeout)
+
+    async def ask(
+        self,
+        question: str,
+        choices: Sequence[str] = ("yes", "no"),
+        *,
+        room: str | None = None,
+        to: str | None = None,
+        id: str | None = None,
+        timeout: float | None = None,
+    ) -> Answer:
+        """As `Client.ask`."""
+        return await self._wait_for(self._inquire(question, choices, room, to, id), timeout)
+
+    async def answer(self, question: Question, choice: str | int, *, timeout: float | None = None) -> Sent:
+        """As `Client.answer`."""
+        return await self._wait(self._choose(question, choice), timeout)
 
     # --- rooms and people -------------------------------------------------------------------------------------
     async def join(
@@ -130,15 +147,37 @@ class AsyncClient(BaseClient):
         before: int | None = None,
         after: int | None = None,
         timeout: float | None = None,
-    ) -> list[Message | Change]:
+    ) -> list[Entry]:
         """As `Client.history`."""
-        pages = self._pages(room, to, limit, before, after)
+        return await self._all(self._pages(room, to, limit, before, after), timeout)
+
+    async def search(
+        self,
+        words: str,
+        room: str | None = None,
+        *,
+        to: str | None = None,
+        limit: int = 100,
+        timeout: float | None = None,
+    ) -> list[Entry]:
+        """As `Client.search`."""
+        return await self._all(self._finds(words, room, to, limit), timeout)
+
+    async def _all(self, pages: Pages | Finds, timeout: float | None) -> list[Entry]:
         try:
-            question = next(pages)
+            question: Any = next(pages)
             while True:
                 question = pages.send(await self._wait(self._ask(question), timeout))
         except StopIteration as end:
             return list(end.value)
+
+    async def away(self, text: str = "", *, timeout: float | None = None) -> None:
+        """As `Client.away`."""
+        await self._wait(self._be_away(text, away=True), timeout)
+
+    async def back(self, *, timeout: float | None = None) -> None:
+        """As `Client.back`."""
+        await self._wait(self._be_away("", away=False), timeout)
 
     # --- events -----------------------------------------------------------------------------------------------
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -173,10 +212,14 @@ class AsyncClient(BaseClient):
 
     # --- waiting ----------------------------------------------------------------------------------------------
     async def _wait(self, pending: Pending[T], timeout: float | None = None) -> T:
+        """What a call brings, in so many seconds or the usual ones."""
+        return await self._wait_for(pending, self.timeout if timeout is None else timeout)
+
+    async def _wait_for(self, pending: Pending[T], timeout: float | None) -> T:
         """What a call brings; whatever else ends the waiting, withdraws it."""
         wrapped = asyncio.wrap_future(pending)
         try:
-            done, _ = await asyncio.wait([wrapped], timeout=self.timeout if timeout is None else timeout)
+            done, _ = await asyncio.wait([wrapped], timeout=timeout)
             if not done and pending.cancel():
                 raise self._running.late(pending)
             return await wrapped

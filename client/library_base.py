@@ -10,20 +10,24 @@ import logging
 import os
 import secrets
 import warnings
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Literal, TypeVar
+
+from msgspec.structs import replace
 
 from ..common import clock, limits, messages as m, names
 from ..common.errors import Closed, Code, InputError, RefusedError, ZchatError
-from ..common.ids import message_id
+from ..common.ids import is_message_id, message_id
 from ..common.keys import KeyPair, Link
-from ..common.rules import refuse_text
+from ..common.rules import refuse_choices, refuse_text
+from ..common.searching import parse_search
 from . import account, library_events as events
 from .core import Profile
 from .identity import Identity
-from .library_core import Asking, Entering, Leaving, Reach, Saying
-from .library_events import Event, Message, Since
+from .library_calls import Asking, Awaiting, Entering, Leaving, Reach, Saying
+from .library_events import Entry, Event, Message, Question, Since
 from .library_thread import Pending, Receiver
+from .questions import Question as Asked
 from .rooms import NOW, UNREAD, Start
 
 log = logging.getLogger("zchat.client")
@@ -38,7 +42,8 @@ _END_OF_TIME = 2**62
 Kind = Literal["message", "me", "topic"]
 E = TypeVar("E", bound=Event)
 R = TypeVar("R")
-Pages = Generator[m.Replay, m.Page, list[Message | events.Change]]
+Pages = Generator[m.Replay, m.Page, list[Entry]]
+Finds = Generator[m.Search, m.Matches, list[Entry]]
 
 
 class BaseClient:
@@ -182,25 +187,61 @@ class BaseClient:
     def _say(
         self, text: str, room: str | None, to: str | None, id: str | None, kind: Kind, *, soon: bool = False
     ) -> Pending[events.Sent]:
+        say = self._sayable(text, room, to, id, kind)
+        return self._running.submit(lambda settle: Saying(say, settle), soon=soon)
+
+    def _sayable(
+        self,
+        text: str,
+        room: str | None,
+        to: str | None,
+        id: str | None,
+        kind: m.EntryKind,
+        choices: Sequence[str] = (),
+    ) -> m.Say:
         refusal = refuse_text(text, kind)
         if refusal is not None:
             raise RefusedError(*refusal)
-        if id is not None and not events.is_id(id):
+        if id is not None and not is_message_id(id):
             raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another one.")
-        if to is None:
-            room = names.parse_room(room) if room is not None else self._rooms[0] if self._rooms else LOBBY
-        say = m.Say(
+        return m.Say(
             id=id or message_id(clock.read().wall, secrets.token_bytes(10)),
             text=text,
-            room=room,
+            room=self._room(room) if to is None else None,
             to=_legal_nick(to) if to is not None else None,
             kind=kind,
+            choices=list(choices),
         )
-        return self._running.submit(lambda settle: Saying(say, settle), soon=soon)
 
-    def _reply(self, message: Message, text: str) -> Pending[events.Sent]:
-        private = message.room is None
-        return self._say(text, message.room, message.place if private else None, None, "message")
+    def _room(self, room: str | None) -> str:
+        return names.parse_room(room) if room is not None else self._rooms[0] if self._rooms else LOBBY
+
+    def _inquire(
+        self, question: str, choices: Sequence[str], room: str | None, to: str | None, id: str | None
+    ) -> Pending[events.Answer]:
+        if room is not None and to is not None:
+            raise InputError("A question goes to a room or to a nick. Give only one of room and to.")
+        if isinstance(choices, str):  # which is a sequence of letters, too
+            raise InputError("The choices are a list of texts. Write them as ['yes', 'no'].")
+        refusal = refuse_choices(choices)
+        if refusal is not None:
+            raise RefusedError(*refusal)
+        say = self._sayable(question, room, to, id, "ask", choices)
+        return self._running.submit(lambda settle: Awaiting(say, settle))
+
+    def _choose(self, question: Question, choice: str | int) -> Pending[events.Sent]:
+        say = m.Say(
+            id=message_id(clock.read().wall, secrets.token_bytes(10)),
+            text=question.chosen(choice),
+            room=question.room,
+            to=question.key if question.room is None else None,
+            kind="answer",
+            about=question.seq,
+        )
+        return self._running.submit(lambda settle: Saying(say, settle))
+
+    def _reply(self, entry: Entry, text: str) -> Pending[events.Sent]:
+        return self._say(text, entry.room, entry.place if entry.room is None else None, None, "message")
 
     def _enter(self, room: str, since: Since, *, create: bool = True, private: bool = False) -> Pending[None]:
         name, start = names.parse_room(room), events.start_of(since, clock.read().wall)
@@ -210,7 +251,7 @@ class BaseClient:
         name = names.parse_room(room)
         return self._running.submit(lambda settle: Leaving(name, settle))
 
-    def _ask(self, question: m.Who | m.Rooms | m.Replay | m.Ping) -> Pending[Any]:
+    def _ask(self, question: Asked) -> Pending[Any]:
         return self._running.submit(lambda settle: Asking(question, settle))
 
     def _who(self, room: str | None) -> Pending[m.Roster]:
@@ -219,14 +260,20 @@ class BaseClient:
     def _list(self) -> Pending[m.RoomList]:
         return self._ask(m.Rooms())
 
+    def _be_away(self, text: str, *, away: bool) -> Pending[m.Absence]:
+        refusal = refuse_text(text, "away")
+        if refusal is not None:
+            raise RefusedError(*refusal)
+        return self._ask(m.Away(away=away, text=text))
+
     def _pages(self, room: str | None, to: str | None, limit: int, before: int | None, after: int | None) -> Pages:
         """The questions for a part of a history; it is sent their answers, and returns the whole."""
         if (before is not None and after is not None) or limit < 0:
             raise InputError("A history is read before or after a sequence. Give one of them, and a limit above 0.")
-        name = None if to is not None else names.parse_room(room or (self._rooms[0] if self._rooms else LOBBY))
+        name = None if to is not None else self._room(room or None)
         nick = _legal_nick(to) if to is not None else None
         before = _END_OF_TIME if before is None and after is None else before
-        key, found = self._running.key, list[Message | events.Change]()
+        key, found = self._running.key, list[Entry]()
         while len(found) < limit:
             page = yield m.Replay(room=name or "", to=nick, before=before, after=after, limit=limit - len(found))
             part = [events.told(entry, name or page.room, replay=True, key=key) for entry in page.entries]
@@ -234,6 +281,26 @@ class BaseClient:
             if not page.more or not part:
                 break
             before, after = (part[0].seq, None) if before is not None else (None, part[-1].seq)
+        return found
+
+    def _finds(self, words: str, room: str | None, to: str | None, limit: int) -> Finds:
+        """The questions for what a search finds; it is sent their answers, and returns the whole."""
+        if (room is not None and to is not None) or limit < 0:
+            raise InputError("A search is in a room or with a nick. Give only one of room and to, and a limit above 0.")
+        parse_search(words)
+        search = m.Search(
+            words=words,
+            room=names.parse_room(room) if room is not None else None,
+            to=_legal_nick(to) if to is not None else None,
+        )
+        key, found = self._running.key, list[Entry]()
+        while len(found) < limit:
+            page = yield replace(search, limit=min(limit - len(found), limits.PAGE_ENTRIES))
+            found[:0] = [events.told(match.entry, match.name, replay=True, key=key) for match in page.matches]
+            if not page.more or not page.matches:
+                break
+            first = page.matches[0]
+            search = replace(search, before=first.entry.seq, before_room=first.room)
         return found
 
 

@@ -10,20 +10,20 @@ Messages are put into the core's outbox `limits.WINDOW` at a time, the others wa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from ..common import limits, messages as m, names
 from ..common.clock import Now
-from ..common.errors import BrokerUnreachable, Code, NotAcked, RefusedError, TimedOut, ZchatError
+from ..common.errors import BrokerUnreachable, Code, RefusedError, ZchatError
 from ..common.text import clean
 from . import library_events as events
 from .actions import (
     Action,
     Answer,
+    AwayChanged,
     CameOrWent,
     Connected,
     Disconnected,
@@ -43,82 +43,28 @@ from .actions import (
     TurnedAway,
 )
 from .core import ClientCore
+from .library_asking import Awaited
+from .library_calls import (
+    Asking,
+    Awaiting,
+    Call,
+    Close,
+    Entering,
+    Leaving,
+    More,
+    Reach,
+    Saying,
+    Waiting,
+    Withdrawal,
+    late,
+)
 from .programs import refused
-from .questions import Question
-from .rooms import Start
-
-Settle = Callable[[object], None]
-"""Takes what a call brings, or the `ZchatError` by which it fails."""
 
 FAREWELL = 2.0
 """Seconds that closing waits for the acks of what was just said, as /quit does."""
 
 
-# --- calls: what threads want of the receive thread ------------------------------------------------------------
-@dataclass(frozen=True, slots=True, eq=False)
-class Reach:
-    """Tell when the broker has welcomed us for the first time."""
-
-    settle: Settle
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Saying:
-    """Have a message stored; brings `events.Sent`."""
-
-    say: m.Say
-    settle: Settle
-
-
-@dataclass(slots=True, eq=False)
-class Asking:
-    """Put a question; brings the broker's answer."""
-
-    question: Question
-    settle: Settle
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Entering:
-    """Follow a room."""
-
-    room: str
-    start: Start
-    create: bool
-    private: bool
-    settle: Settle
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Leaving:
-    """Follow a room no more."""
-
-    room: str
-    settle: Settle
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Withdrawal:
-    """Nobody waits for this call any more."""
-
-    call: Waiting
-
-
-@dataclass(frozen=True, slots=True)
-class More:
-    """The inbox takes more again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Say goodbye and end, after a short wait for acks."""
-
-    reason: str = ""
-
-
-Waiting = Reach | Saying | Asking | Entering | Leaving
-Call = Waiting | Withdrawal | More | Close
-W = TypeVar("W", Saying, Entering)
+W = TypeVar("W", bound=Waiting)
 
 
 class Put(Protocol):
@@ -149,12 +95,17 @@ class LibraryCore:
         self._key = key
         self._own = own
         self._reaching: list[Reach] = []
-        self._later: deque[Saying] = deque()
+        self._later: deque[Saying | Awaiting] = deque()
         """Messages beyond the window."""
-        self._saying: dict[str, list[Saying]] = {}
+        self._saying: dict[str, list[Saying | Awaiting]] = {}
         """Id → who waits for the ack; the first of them was put in the outbox."""
         self._asking: dict[int, Asking] = {}
+        self._awaited = Awaited()
         self._entering: dict[str, list[Entering]] = {}
+        self._history = ""
+        """The id of the history that the broker has."""
+        self._away: str | None = None
+        """Our word for being away; None when we are not."""
         self._reason = ""
         self._close_by: float | None = None
 
@@ -182,15 +133,18 @@ class LibraryCore:
         return True
 
     def tick(self, now: Now) -> list[Action]:
-        """Whether the end has come."""
+        """Whether the end has come, and whether questions were answered."""
+        asked = [
+            action for page in self._awaited.due(now.mono, self.core.next_ref) for action in self.core.ask(page, now)
+        ]
         unsaid = self.core.waiting + len(self._later)
         if self._close_by is None or (self.connected and unsaid and now.mono < self._close_by):
-            return []
+            return asked
         return [*self.core.leave(self._reason), End()]
 
     def abandon(self, error: ZchatError) -> None:
         """The client has ended: whoever still waits is told."""
-        waiting: list[Waiting] = [*self._reaching, *self._later, *self._asking.values()]
+        waiting: list[Waiting] = [*self._reaching, *self._later, *self._asking.values(), *self._awaited.calls]
         for saying in self._saying.values():
             waiting += saying
         for entering in self._entering.values():
@@ -198,7 +152,7 @@ class LibraryCore:
         waiting += [call for call in self._calls if isinstance(call, Waiting)]
         self._calls.clear()
         for call in waiting:
-            call.settle(late(call, error) if isinstance(call, Saying) else error)
+            call.settle(late(call, error))
 
     # --- calls ------------------------------------------------------------------------------------------------
     def _take_calls(self, now: Now) -> list[Action]:
@@ -209,7 +163,7 @@ class LibraryCore:
 
     def _take(self, call: Call, now: Now) -> list[Action]:
         match call:
-            case Saying():
+            case Saying() | Awaiting():
                 self._later.append(call)
                 return self._say_more(now)
             case Asking(question):
@@ -261,12 +215,14 @@ class LibraryCore:
 
     def _withdraw(self, call: Waiting, now: Now) -> list[Action]:
         match call:
-            case Saying(say):
+            case Saying(say) | Awaiting(say):
                 if call in self._later:
                     self._later.remove(call)
                 elif _forget(self._saying, say.id, call):
                     self.core.withdraw(say.id)
                     return self._say_more(now)
+                elif isinstance(call, Awaiting):
+                    self.core.ask_no_more(self._awaited.remove(call))
             case Asking(question):
                 if self._asking.pop(question.ref, None) is not None:
                     self.core.ask_no_more(question.ref)
@@ -287,14 +243,21 @@ class LibraryCore:
         """The core tells something."""
         match notice:
             case Heard(room, entry, replay):
+                self._awaited.heard(room, entry)
                 told = events.told(entry, self.core.name_of(room), replay=replay, key=self._key)
                 return self._tell(told) if self._own or not told.mine else []
             case Stored(say, ack):
                 self.trouble = None
-                _settle(self._saying.pop(say.id, []), events.sent(ack))
+                for call in self._saying.pop(say.id, []):
+                    if isinstance(call, Awaiting):
+                        self._awaited.add(call, ack)
+                    else:
+                        call.settle(events.sent(ack))
                 return self._say_more(now)
             case Answer(question, event):
                 self.trouble = None
+                if isinstance(event, m.Page):
+                    self._awaited.page(event, now.mono)
                 self._answer(question, event)
             case InRoom(entered):
                 _settle(self._entering.pop(entered.room, []), None)
@@ -308,10 +271,21 @@ class LibraryCore:
                 self.connected, self.trouble = True, None
                 _settle(self._reaching, None)
                 self._reaching = []
-                return self._tell(events.Connected(welcome.nick, welcome.broker, again))
+                self._tell(events.Connected(welcome.nick, welcome.broker, again))
+                return self._remind(welcome, now)
+            case AwayChanged(away, text):
+                self._away = text if away else None
             case _:
                 return self._told(notice)
         return []
+
+    def _remind(self, welcome: m.Welcome, now: Now) -> list[Action]:
+        """Tell a broker that may have restarted, or has another history, what it no longer knows."""
+        actions = self.core.ask(m.Away(text=self._away), now) if self._away is not None else []
+        if welcome.history != self._history:
+            self._history = welcome.history
+            self._later += self._awaited.restart()
+        return [*actions, *self._say_more(now)]
 
     def _told(self, notice: Notice) -> list[Action]:
         match notice:
@@ -351,6 +325,9 @@ class LibraryCore:
                 return self._say_more(now)
             case m.Join(room=room):
                 _settle(self._entering.pop(names.fold(room), []), error)
+            case m.Replay(ref=ref):
+                self._awaited.refused(ref, error)
+                self._answer(refusal.command, error)
             case question:
                 self._answer(question, error)
         return []
@@ -379,12 +356,3 @@ def _forget(waiting: dict[str, list[W]], key: str, call: W) -> bool:
 
 def _public(room: str) -> str | None:
     return None if room.startswith(names.PRIVATE_MARK) else room
-
-
-def late(call: Waiting, trouble: ZchatError | None) -> ZchatError:
-    """The error for a call that was given up, from what is known of the reason."""
-    if isinstance(call, Saying):
-        id_ = call.say.id
-        why = str(trouble) if trouble is not None else "No ack came in time."
-        return NotAcked(f"{why} The message may be stored or not: send it with id={id_!r}, and it is there once.", id_)
-    return trouble or TimedOut("The broker did not answer in time. Try again, or allow it a longer timeout.")

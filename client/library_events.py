@@ -10,19 +10,19 @@ Texts and names are as others wrote them. `str` of a value is one or more lines 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass
+from typing import Any
 
 from ..common import messages as m
 from ..common.errors import InputError
-from ..common.names import PRIVATE_MARK
-from ..common.spans import seconds_of
+from ..common.names import PRIVATE_MARK, fold
 from ..common.text import clean, clean_lines
-from .rooms import ALL, UNREAD, Start
+from . import rooms
+from .rooms import Start
 
 Since = int | str | dt.timedelta | dt.datetime
 """Where in a history to begin: so many messages, a time that long ago, a moment, or as ``--since`` takes it:
-``10m``, ``all``, ``unread``, a message's id; and ``now``."""
+``20``, ``10m``, ``all``, ``unread``, a message's id; and ``now``."""
 
 _CHANGES = frozenset(("topic", "delete", "deleted", "invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop"))
 """Kinds of entries in which nobody says anything; a kind that is not known is a message, as the protocol has it."""
@@ -35,7 +35,9 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry(Event):
+class Entry(Event):
+    """One line of a history."""
+
     id: str
     room: str | None
     """The room's name; None when it is private."""
@@ -63,7 +65,7 @@ class _Entry(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message(_Entry):
+class Message(Entry):
     """Somebody said something; `kind` is ``message`` or ``me``."""
 
     def __str__(self) -> str:
@@ -73,7 +75,37 @@ class Message(_Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change(_Entry):
+class Question(Entry):
+    """Somebody asks, and the first answer counts; `Client.answer` gives one."""
+
+    choices: tuple[str, ...]
+    """What it can be answered with."""
+
+    def chosen(self, choice: str | int) -> str:
+        """The choice that is meant: by its text, in whatever case, or by its number from 0; raises `InputError`."""
+        for number, offered in enumerate(self.choices):
+            if (isinstance(choice, str) and fold(choice) == fold(offered)) or choice == number:
+                return offered
+        raise InputError(f"The choices are {', '.join(map(clean, self.choices))}. Take one of them.")
+
+    def __str__(self) -> str:
+        choices = "/".join(clean(choice) for choice in self.choices)
+        return f"[{clean(self.place)}] {clean(self.nick)} asks: {' '.join(clean_lines(self.text))} ({choices})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Entry):
+    """Somebody has answered a question; `text` is the choice."""
+
+    about: int
+    """The sequence of the question."""
+
+    def __str__(self) -> str:
+        return f"[{clean(self.place)}] {clean(self.nick)} answers: {clean(self.text)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Entry):
     """Something was done in a room; `kind` tells what: ``topic``, ``delete``, ``kick``, ``ban``, …"""
 
     about: int
@@ -86,21 +118,23 @@ class Change(_Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence(Event):
-    """Somebody came or went: a state, not history, so one may be missed where many are; `who` is right."""
+    """Somebody came, went or is away: a state, not history, so one may be missed where many are; `who` is right."""
 
     room: str
     nick: str
     key: str
     change: str
-    """``joined``, ``left`` or ``renamed``."""
+    """``joined``, ``left``, ``renamed``, ``away`` or ``back``."""
     time: dt.datetime
     reason: str
+    """Why they left, or their word for being away."""
     old: str
     """The nick before, when it is renamed."""
     mine: bool
 
     def __str__(self) -> str:
-        what = f"is {clean(self.nick)} now" if self.change == "renamed" else clean(self.change)
+        renamed, stays = self.change == "renamed", self.change in ("away", "back")
+        what = f"is {clean(self.nick)} now" if renamed else f"{'is ' if stays else ''}{clean(self.change)}"
         reason = f" ({clean(self.reason)})" if self.reason else ""
         return f"[{clean(self.room)}] -- {clean(self.old or self.nick)} {what}{reason}"
 
@@ -194,6 +228,24 @@ class Sent:
     """How many other people it went to."""
     duplicate: bool
     """It had been stored before under this id; `seq` and `time` are of that."""
+    away: str | None = None
+    """Of a private message: the other one is away, with their word for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a question was answered with."""
+
+    choice: str
+    number: int
+    """Which of the choices that is, counted from 0."""
+    nick: str
+    """Who answered, as they were called then."""
+    key: str
+    """Their fingerprint."""
+    time: dt.datetime
+    id: str
+    """The question's: asked again under it, the same question brings the same answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +285,9 @@ def moment(millis: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(millis // 1_000, dt.UTC).replace(microsecond=millis % 1_000 * 1_000)
 
 
-def told(entry: m.Entry, room: str, *, replay: bool, key: str) -> Message | Change:
+def told(entry: m.Entry, room: str, *, replay: bool, key: str) -> Entry:
     """An entry of a room, by its name, for the owner of a key (its fingerprint)."""
-    fields = {
+    fields: dict[str, Any] = {
         "id": entry.id,
         "room": None if room.startswith(PRIVATE_MARK) else room,
         "to": entry.to,
@@ -248,11 +300,18 @@ def told(entry: m.Entry, room: str, *, replay: bool, key: str) -> Message | Chan
         "replay": replay,
         "mine": entry.key == key,
     }
-    return Change(**fields, about=entry.about) if entry.kind in _CHANGES else Message(**fields)  # type: ignore[arg-type]
+    match entry.kind:
+        case "ask":
+            return Question(**fields, choices=tuple(entry.choices))
+        case "answer":
+            return Answered(**fields, about=entry.about)
+        case kind if kind in _CHANGES:
+            return Change(**fields, about=entry.about)
+    return Message(**fields)
 
 
 def presence(event: m.Presence, room: str, *, key: str) -> Presence:
-    """Somebody's coming or going, in a room by its name."""
+    """Somebody's presence, in a room by its name."""
     return Presence(
         room=room,
         nick=event.nick,
@@ -267,7 +326,13 @@ def presence(event: m.Presence, room: str, *, key: str) -> Presence:
 
 def sent(ack: m.Ack) -> Sent:
     """An ack."""
-    return Sent(ack.id, ack.seq, moment(ack.time), ack.delivered, ack.duplicate)
+    return Sent(ack.id, ack.seq, moment(ack.time), ack.delivered, ack.duplicate, ack.away)
+
+
+def answer(entry: m.Entry, question: m.Say) -> Answer:
+    """The entry that answers a question of ours."""
+    number = question.choices.index(entry.text)
+    return Answer(entry.text, number, entry.nick, entry.key, moment(entry.time), question.id)
 
 
 def user(info: m.UserInfo) -> User:
@@ -288,28 +353,15 @@ def start_of(since: Since, wall: int) -> Start:
     match since:
         case "now":
             return Start()
-        case "all":
-            return ALL
-        case "unread":
-            return UNREAD
         case int() if 0 <= since <= 1_000_000:
             return Start(last=int(since))
         case dt.timedelta():
             return Start(since=max(0, wall - since // dt.timedelta(milliseconds=1)))
         case dt.datetime():
             return Start(since=max(0, int(since.timestamp() * 1_000)))
-        case str():
-            seconds = seconds_of(since)
-            if seconds is not None:
-                return Start(since=max(0, wall - int(seconds * 1_000)))
-            if is_id(since):
-                return Start(since_id=since)
+        case str() if (start := rooms.start_of(since, wall)) is not None:
+            return start
     raise InputError(
         f"{since!r} is no place to begin. Give a number of messages, a timedelta, a datetime, '10m', 'all', 'unread',"
         " 'now' or a message's id."
     )
-
-
-def is_id(text: str) -> bool:
-    """Whether it can be a message's id."""
-    return re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", text) is not None

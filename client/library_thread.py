@@ -32,7 +32,8 @@ from ..common.keys import Link
 from .connection import Connection
 from .core import ClientCore, Profile
 from .identity import Identity
-from .library_core import Call, Close, LibraryCore, More, Saying, Settle, Waiting, Withdrawal, late
+from .library_calls import Call, Close, More, Saying, Settle, Waiting, Withdrawal, late
+from .library_core import LibraryCore
 from .library_inbox import Inbox
 
 log = logging.getLogger("zchat.client")

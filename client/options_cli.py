@@ -238,34 +238,25 @@ def prompt_nick(offer: str | None) -> str:
 
 # --- where to begin -------------------------------------------------------------------------------------------
 def parse_since(since: str) -> Start:
-    """Where to begin: a number of messages, a time span, ``all``, ``unread``, or a message's id."""
-    import re
+    """Where to begin, as `rooms.start_of`; raises `InputError`."""
     import time
 
-    from ..common.spans import seconds_of
-    from .rooms import UNREAD, Start
+    from .rooms import start_of
 
-    if since == "all":
-        return Start(after=0)
-    if since == "unread":
-        return UNREAD
-    seconds = seconds_of(since)
-    if seconds is not None:
-        return Start(since=max(0, int((time.time() - seconds) * 1_000)))
-    if re.fullmatch(r"[0-9]{1,6}", since):
-        return Start(last=int(since))
-    if legal_id(since):
-        return Start(since_id=since)
-    raise InputError(
-        "--since takes a number of messages, a time as 10m, 2h or 3d, a message's id, all, or unread. Check it."
-    )
+    start = start_of(since, int(time.time() * 1_000))
+    if start is None:
+        raise InputError(
+            "--since takes a number of messages, a time as 10m, 2h or 3d, a message's id, all, or unread. Check it."
+        )
+    return start
 
 
-def legal_id(text: str) -> bool:
-    """Whether it can be a message's id."""
-    import re
+def check_id(message_id: str | None) -> None:
+    """Raise `InputError` unless ``--id`` was not given, or can be a message's id."""
+    from ..common.ids import is_message_id
 
-    return re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", text) is not None
+    if message_id is not None and not is_message_id(message_id):
+        raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another --id.")
 
 
 # --- what is asked --------------------------------------------------------------------------------------------

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..common import limits
+from ..common.ids import is_message_id
 from ..common.messages import Entry
 from ..common.names import PRIVATE_MARK
+from ..common.spans import seconds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,18 @@ NOW = Start(last=0)
 """From now on, in private messages too."""
 ALL = Start(after=0)
 """Everything that is kept."""
+
+
+def start_of(text: str, wall: int) -> Start | None:
+    """Where that begins, at a time in milliseconds: a number of entries, a time span, ``all``, ``unread``, an id."""
+    if text in ("all", "unread"):
+        return ALL if text == "all" else UNREAD
+    seconds = seconds_of(text)
+    if seconds is not None:
+        return Start(since=max(0, wall - int(seconds * 1_000)))
+    if text.isascii() and text.isdigit() and len(text) <= 6:
+        return Start(last=int(text))
+    return Start(since_id=text) if is_message_id(text) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,12 @@ Pure: time and randomness are arguments; any thread.
 
 from __future__ import annotations
 
+import re
 import uuid
+
+from .limits import ID_CHARACTERS
+
+_LEGAL = re.compile(rf"[A-Za-z0-9._:-]{{1,{ID_CHARACTERS}}}")
 
 
 def message_id(wall_ms: int, random: bytes) -> str:
@@ -14,3 +19,8 @@ def message_id(wall_ms: int, random: bytes) -> str:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=value))
+
+
+def is_message_id(text: str) -> bool:
+    """Whether it can be a message's id."""
+    return _LEGAL.fullmatch(text) is not None

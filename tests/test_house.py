@@ -61,6 +61,8 @@ PURE = (
     "client/heartbeat.py",
     "client/ignoring.py",
     "client/layout.py",
+    "client/library_asking.py",
+    "client/library_calls.py",
     "client/library_core.py",
     "client/library_events.py",
     "client/mentions.py",

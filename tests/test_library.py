@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from zchat.broker import Broker, Policy
-from zchat.client import AsyncClient, Client, Connected, Disconnected, Message, Presence, Sent
+from zchat.client import AsyncClient, Client, Connected, Disconnected, Message, Presence, Question, Sent
 from zchat.common.errors import (
     BrokerUnreachable,
     Closed,
@@ -117,6 +117,63 @@ def test_rooms_people_and_history(embedded: Broker) -> None:
         assert texts(bob, 2) == ["m1198", "m1199"]
         bob.part("dev")
         assert [user.nick for user in bob.who("dev")] == ["alice"]
+
+
+def test_questions_and_their_answers(embedded: Broker) -> None:
+    """A question in a room that the asker does not follow, or in private, waits for the first answer, and no longer."""
+    with (
+        Client(embedded.link, nick="alice", rooms=["dev"]) as alice,
+        Client(embedded.link, nick="ci", rooms=[], key=KeyPair.generate()) as ci,
+        ThreadPoolExecutor() as threads,
+    ):
+        for place in ({"room": "dev"}, {"to": "alice"}):
+            asked = threads.submit(ci.ask, "Деплой? 🚀", ["yes", "no"], id="q", timeout=PATIENCE, **place)
+            question = next_of(alice, Question)
+            assert isinstance(question, Question)
+            alice.answer(question, "NO")
+            answer = asked.result(PATIENCE)
+            assert (answer.choice, answer.number, answer.nick, answer.id) == ("no", 1, "alice", "q")
+            with pytest.raises(RefusedError) as refused:
+                alice.answer(question, 0)
+            assert refused.value.code == Code.ANSWERED
+        with pytest.raises(TimedOut, match="id='late'"):
+            ci.ask("Again?", room="dev", id="late", timeout=0.3)
+        for mistake in (
+            {"choices": ["yes"]},
+            {"choices": "yes"},
+            {"choices": ["yes", "no"], "room": "dev", "to": "alice"},
+        ):
+            with pytest.raises(ZchatError):
+                ci.ask("Again?", **mistake)  # type: ignore[arg-type]
+
+        waiting = threads.submit(ci.ask, "For ever?", room="dev", id="for-ever")
+        until(lambda: ci.history("dev", limit=1)[0].id == "for-ever")
+        ci.close()
+        with pytest.raises(Closed):
+            waiting.result(PATIENCE)
+
+
+def test_searching_and_being_away(embedded: Broker) -> None:
+    """What was said is found page by page, in a room, with somebody or everywhere; who is away is told of."""
+    with Client(embedded.link, nick="alice") as alice, Client(embedded.link, nick="bob", rooms=["dev"]) as bob:
+        for number in range(3):
+            alice.send(f"deployed {number}")
+        alice.send("deploying", "dev")
+        bob.tell("alice", "deploy it")
+        assert [found.text for found in alice.search("deploy*", "lobby", limit=2)] == ["deployed 1", "deployed 2"]
+        assert [(found.text, found.room) for found in alice.search("deploy*")][-2:] == [
+            ("deploying", "dev"),
+            ("deploy it", None),
+        ]
+        assert [found.place for found in bob.search("deploy*", to="alice")] == ["alice"]
+        assert bob.search("nothing of the kind") == []
+        with pytest.raises(InputError):
+            bob.search("!?")
+
+        alice.away("lunch")
+        assert bob.tell("alice", "psst").away == "lunch"
+        alice.back()
+        assert bob.tell("alice", "psst").away is None
 
 
 def test_nothing_of_the_past_is_told_unless_it_is_wanted(embedded: Broker) -> None:
@@ -448,6 +505,8 @@ def test_asyncio(embedded: Broker) -> None:
 
     async def main() -> None:
         echo = AsyncClient(embedded.link, nick="echo", bot=True)
+        questions: asyncio.Queue[Question] = asyncio.Queue()
+        echo.on(Question)(questions.put)
 
         @echo.on_message
         async def answer(message: Message) -> None:
@@ -475,6 +534,14 @@ def test_asyncio(embedded: Broker) -> None:
             assert len(await alice.history(limit=1_000)) == 201
             await alice.join("dev")
             await alice.part("dev")
+            asked = asyncio.create_task(alice.ask("Deploy?", ["yes", "no"], to="echo", timeout=PATIENCE))
+            question = await questions.get()
+            await echo.answer(question, 1)
+            assert (await asked).choice == "no"
+            assert [found.text for found in await alice.search("deploy")] == ["Deploy?"]
+            await echo.away("busy")
+            assert (await alice.tell("echo", "bad")).away == "busy"
+            await echo.back()
             with pytest.raises(RefusedError):
                 await alice.tell("nobody", "x")
         with pytest.raises(Closed):

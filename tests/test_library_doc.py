@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from zchat.broker import Broker
-from zchat.client import Client, Message, Presence
+from zchat.client import Client, Message, Presence, Question
 
 from .processes import PATIENCE, ZCHAT
 
@@ -27,13 +27,17 @@ PROGRAMS = [block for block in BLOCKS if block not in FILES.values()]
 
 @pytest.fixture
 def bob(zchat_broker: Broker) -> Iterator[Client]:
-    """Somebody in the lobby who greets, and says bye when he is answered."""
+    """Somebody in the lobby who greets, says bye when he is answered, and to every question yes."""
     bob = Client(nick="bob")
 
     @bob.on(Presence)
     def greet(presence: Presence) -> None:
         if presence.change == "joined":
             bob.send(f"hello {presence.nick}")
+
+    @bob.on(Question)
+    def choose(question: Question) -> None:
+        bob.answer(question, 0)
 
     @bob.on_message
     def answer(message: Message) -> None:
@@ -118,15 +122,15 @@ def test_ci_notifier(zchat_broker: Broker) -> None:
     assert errors.startswith("ci_notifier: No broker")
 
 
-@pytest.mark.parametrize(("answer", "code"), [("Yes", 0), ("no", 10)])
-def test_on_call(zchat_broker: Broker, answer: str, code: int) -> None:
+@pytest.mark.parametrize(("choice", "code"), [("yes", 0), ("no", 11)])
+def test_on_call(zchat_broker: Broker, choice: str, code: int) -> None:
     """Who is on call is asked one after the other; the first answer is told to the room, and is the exit code."""
     with Client(nick="alice"), Client(nick="bob", rooms=["incidents"]) as bob:
         bot = run_bot("on_call", "nobody,alice,bob", "Restart db1?", "1.5")
-        asked = next(bob.messages(PATIENCE))
-        assert (asked.nick, asked.text) == ("on-call", "Restart db1? Answer yes or no within 1.5 s.")
-        bob.reply(asked, answer)
-        assert next(bob.messages(PATIENCE)).text == f"bob says {answer.lower()}: Restart db1?"
+        asked = next(event for event in bob.events(PATIENCE) if isinstance(event, Question))
+        assert (asked.nick, asked.text, asked.room) == ("on-call", "Restart db1?", None)
+        bob.answer(asked, choice)
+        assert next(bob.messages(PATIENCE)).text == f"bob says {choice}: Restart db1?"
         ended, errors = end_of(bot)
         assert ended == code
         assert "nobody" in errors

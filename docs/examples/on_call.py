@@ -2,35 +2,28 @@
 
     python on_call.py NICK[,NICK ...] QUESTION [SECONDS]
 
-Ends with 0 for yes, 10 for no, and 1 when nobody answers. Each has SECONDS (300) before the next one is asked.
+People answer with /answer. Ends with 0 for yes, 11 for no, as `zchat ask` does, and 1 when nobody answers. Each has
+SECONDS (300) before the next one is asked.
 """
 
 import sys
 
 from zchat.client import Client
-from zchat.common.errors import RefusedError, ZchatError
-
-
-def ask(client: Client, nick: str, question: str, seconds: float) -> str | None:
-    client.tell(nick, f"{question} Answer yes or no within {seconds:g} s.")
-    for message in client.messages(timeout=seconds):
-        answer = message.text.strip().lower()
-        if message.room is None and message.nick == nick and answer in ("yes", "no"):
-            return answer
-    return None
+from zchat.common.errors import RefusedError, TimedOut, ZchatError
 
 
 def main(nicks: str, question: str, seconds: str = "300") -> int:
     with Client(nick="on-call", rooms=[], bot=True) as client:
         for nick in nicks.split(","):
             try:
-                answer = ask(client, nick, question, float(seconds))
+                answer = client.ask(question, ["yes", "no"], to=nick, timeout=float(seconds))
+            except TimedOut:
+                continue
             except RefusedError as error:
                 print(f"on_call: {error}", file=sys.stderr)  # there is no such user: ask the next one
                 continue
-            if answer is not None:
-                client.send(f"{nick} says {answer}: {question}", "incidents")
-                return 0 if answer == "yes" else 10
+            client.send(f"{answer.nick} says {answer.choice}: {question}", "incidents")
+            return 0 if answer.number == 0 else 10 + answer.number
         client.send(f"Nobody answers: {question}", "incidents")
         return 1
 

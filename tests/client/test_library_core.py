@@ -10,19 +10,19 @@ import pytest
 
 from zchat.client import actions as a, library_events as events
 from zchat.client.core import UNREAD
-from zchat.client.library_core import (
-    FAREWELL,
+from zchat.client.library_calls import (
     Asking,
     Call,
     Close,
     Entering,
     Leaving,
-    LibraryCore,
     More,
     Reach,
     Saying,
     Withdrawal,
+    late,
 )
+from zchat.client.library_core import FAREWELL, LibraryCore
 from zchat.client.rooms import Start
 from zchat.common import limits, messages as m
 from zchat.common.errors import BrokerUnreachable, Code, InputError, NotAcked, RefusedError, TimedOut, ZchatError
@@ -443,8 +443,6 @@ def test_whoever_still_waits_at_the_end_is_told() -> None:
 
 def test_a_call_that_took_too_long_tells_why() -> None:
     """The error of a call that was given up is what is known of the reason."""
-    from zchat.client.library_core import late
-
     library = Library()
     assert isinstance(late(Reach(lambda _: None), library.core.trouble), TimedOut)
     library.shell.lose()
@@ -463,6 +461,7 @@ def test_a_call_that_took_too_long_tells_why() -> None:
         ("all", Start(after=0)),
         ("unread", UNREAD),
         (20, Start(last=20)),
+        ("20", Start(last=20)),
         ("10m", Start(since=400_000)),
         (dt.timedelta(seconds=1), Start(since=999_000)),
         (dt.datetime(1970, 1, 1, 0, 0, 5, tzinfo=dt.UTC), Start(since=5_000)),
@@ -490,6 +489,15 @@ def test_what_is_printed_does_nothing_to_a_terminal() -> None:
         events.told(entry, "@x", replay=False, key=""),
         events.told(
             m.Entry(seq=1, prev=0, id="i", time=0, nick=bad, key="k", text=bad, kind="topic"), bad, replay=False, key=""
+        ),
+        *(
+            events.told(
+                m.Entry(seq=1, prev=0, id="i", time=0, nick=bad, key="k", text=bad, kind=kind, choices=[bad]),
+                bad,
+                replay=False,
+                key="",
+            )
+            for kind in ("ask", "answer")
         ),
         events.presence(m.Presence(room=bad, nick=bad, key="k", change=bad, time=0, reason=bad, old=bad), bad, key=""),
         events.Connected(bad, bad, True),

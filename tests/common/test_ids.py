@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from zchat.common import limits, messages as m, wire
-from zchat.common.ids import message_id
+from zchat.common.errors import WireError
+from zchat.common.ids import is_message_id, message_id
 
 MILLIS = st.integers(0, 2**48 - 1)
 RANDOM = st.binary(min_size=10, max_size=10)
@@ -59,3 +61,14 @@ def test_an_id_is_legal_on_the_wire() -> None:
     assert len(text) <= limits.ID_CHARACTERS
     assert re.fullmatch("[0-9a-f-]{36}", text)
     assert isinstance(wire.decode_command(wire.encode(m.Say(id=text, text="x"))), m.Say)
+
+
+@pytest.mark.parametrize(
+    ("text", "legal"),
+    [("job-42", True), ("a" * 64, True), ("a" * 65, False), ("", False), ("a b", False), ("a\n", False)],
+)
+def test_what_can_be_an_id(text: str, legal: bool) -> None:
+    """What the rule takes for an id the wire takes, and nothing else."""
+    assert is_message_id(text) == legal
+    with contextlib.nullcontext() if legal else pytest.raises(WireError):
+        wire.decode_command(wire.encode(m.Say(id=text, text="x")))
