@@ -76,6 +76,7 @@ class ChatOptions:
     private: bool = False
     """The rooms are private ones, and made so."""
     ignored: Ignored = field(default_factory=Ignored)
+    bell: str = "all"
 
 
 class Chat(Quiet):

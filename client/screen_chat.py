@@ -59,7 +59,7 @@ class ScreenChat(Chat):
         self._here = ""
         """The id of the place that is shown."""
         self._now = Now(0.0, 0)
-        self._bell = "all"
+        self._bell = options.bell
         self._failed: list[tuple[m.Say, str]] = []
         self._trouble, self._since = "connecting", 0
         self._told_status: Status | None = None
@@ -246,7 +246,7 @@ class ScreenChat(Chat):
         place = self._places.partner(partner) if partner else self._places.room(event.room or question.room)
         unread = question.after is not None
         if not event.entries:
-            return [self._tell(f"There is nothing {'unread' if unread else 'earlier'} of {place.name}.")]
+            return [self._tell(f"There is nothing {'unread' if unread else 'earlier'} in {place.name}.")]
         me, key = self._me, self.core.welcome.key if self.core.welcome else ""
         lines = [telling.of_entry(entry, me=me, mine=entry.key == key) for entry in event.entries]
         heading = Told("rule", f"{'unread' if unread else 'earlier'} in {place.name}")

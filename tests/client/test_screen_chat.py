@@ -148,6 +148,16 @@ def test_the_bell_rings_for_what_it_is_told_to(alice: Seat) -> None:
     assert alice.lines[-1] == "-- /bell takes one of off, pm, all."
 
 
+def test_the_bell_begins_as_it_is_set() -> None:
+    """The setting holds until /bell changes it."""
+    alice = Seat(bell="off")
+    alice.entry("psst", DIRECT, to="alice")
+    assert alice.alerts == []
+    alice.type("/bell pm")
+    alice.entry("psst", DIRECT, to="alice")
+    assert [alert.text for alert in alice.alerts] == ["psst"]
+
+
 def test_coming_and_going_is_shown_here_and_counted_everywhere(alice: Seat) -> None:
     """The status line knows how many are here; other rooms' comings are not told."""
     alice.presence("joined", "carol", "c")
@@ -297,7 +307,7 @@ def test_paging_back_goes_on_where_it_stopped(alice: Seat) -> None:
         "== earlier in lobby",
         "bob: z",
         "== now",
-        "-- There is nothing earlier of lobby.",
+        "-- There is nothing earlier in lobby.",
     ]
 
 
