@@ -352,3 +352,19 @@ def test_lines_are_counted_so_that_the_terminal_knows_what_was_taken(alice: Seat
     alice.type("hello", "", "/nonsense", "/who")
 
     assert alice.status.heard - before == 4
+
+
+def test_what_can_be_joined_and_answered_is_offered(alice: Seat) -> None:
+    """Rooms that were listed or that she is invited to, but not her own; the choices of an open question."""
+    alice.type("/rooms")
+    asked = alice.shell.sent(m.Rooms)[-1]
+    rooms = [m.RoomInfo(room=room, online=1, topic="", seq=0) for room in ("lobby", "builds")]
+    assert isinstance(asked, m.Rooms)
+    alice.hear(m.RoomList(rooms=rooms, ref=asked.ref))
+    alice.hear(m.Invited(room="plans", name="Plans", nick="bob"))
+    assert alice.status.rooms == ("builds", "Plans")
+
+    alice.entry("Deploy?", kind="ask", choices=["yes", "later"])
+    assert alice.status.choices == ("yes", "later")
+    alice.entry("later", kind="answer", about=1, nick="carol", key="c")
+    assert alice.status.choices == ()
