@@ -35,10 +35,11 @@ from .actions import (
     Stored,
     TurnedAway,
 )
-from .chat import END_OF_TIME, HISTORY_LINES, Chat, ChatOptions
+from .chat import Chat, ChatOptions
 from .core import ClientCore
 from .destination import place_of
 from .places import Place, Places
+from .speaking import END_OF_TIME, HISTORY_LINES
 from .told import Alert, Status, Told, Waiting
 
 SHOWN_WAITING = 3
