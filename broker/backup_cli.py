@@ -28,9 +28,10 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="One JSON ob
 @_json_option
 @_file
 def backup(data: Path | None, as_json: bool, file: Path) -> None:
-    """Copy the history to FILE, on the broker's machine; the broker may run meanwhile.
+    """Copy the history to FILE, on the broker's machine.
 
-    The copy holds everything that is said, and who may do what: keep it like the history. Keys are not in it.
+    The broker may run meanwhile. The copy holds everything that is said, and who may do what: keep it like the
+    history. Keys are not in it.
     """
     from .backup import backup
     from .home import HISTORY, usual_folder
@@ -44,9 +45,10 @@ def backup(data: Path | None, as_json: bool, file: Path) -> None:
 @_json_option
 @_file
 def restore(data: Path | None, as_json: bool, file: Path) -> None:
-    """Put the backup FILE in the place of the history of a broker that is stopped.
+    """Put a backup in the place of the history.
 
-    What was there is kept beside it. Clients notice that the history is another one, and show it anew.
+    The broker must be stopped. What was there is kept beside it. Clients notice that the history is
+    another one, and show it anew.
     """
     from .backup import restore
     from .home import usual_folder

@@ -50,9 +50,10 @@ def identity(link: Link, nick: str | None, key_file: Path | None) -> tuple[str, 
 
 @click.group("admin", cls=AdminGroup, epilog=epilog("zchat admin ban mallory --for 7d"), context_settings=SETTINGS)
 def admin() -> None:
-    """Let people in, keep them out, give out roles, see what is in force: for the broker's account and for operators.
+    """Let people in, keep them out, give out roles.
 
-    With --room, what is done holds in that room; without, at the whole broker.
+    For the broker's own account and for operators. With --room, what is done holds in that room; without, at the
+    whole broker.
     """
 
 
@@ -76,7 +77,10 @@ _for_option = click.option("--for", "duration", metavar="10m", help="For how lon
 @_operator_options
 @click.argument("key")
 def allow(key: str, **options: Any) -> None:
-    """Let a key in, whatever the access mode; this ends a deny, but no ban (KEY: zchat key export)."""
+    """Let a key in, whatever the access mode.
+
+    `zchat key export` prints KEY. This ends a deny, but no ban.
+    """
     _govern("allow", _key(key), **options)
 
 
@@ -93,7 +97,7 @@ def deny(whom: str, **options: Any) -> None:
 @click.argument("nick_", metavar="NICK")
 @click.argument("to_key", metavar="[KEY]", required=False)
 def reset(nick_: str, to_key: str | None, **options: Any) -> None:
-    """Give a nick free, or to another key, when its owner has lost theirs."""
+    """Give a nick free, or to another key, if its owner has lost it."""
     from ..common.names import parse_nick
 
     _govern("reset", parse_nick(nick_), for_key=_key(to_key) if to_key is not None else "", **options)
@@ -154,7 +158,10 @@ def kick(whom: str, room: str | None, **options: Any) -> None:
 @_reason_option
 @click.argument("whom", metavar="NICK|KEY|ADDRESS")
 def ban(whom: str, room: str | None, **options: Any) -> None:
-    """Keep out somebody, a key, an address (192.0.2.7) or a network (192.0.2.0/24)."""
+    """Keep out somebody, a key, an address or a network.
+
+    An address is 192.0.2.7 or 2001:db8::7, a network 192.0.2.0/24.
+    """
     _act("ban", whom, room, **options)
 
 

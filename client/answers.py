@@ -52,6 +52,16 @@ class Answers:
         elif entry.about:
             self._open.pop((place, entry.about), None)
 
+    def choices(self, place: str) -> tuple[str, ...]:
+        """What can be answered at a place to the question that is meant without an id."""
+        latest = self._latest(place)
+        return tuple(latest[0].choices) if latest else ()
+
+    def _latest(self, place: str) -> list[OpenQuestion]:
+        """The questions of a place and then all, each the last one first."""
+        here = [question for (at, _), question in self._open.items() if at == place]
+        return [*here[::-1], *list(self._open.values())[::-1]]
+
     def meant(self, typed: str, place: str) -> tuple[OpenQuestion | None, str, int]:
         """What ``/answer [ID] CHOICE`` means at a place: question, choice and sequence; raises `InputError`.
 
@@ -59,8 +69,7 @@ class Answers:
         no question, but there may be one in the history.
         """
         word, _, rest = typed.partition(" ")
-        here = [question for (at, _), question in self._open.items() if at == place]
-        everywhere = [*here[::-1], *list(self._open.values())[::-1]]
+        everywhere = self._latest(place)
         if everywhere and any(fold(typed) == fold(choice) for choice in everywhere[0].choices):
             return everywhere[0], everywhere[0].chosen(typed), everywhere[0].seq
         if rest.strip():

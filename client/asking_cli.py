@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 @click.option(
     "-t", "--to", metavar="NICK", shell_complete=offer("nick"), help="Only in the private messages with NICK."
 )
-@click.option("-n", "count", type=click.IntRange(1, 100_000), default=20, help="How many at most, the newest (20).")
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    default=20,
+    help="How many at most, the newest (20).",
+)
 @click.argument("words", nargs=-1, required=True)
 def search(
     broker: str | None,

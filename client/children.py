@@ -64,7 +64,7 @@ def feed(
     quiet: bool = False,
     within: float | None = None,
 ) -> str:
-    """Run a command with a text on its standard input, to its end; returns its `trouble`.
+    """Run a command with a line of text on its standard input, to its end; returns its `trouble`.
 
     When `over` says so, when so many seconds have passed, or when this thread is interrupted, the child is ended.
     `quiet`: what it prints goes nowhere.
@@ -73,7 +73,7 @@ def feed(
     try:
         # A file, not a pipe: a command that does not read would hold up whoever writes a long text into that.
         with tempfile.TemporaryFile() as source:
-            source.write(stdin.encode())
+            source.write(f"{stdin}\n".encode())  # `read` of a shell fails at a line without an end
             source.seek(0)
             with uninterrupted():
                 child = subprocess.Popen(

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 @since_option("Where to begin: so many messages (20), a time, an id, all, or what you have not seen yet.")
 @click.option("--plain", is_flag=True, help="Plain lines, no line editor.")
 @setting_option("notices")
-@click.option("--theme", type=click.Choice(["dark", "light", "mono"]), help="Colours, for your terminal's background.")
+@setting_option("theme")
 @click.option("--bot", is_flag=True, help="Be shown as a program, and begin with what is said from now on.")
 def join(
     broker: str | None,
@@ -73,6 +73,7 @@ def join(
     """
     from ..common.keys import fingerprint
     from ..common.names import parse_room
+    from . import settings
     from .chat import ChatOptions
     from .ignoring import Ignored
     from .typed import IgnoredFile
@@ -83,7 +84,9 @@ def join(
     start = parse_since(since or ("0" if bot else "20"))
     file = IgnoredFile(fingerprint(link.key))
     ignored = Ignored(file.load(), file.save)
-    options = ChatOptions([parse_room(room) for room in rooms or (LOBBY,)], start, notices, as_json, private, ignored)
+    bell = str(settings.lookup(settings.BY_NAME["bell"])[0])
+    wanted_rooms = [parse_room(room) for room in rooms or (LOBBY,)]
+    options = ChatOptions(wanted_rooms, start, notices, as_json, private, ignored, bell)
     plain = plain or as_json or os.environ.get("TERM") == "dumb"
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not plain
     wanted = choose_nick(link, nick)
@@ -417,7 +420,7 @@ def ping(broker: str | None, nick: str | None, as_json: bool, timeout: float | N
 
 @client_command("demo", example="zchat demo")
 def demo() -> None:
-    """See a broker and three users have a short conversation in one process."""
+    """See a broker and three users have a short conversation."""
     from ..common.keys import Link
     from .demo import converse
     from .output import print_lines

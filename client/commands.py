@@ -1,7 +1,7 @@
 """The slash commands: their names, what they take, and how a typed line is read.
 
-Owns the table that parsing, ``/help`` and suggestions share. Does not know what a command does (`chat`). Pure; used by
-the receive thread.
+Owns the table that parsing, ``/help`` and suggestions share. Does not know what a command does (`speaking`). Pure;
+used by the receive thread.
 """
 
 from __future__ import annotations

@@ -13,8 +13,13 @@ from ..common.names import fold
 from .commands import COMMANDS, SlashCommand, find
 
 
-def complete(before: str, nicks: Sequence[str], rooms: Sequence[str]) -> tuple[str, list[str]]:
-    """The word before the cursor and what can stand in its place; `before` is the text up to the cursor."""
+def complete(
+    before: str, nicks: Sequence[str], rooms: Sequence[str], choices: Sequence[str] = ()
+) -> tuple[str, list[str]]:
+    """The word before the cursor and what can stand in its place; `before` is the text up to the cursor.
+
+    `choices` are those of the question that can be answered.
+    """
     word = before[max(before.rfind(" "), before.rfind("\n")) + 1 :]
     if not _is_command(before):
         if not word:
@@ -31,8 +36,9 @@ def complete(before: str, nicks: Sequence[str], rooms: Sequence[str]) -> tuple[s
     wanted = takes[min(len(arguments), len(takes)) - 1] if takes else ""
     if "|" in wanted or wanted.startswith("--"):
         return word, _matching(word, wanted.split("|"), " ")
-    offered = {"ROOM": rooms, "COMMAND": [command.name for command in COMMANDS]}.get(wanted, nicks)
-    return word, _matching(word, offered, " ") if word or wanted in ("NICK", "ROOM", "COMMAND") else []
+    commands = [command.name for command in COMMANDS]
+    offered = {"ROOM": rooms, "COMMAND": commands, "ID": choices, "CHOICE": choices}
+    return word, _matching(word, offered.get(wanted, nicks), " ") if word or wanted in (*offered, "NICK") else []
 
 
 def hint(text: str) -> str:

@@ -66,7 +66,9 @@ def _escaped(text: str) -> str:
 @client_command("completion", example='eval "$(zchat completion bash)"')
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes a shell complete commands, options, rooms, nicks and brokers.
+    """Print what makes a shell complete commands and names.
+
+    These are the names of options, rooms, nicks and brokers.
 
     \b
     bash: put  eval "$(zchat completion bash)"  into ~/.bashrc.

@@ -1,7 +1,7 @@
 """Where typed text goes: the current room, or one person.
 
-Owns that choice and what changes it. Does not know what is typed nor what is told (`chat`). Pure; used by the receive
-thread alone, but for `__str__`, which the input thread may call.
+Owns that choice and what changes it. Does not know what is typed nor what is told (`speaking`, `chat`). Pure; used
+by the receive thread alone, but for `__str__`, which the input thread may call.
 """
 
 from __future__ import annotations

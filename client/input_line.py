@@ -54,8 +54,10 @@ class _Completer(Completer):
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         status = self._status()
-        rooms = [place.name for place in status.places if not place.private]
-        word, candidates = completion.complete(document.text_before_cursor, status.nicks, rooms)
+        rooms = [*(place.name for place in status.places if not place.private), *status.rooms]
+        # What would not be sent as it is shown is not offered.
+        choices = [choice for choice in status.choices if clean(choice) == choice]
+        word, candidates = completion.complete(document.text_before_cursor, status.nicks, rooms, choices)
         for candidate in candidates:
             yield Completion(candidate, -len(word), display=candidate.strip())
 

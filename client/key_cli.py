@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 @client_command("link", example="zchat link --invite --expires 2d")
 @common_options
 @click.option("--invite", is_flag=True, help="Make an invitation, and print the link with it: give it to one person.")
-@click.option("--uses", type=click.IntRange(1, 100_000), default=1, help="How many may come in by it (1).")
+@click.option("--uses", type=click.IntRange(1, 100_000), metavar="N", default=1, help="How many may come in by it (1).")
 @click.option("--expires", metavar="7d", default="7d", help="How long it holds (7d).")
 def link(
     broker: str | None, nick: str | None, as_json: bool, timeout: float | None, invite: bool, uses: int, expires: str
 ) -> None:
-    """Print the link of this account's broker, for others to join with."""
+    """Print the link by which others join this account's broker."""
     import json
 
     from ..common.spans import parse_span
@@ -154,7 +154,7 @@ def key_export(broker: str | None, nick: str | None, as_json: bool) -> None:
 @json_option
 @click.argument("broker", shell_complete=offer("broker"))
 def key_forget(broker: str, as_json: bool) -> None:
-    """Forget a broker's key, so that another one is accepted in its place."""
+    """Forget a broker's key, so that another one is accepted."""
     import json
 
     from . import account

@@ -5,7 +5,8 @@ Does not know what commands do. Runs in the input thread.
 
     Enter sends, Alt-Enter begins a new line · Tab completes · Up, Down, Ctrl-R: what was typed before
     Alt-1 … Alt-9, Alt-Left, Alt-Right: another place · PageUp: older messages · Alt-R, Alt-X: again, drop
-    Ctrl-X Ctrl-E: the editor · Ctrl-Z: to the shell and back · Ctrl-D, Ctrl-C: leave
+    Ctrl-U: all before the cursor is dropped, Ctrl-Y brings it back · Ctrl-X Ctrl-E: the editor
+    Ctrl-Z: to the shell and back · Ctrl-D, Ctrl-C: leave
 """
 
 from __future__ import annotations
@@ -69,6 +70,14 @@ def bindings(
     @keys.add("s-tab", filter=typing)
     def _(event: Event) -> None:
         line.buffer.complete_previous()
+
+    @keys.add("c-u", filter=typing)
+    def _(event: Event) -> None:
+        # Of a text of many lines, too, which could not be got rid of line by line.
+        buffer = line.buffer
+        dropped = buffer.delete_before_cursor(len(buffer.document.text_before_cursor))
+        if dropped:
+            event.app.clipboard.set_text(dropped)
 
     @keys.add("c-c")
     def _(event: Event) -> None:

@@ -19,6 +19,7 @@ from ..common.rules import WORDS
 from . import telling, wording
 from .actions import (
     Action,
+    Answer,
     CameOrWent,
     CaughtUp,
     Connected,
@@ -26,6 +27,7 @@ from .actions import (
     Heard,
     Held,
     InRoom,
+    InvitedTo,
     Notice,
     Print,
     Refusal,
@@ -33,10 +35,11 @@ from .actions import (
     Stored,
     TurnedAway,
 )
-from .chat import END_OF_TIME, HISTORY_LINES, Chat, ChatOptions
+from .chat import Chat, ChatOptions
 from .core import ClientCore
 from .destination import place_of
 from .places import Place, Places
+from .speaking import END_OF_TIME, HISTORY_LINES
 from .told import Alert, Status, Told, Waiting
 
 SHOWN_WAITING = 3
@@ -44,6 +47,8 @@ SHOWN_WAITING = 3
 FAILED = 50
 """Refused messages that are kept to be sent again."""
 BELLS = ("off", "pm", "all")
+ROOMS_TOLD = 1_000
+"""Rooms that are remembered to be offered."""
 CROWD = 100
 """An answer to a join names so many people at most."""
 
@@ -59,11 +64,13 @@ class ScreenChat(Chat):
         self._here = ""
         """The id of the place that is shown."""
         self._now = Now(0.0, 0)
-        self._bell = "all"
+        self._bell = options.bell
         self._failed: list[tuple[m.Say, str]] = []
         self._trouble, self._since = "connecting", 0
         self._told_status: Status | None = None
         self._lines_heard = 0
+        self._rooms_told: tuple[str, ...] = ()
+        """Those that /rooms has listed, and to which we were invited."""
 
     # --- the program ------------------------------------------------------------------------------------------
     def begin(self, now: Now) -> list[Action]:
@@ -107,6 +114,10 @@ class ScreenChat(Chat):
                 self._trouble = ""
             case InRoom(entered):
                 self._entered(entered)
+            case InvitedTo(_, name, _):
+                self._rooms_told = (*self._rooms_told[-ROOMS_TOLD:], name)
+            case Answer(_, m.RoomList(rooms)):
+                self._rooms_told = tuple(room.room for room in rooms[:ROOMS_TOLD])
             case CaughtUp(room):
                 place = self._places.find(room)
                 if place is not None:
@@ -246,7 +257,7 @@ class ScreenChat(Chat):
         place = self._places.partner(partner) if partner else self._places.room(event.room or question.room)
         unread = question.after is not None
         if not event.entries:
-            return [self._tell(f"There is nothing {'unread' if unread else 'earlier'} of {place.name}.")]
+            return [self._tell(f"There is nothing {'unread' if unread else 'earlier'} in {place.name}.")]
         me, key = self._me, self.core.welcome.key if self.core.welcome else ""
         lines = [telling.of_entry(entry, me=me, mine=entry.key == key) for entry in event.entries]
         heading = Told("rule", f"{'unread' if unread else 'earlier'} in {place.name}")
@@ -283,13 +294,13 @@ class ScreenChat(Chat):
                     told.append(self._tell(f"{wording.messages(left_out)} before these: see them with PageUp."))
                 told += place.take()
                 self.core.look(place.id, None)
-        status = self._status(place)
+        status = self._status(place, rooms)
         if status != self._told_status:
             self._told_status = status
             told.append(status)
         return told
 
-    def _status(self, place: Place | None) -> Status:
+    def _status(self, place: Place | None, rooms: set[str]) -> Status:
         failed = [Waiting(say.text, why) for say, why in self._failed[-SHOWN_WAITING:]]
         says = [say for say in self.core.waiting_says if say.kind in WORDS] if self.core.waiting else []
         going = [Waiting(say.text) for say in says[: SHOWN_WAITING - len(failed)]]
@@ -305,5 +316,7 @@ class ScreenChat(Chat):
             waiting=(*failed, *going),
             waiting_more=len(self._failed) + len(says) - len(failed) - len(going),
             nicks=self._places.nicks(place),
+            rooms=tuple(room for room in self._rooms_told if names.fold(room) not in rooms),
+            choices=self._answers.choices(self._here),
             heard=self._lines_heard,
         )

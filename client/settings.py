@@ -70,6 +70,20 @@ SETTINGS = (
         default="all",
     ),
     Setting(
+        "theme",
+        "Colours, for your terminal's background.",
+        ("--theme",),
+        kind="choice",
+        choices=("dark", "light", "mono"),
+    ),
+    Setting(
+        "bell",
+        "For what the bell of `zchat join` rings.",
+        kind="choice",
+        choices=("off", "pm", "all"),
+        default="all",
+    ),
+    Setting(
         "mention",
         "A command that is run for mentions and private messages.",
         metavar="COMMAND",

@@ -88,5 +88,9 @@ class Status:
     """How many others there are."""
     nicks: tuple[str, ...] = ()
     """Whom a half-typed nick can mean, those first who spoke last."""
+    rooms: tuple[str, ...] = ()
+    """Rooms that we have heard of, and are not in."""
+    choices: tuple[str, ...] = ()
+    """What can be answered to the last question."""
     heard: int = 0
     """How many typed lines were taken; what is told of the place holds once all of them are."""

@@ -7,6 +7,7 @@ Owns the table of commands, exit codes and what an error looks like. Knows broke
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
 import json
 import os
@@ -82,7 +83,22 @@ class ReaderGone(Exception):
     """Whoever read our output reads no more."""
 
 
-class LazyGroup(click.Group):
+class Group(click.Group):
+    """A group that knows of which of its commands a wrong option was."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click's parser does not say whose arguments it has read."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if error.ctx is None and ctx.invoked_subcommand is not None:
+                command = self.get_command(ctx, ctx.invoked_subcommand)
+                assert command is not None
+                error.ctx = click.Context(command, ctx, ctx.invoked_subcommand)
+            raise
+
+
+class LazyGroup(Group):
     """A group that imports a command's module when it is used (click documentation, "Lazily loading subcommands")."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -106,7 +122,7 @@ class LazyGroup(click.Group):
             raise ReaderGone from error
 
 
-class AdminGroup(click.Group):
+class AdminGroup(Group):
     """A group of which some commands are in another module, imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -189,6 +205,15 @@ def _system_error(error: OSError) -> ZchatError:
 def _usage_error(error: click.UsageError) -> ZchatError:
     command = error.ctx.command_path if error.ctx else "zchat"
     message = " ".join(error.format_message().split()).rstrip(".")
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        message = "A command is missing"  # click would say the whole help
+    elif isinstance(error, click.exceptions.NoSuchCommand):
+        message = f"There is no command {error.command_name}"
+        assert error.ctx is not None
+        assert isinstance(error.ctx.command, click.Group)
+        names = error.ctx.command.list_commands(error.ctx)
+        if close := difflib.get_close_matches(error.command_name, names, n=1):
+            message = f"{message}. Did you mean {close[0]}?"
     message = message.replace("a valid integer range", "a whole number").replace("a valid float range", "a number")
     usage = ZchatError(f"{message}{'' if message.endswith('?') else '.'} See: {command} --help.")
     usage.exit_code, usage.code = ExitCode.USAGE, "usage"

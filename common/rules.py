@@ -50,7 +50,7 @@ def refuse_choices(choices: Sequence[str]) -> tuple[Code, str] | None:
     if not 2 <= len(choices) <= CHOICES:
         return Code.BAD_FRAME, f"A question has 2 to {CHOICES} choices. Name them with commas between."
     if any(not choice or choice != clean(choice).strip() for choice in choices):
-        return Code.BAD_FRAME, "A choice is one line that shows something. Write it without blanks around it."
+        return Code.BAD_FRAME, "A choice is empty, or more than a line of text without blanks around it. Write it anew."
     if max(map(len, choices)) > CHOICE_CHARACTERS:
         return Code.TOO_LARGE, f"A choice has at most {CHOICE_CHARACTERS} characters. Shorten it."
     if len({fold(choice) for choice in choices}) < len(choices):

@@ -161,6 +161,24 @@ def test_wrong_arguments_are_usage_errors(zchat: Zchat, arguments: tuple[str, ..
     assert_one_line(zchat(*arguments), ExitCode.USAGE)
 
 
+SLIPS = {
+    "an option without its value": (("send", "-r"), "See: zchat send --help."),
+    "an option of a command in a group": (("admin", "ban", "--for"), "See: zchat admin ban --help."),
+    "a group without a command": (("admin",), "A command is missing. See: zchat admin --help."),
+    "a command mistyped": (("jion",), "There is no command jion. Did you mean join? See: zchat --help."),
+    "a command of a group mistyped": (("admin", "bann"), "Did you mean ban? See: zchat admin --help."),
+}
+
+
+@pytest.mark.parametrize(("arguments", "end"), SLIPS.values(), ids=SLIPS)
+def test_a_slip_names_the_help_that_helps(zchat: Zchat, arguments: tuple[str, ...], end: str) -> None:
+    """The line names the very command, and what was probably meant."""
+    done = zchat(*arguments)
+
+    assert_one_line(done, ExitCode.USAGE)
+    assert done.stderr.rstrip().endswith(end)
+
+
 NICKS = ["", "1bob", "a b", "#bob", "n" * 25, "b\u043eb", "\x1b[31m\n", BYTE]
 
 

@@ -28,6 +28,24 @@ def test_every_help_shows_an_example_and_the_exit_codes(path: str) -> None:
     assert " ".join(after.split()).endswith(EPILOG)
 
 
+@pytest.mark.parametrize("path", [path for path, command in COMMANDS.items() if isinstance(command, click.Group)])
+def test_a_list_of_commands_tells_all_of_each(path: str) -> None:
+    """In a terminal of 80 columns no description is cut short."""
+    group = COMMANDS[path]
+    assert isinstance(group, click.Group)
+    with click.Context(group, info_name=path, terminal_width=80) as context:
+        text = group.get_help(context)
+
+    assert not [line for line in text.partition("Commands:")[2].splitlines() if line.endswith("...")]
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_no_option_shows_the_name_of_a_type(path: str) -> None:
+    """What it takes is said as a person would."""
+    with click.Context(COMMANDS[path], info_name=path) as context:
+        assert "INTEGER" not in COMMANDS[path].get_help(context)
+
+
 def test_every_exit_code_is_explained() -> None:
     """The list in the help is that of the program."""
     codes = {value for name, value in vars(ExitCode).items() if name.isupper()}

@@ -50,6 +50,7 @@ PURE = (
     "client/answers.py",
     "client/asking.py",
     "client/chat.py",
+    "client/speaking.py",
     "client/color.py",
     "client/commands.py",
     "client/completion.py",

@@ -18,7 +18,7 @@ Zchat = Callable[..., subprocess.CompletedProcess[str]]
 Sit = Callable[..., Terminal]
 ALT = "\x1b"
 LEFT, RIGHT, UP, PAGE_UP = "\x1b[1;3D", "\x1b[1;3C", "\x1b[A", "\x1b[5~"
-CTRL_C, CTRL_D, CTRL_R, CTRL_U, CTRL_Z = "\x03", "\x04", "\x12", "\x15", "\x1a"
+CTRL_C, CTRL_D, CTRL_R, CTRL_U, CTRL_Y, CTRL_Z = "\x03", "\x04", "\x12", "\x15", "\x19", "\x1a"
 
 
 class Bob(Peer):
@@ -162,7 +162,11 @@ def test_keys_at_the_input_line(bob: Bob, sit: Sit) -> None:
     alice.wait_until(lambda lines: lines[-2].startswith("/topic [TEXT]: "))
     alice.type(f"{CTRL_U}{UP}")
     alice.wait_until(lambda lines: lines[-3:-1] == ["lobby> bob: hi", "       second"])
-    alice.type(f"{CTRL_U}\x15\x7f{CTRL_U}")
+    alice.type(CTRL_U)
+    alice.wait_for_prompt("lobby>")
+    alice.type(CTRL_Y)
+    alice.wait_until(lambda lines: lines[-3:-1] == ["lobby> bob: hi", "       second"])
+    alice.type(CTRL_U)
     alice.wait_for_prompt("lobby>")
 
     alice.enter("/edit my draft")

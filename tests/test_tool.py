@@ -69,7 +69,9 @@ def test_a_command_gets_each_message(zchat: Zchat, tmp_path: Path, room: str) ->
     text = f"$(touch {tmp_path}/never); 'é' \U0001f600"
     zchat("send", "-r", room, text, nick="bob")
     command = script(
-        tmp_path / "show", 'echo "$ZCHAT_KIND|$ZCHAT_ROOM|$ZCHAT_FROM|$ZCHAT_TEXT|$ZCHAT_TO|$ZCHAT_NICK"; cat'
+        tmp_path / "show",
+        'echo "$ZCHAT_KIND|$ZCHAT_ROOM|$ZCHAT_FROM|$ZCHAT_TEXT|$ZCHAT_TO|$ZCHAT_NICK"\n'
+        'IFS= read -r line && echo "$line"',
     )
     done = zchat("tail", "-r", room, "--no-follow", "--exec", f"{shlex.quote(command)} 'an argument'", nick="me")
 

@@ -21,10 +21,10 @@ DIRECT = "@bob.key"
 class Seat:
     """alice at a terminal, in some rooms with bob; `lines` is what was told since she sat down."""
 
-    def __init__(self, *rooms: str, read: int = 0, ignored: Ignored | None = None) -> None:
+    def __init__(self, *rooms: str, read: int = 0, ignored: Ignored | None = None, bell: str = "all") -> None:
         numbers = itertools.count()
         self.shell = Shell(random=lambda size: (next(numbers) % 256).to_bytes(size))
-        options = ChatOptions(rooms or ("lobby", "dev"), Start(last=20), ignored=ignored or Ignored())
+        options = ChatOptions(rooms or ("lobby", "dev"), Start(last=20), ignored=ignored or Ignored(), bell=bell)
         self.chat = ScreenChat(self.shell.core, options)
         self.told: list[Told] = []
         self.alerts: list[Alert] = []

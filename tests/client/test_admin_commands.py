@@ -34,7 +34,7 @@ LINK = str(Link("127.0.0.1", 1, b"k" * 32))
         (f"admin kick bob --key nowhere -b {LINK}", "The key file nowhere cannot be read"),
         (f"admin kick bob --key nowhere -u alice -b {LINK}", "only one of --key and --nick"),
         ("admin kick", "Missing argument 'NICK'"),
-        ("admin invite", "No such command 'invite'"),
+        ("admin invite", "There is no command invite"),
         ("admin revoke", "Missing argument 'NAME'"),
         (f"admin revoke {LINK}", "An invitation is named as zchat admin list shows it"),
         (f"admin revoke {'a' * 65}", "An invitation is named as zchat admin list shows it"),

@@ -41,12 +41,12 @@ def test_how_a_command_ended_is_told() -> None:
 
 
 def test_a_command_gets_text_and_environment(tmp_path: Path) -> None:
-    """However much it is; and it need not read it."""
+    """However much it is, as a line; and it need not read it."""
     target = tmp_path / "got"
     script = f'cat >{target}; echo "$ZCHAT_FROM" >>{target}'
 
     assert children.feed(["sh", "-c", script], "x" * 1_000_000, environment(EVENT)) == ""
-    assert target.read_text() == "x" * 1_000_000 + "eve\n"
+    assert target.read_text() == "x" * 1_000_000 + "\neve\n"
     assert children.feed(["true"], "x" * 1_000_000, {}) == ""
 
 
@@ -65,7 +65,7 @@ def test_a_command_may_take_its_time(tmp_path: Path) -> None:
     os.mkfifo(gate)
 
     assert children.feed(["sh", "-c", f"read -r go <{gate}; cat >{target}"], "x" * 1_000_000, {}, over=over) == ""
-    assert target.read_text() == "x" * 1_000_000
+    assert target.read_text() == "x" * 1_000_000 + "\n"
     assert len(looks) >= 2
 
 

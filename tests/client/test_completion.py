@@ -27,13 +27,16 @@ ROOMS = ("lobby", "dev")
         ("/help to", "to", ["topic "]),
         ("/notices ", "", ["all ", "smart ", "none "]),
         ("/join dev --", "--", ["--private "]),
+        ("/answer ", "", ["yes ", "later "]),
+        ("/answer Y", "Y", ["yes "]),
+        ("/answer 7 la", "la", ["later "]),
         ("/nonsense b", "b", []),
         ("//b", "//b", []),
     ],
 )
 def test_tab_offers_what_can_stand_there(before: str, word: str, candidates: list[str]) -> None:
     """Nicks in a text, at its beginning with a colon; commands, and what each of them takes."""
-    assert complete(before, NICKS, ROOMS) == (word, candidates)
+    assert complete(before, NICKS, ROOMS, ("yes", "later")) == (word, candidates)
 
 
 @pytest.mark.parametrize(

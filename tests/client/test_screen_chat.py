@@ -148,6 +148,16 @@ def test_the_bell_rings_for_what_it_is_told_to(alice: Seat) -> None:
     assert alice.lines[-1] == "-- /bell takes one of off, pm, all."
 
 
+def test_the_bell_begins_as_it_is_set() -> None:
+    """The setting holds until /bell changes it."""
+    alice = Seat(bell="off")
+    alice.entry("psst", DIRECT, to="alice")
+    assert alice.alerts == []
+    alice.type("/bell pm")
+    alice.entry("psst", DIRECT, to="alice")
+    assert [alert.text for alert in alice.alerts] == ["psst"]
+
+
 def test_coming_and_going_is_shown_here_and_counted_everywhere(alice: Seat) -> None:
     """The status line knows how many are here; other rooms' comings are not told."""
     alice.presence("joined", "carol", "c")
@@ -297,7 +307,7 @@ def test_paging_back_goes_on_where_it_stopped(alice: Seat) -> None:
         "== earlier in lobby",
         "bob: z",
         "== now",
-        "-- There is nothing earlier of lobby.",
+        "-- There is nothing earlier in lobby.",
     ]
 
 
@@ -342,3 +352,19 @@ def test_lines_are_counted_so_that_the_terminal_knows_what_was_taken(alice: Seat
     alice.type("hello", "", "/nonsense", "/who")
 
     assert alice.status.heard - before == 4
+
+
+def test_what_can_be_joined_and_answered_is_offered(alice: Seat) -> None:
+    """Rooms that were listed or that she is invited to, but not her own; the choices of an open question."""
+    alice.type("/rooms")
+    asked = alice.shell.sent(m.Rooms)[-1]
+    rooms = [m.RoomInfo(room=room, online=1, topic="", seq=0) for room in ("lobby", "builds")]
+    assert isinstance(asked, m.Rooms)
+    alice.hear(m.RoomList(rooms=rooms, ref=asked.ref))
+    alice.hear(m.Invited(room="plans", name="Plans", nick="bob"))
+    assert alice.status.rooms == ("builds", "Plans")
+
+    alice.entry("Deploy?", kind="ask", choices=["yes", "later"])
+    assert alice.status.choices == ("yes", "later")
+    alice.entry("later", kind="answer", about=1, nick="carol", key="c")
+    assert alice.status.choices == ()
