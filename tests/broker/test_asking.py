@@ -59,6 +59,21 @@ def test_a_repeated_answer_is_acked_again(house: House) -> None:
     assert house.refused("bob", answer("yes", seq, id="b")) == "answered"
 
 
+def test_a_question_from_before_the_invitation_does_not_exist(house: House) -> None:
+    """A new member of a private room learns neither its choices nor its answer, and cannot answer it."""
+    house.join("den", "alice", private=True)
+    house.done("alice", "invite", "bob", "den")
+    open_one = asked(house, question("Whom?", "dave", "erin", room="den"))
+    answered = house.ask("alice", m.Say(id="q2", text="When?", room="den", kind="ask", choices=["1", "2"]), m.Acked)
+    house.send(("bob", answer("2", answered.acks[0].seq, room="den")))
+    house.done("alice", "invite", "carol", "den")
+
+    for seq in (open_one, answered.acks[0].seq):
+        refusal = only(house.send(("carol", answer("x", seq, room="den"))), m.Refused, to="carol")
+        assert (refusal.code, "dave" in refusal.detail) == ("no_such_message", False)
+    assert house.refused("carol", answer("dave", open_one, room="den")) == "no_such_message"
+
+
 @pytest.mark.parametrize(
     ("by", "text", "code"),
     [
