@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from zchat.broker.history import Append, Erase, Find, FoundIn, History, Index, Indexed, Trim
+from zchat.broker.history import Append, Erase, Find, FoundIn, History, Index, Indexed, Trim, Trimmed
 from zchat.broker.policy import Policy
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import limits, messages as m
@@ -236,6 +236,21 @@ def test_a_search_is_not_without_bounds(words: str, refused: bool) -> None:
             parse_search(words)
     else:
         assert parse_search(words)
+
+
+def test_long_texts_are_indexed_and_removed_a_few_at_a_time() -> None:
+    """However many entries may be dealt with at once, their texts are no longer together than some half a megabyte."""
+    history = SqliteHistory(":memory:")
+    fit = limits.INDEX_BYTES // limits.MESSAGE_BYTES
+    text = ("tea " * limits.MESSAGE_BYTES)[: limits.MESSAGE_BYTES]
+    history.commit([Append("open", "k", f"id-{n}", "k", text, n) for n in range(2 * fit + 1)])
+
+    assert [history.commit([Index(1_000)]) for _ in range(3)] == [[Indexed(fit + 1)], [Indexed(1)], [Indexed(0)]]
+    trim = Trim("open", before=0, keep=1, forget=0)
+    assert [history.commit([trim]) for _ in range(2)] == [[Trimmed(fit, True)], [Trimmed(2 * fit, True)]]
+    assert history.commit([trim]) == [Trimmed(2 * fit, False)]
+    assert len(ask(history, "tea").entries) == 1
+    history.close()
 
 
 # --- the rules ------------------------------------------------------------------------------------------------
