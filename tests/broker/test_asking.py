@@ -260,7 +260,18 @@ def test_a_bot_is_shown_as_one(house: House) -> None:
 
 def test_questions_do_not_fill_a_budget() -> None:
     """Being away and back all the time is paid for."""
-    house = House(Policy(burst=250, rate=1))
+    house = House(Policy(burst=270, rate=1))
     house.enter("alice")
 
     assert [codes(house.send(("alice", m.Away(ref=1))), "alice") for _ in range(3)] == [[], [], ["too_fast"]]
+
+
+def test_being_away_in_many_rooms_costs_more() -> None:
+    """What is told to hundreds of rooms is paid for by their number."""
+    house = House(Policy(burst=2_600, rate=1))
+    house.enter("alice")
+    for number in range(100):
+        house.join(f"room{number}", "alice")
+    sent = [house.refused("alice", m.Away(text="out", away=number % 2 == 0)) for number in range(4)]
+
+    assert sent == ["", "", "", "too_fast"]

@@ -17,7 +17,7 @@ from zchat.common.errors import InputError
 from zchat.common.searching import parse_search
 
 from ..simulation.store import Disk, MemoryHistory
-from .house import NO_ROOM, House, key
+from .house import NO_ROOM, House, key, only
 from .test_history import first_version, said
 
 
@@ -239,7 +239,7 @@ def test_a_search_is_not_without_bounds(words: str, refused: bool) -> None:
 
 
 def test_long_texts_are_indexed_and_removed_a_few_at_a_time() -> None:
-    """However many entries may be dealt with at once, their texts are no longer together than some half a megabyte."""
+    """However many entries may be dealt with at once, of their texts it is a quarter of a megabyte at most."""
     history = SqliteHistory(":memory:")
     fit = limits.INDEX_BYTES // limits.MESSAGE_BYTES
     text = ("tea " * limits.MESSAGE_BYTES)[: limits.MESSAGE_BYTES]
@@ -361,6 +361,27 @@ def test_searching_much_is_paid_for() -> None:
     sent = [house.refused("alice", m.Search(words="tea", ref=1)) for _ in range(4)]
 
     assert sent == ["", "", "too_fast", "too_fast"]
+
+
+class Slow(SqliteHistory):
+    """A history in which every search that takes some steps takes too long."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:", patience=0)
+
+
+def test_a_search_that_takes_too_long_ends() -> None:
+    """Whatever is looked for, nobody is held up: who searches is told, pays for it, and what comes next is heard."""
+    house = House(Policy(burst=41_600, rate=1), history=Slow())
+    house.enter("alice")
+    text = f"bb {'aa ' * 5_000}cc bb"
+    house.say("alice", *(f"{text} {number}" for number in range(10)), room="lobby")
+    refusal = only(house.send(("alice", m.Search(words='"aa aa bb"', ref=7))), m.Refused, to="alice")
+
+    assert (refusal.code, refusal.ref, "too long" in refusal.detail) == ("search_invalid", 7, True)
+    assert house.may_speak("alice", "lobby")
+    assert house.refused("alice", m.Search(words='"aa aa bb"', ref=8)) == "search_invalid"
+    assert house.refused("alice", m.Search(words='"aa aa bb"', ref=9)) == "too_fast"
 
 
 # --- both histories find the same -----------------------------------------------------------------------------
