@@ -110,14 +110,14 @@ class Searches:
         return {room.id: rights.floor(user, room)} if isinstance(room, Room) else room
 
     def _private_rooms(self, user: User) -> dict[str, int]:
-        """The private rooms of a user with their floors; of those with one not too many, the fullest first."""
-        rooms = [room for room in self._roster.rooms.values() if room.private and room.member(user).role]
-        whole = {room.id: 0 for room in rooms if not rights.floor(user, room)}
-        parts = sorted(
-            ((room.head - rights.floor(user, room), room) for room in rooms if room.id not in whole),
-            key=lambda part: -part[0],
-        )
-        return whole | {room.id: rights.floor(user, room) for _, room in parts[: limits.SEARCH_ROOMS]}
+        """The private rooms of a user with their floors, not too many, the fullest first."""
+        rooms = [room for room in self._roster.rooms.values() if room.private and room.head and room.member(user).role]
+        floors = {room.id: rights.floor(user, room) for room in rooms}
+        rooms.sort(key=lambda room: floors[room.id] - room.head)
+        # Whom others invite into thousands of rooms must still be able to search.
+        whole = [room.id for room in rooms if not floors[room.id]][: limits.USER_ROOMS]
+        parts = [room.id for room in rooms if floors[room.id]][: limits.SEARCH_ROOMS]
+        return {id_: floors[id_] for id_ in (*whole, *parts)}
 
     def found(self, finding: Finding, outcome: Outcome, now: Now) -> list[Action]:
         """What was found, but for what its author may no longer see by now."""

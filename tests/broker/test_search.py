@@ -29,7 +29,7 @@ def reopen(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[
 
     def open_() -> History:
         in_memory = request.param == "memory"
-        opened.append(MemoryHistory(disk) if in_memory else SqliteHistory(tmp_path / "history.sqlite"))
+        opened.append(MemoryHistory(disk) if in_memory else SqliteHistory(tmp_path / "history.sqlite", patience=60))
         return opened[-1]
 
     yield open_
@@ -306,6 +306,20 @@ def test_a_member_finds_from_the_invitation_on(house: House) -> None:
     assert search(house, "carol") == ["tea for all", "tea again"]
 
 
+def test_invitations_into_very_many_rooms_hide_nothing(house: House) -> None:
+    """Who is invited into more rooms than a search looks through finds what stands in those where most was said."""
+    house.say("alice", "more", "and more", room="den")
+    house.enter("mallory")
+    for number in range(limits.USER_ROOMS + limits.SEARCH_ROOMS + 1):
+        house.join(f"trap{number}", "mallory", private=True)
+        house.done("mallory", "invite", "alice", f"trap{number}")
+        house.send(("mallory", m.Part(room=f"trap{number}")))
+
+    assert search(house, "alice") == ["tea for all", "tea in the den", "tea for bob"]
+    looked_at = house.core._searches._private_rooms(house.core._roster.users[key("alice")])
+    assert len(looked_at) <= limits.USER_ROOMS + limits.SEARCH_ROOMS
+
+
 def test_kinds_that_are_found(house: House) -> None:
     """What is said, asked and set as a topic is found; reasons are not."""
     house.send(("alice", m.Say(id="1", text="tea topic", room="lobby", kind="topic")))
@@ -404,7 +418,7 @@ ROOM_READERS: dict[str, tuple[str, ...] | None] = {"open": None, "den": (), "@a.
 @settings(max_examples=150, deadline=None)
 def test_every_history_finds_the_same(steps: list[tuple[str, str, str | int]], words: str) -> None:
     """Whatever is said, erased, trimmed and indexed in between: what is found is what a look at all entries finds."""
-    histories: list[History] = [SqliteHistory(":memory:"), MemoryHistory()]
+    histories: list[History] = [SqliteHistory(":memory:", patience=60), MemoryHistory()]
     for time, (what, room, value) in enumerate(steps):
         for history in histories:
             if what == "say":
