@@ -5,8 +5,8 @@ answers. When the broker cuts it off it comes back at once with the same key and
 begins, and at the end one JSON object: how many commands it gave to libzmq, how many the broker answered, how many it
 refused, how often it hung up or would not let in.
 
-Of `messages`, `joins`, `questions` and `pings` at most 5,000 are unanswered at a time, and of `replays` 2,000: more
-would fill this client's memory and not press the broker harder. Subscriptions are never answered.
+At most 5,000 are unanswered at a time, and of `replays` 2,000, whose answers are long: more would fill this client's
+memory and not press the broker harder. Subscriptions are never answered.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from zchat.common.errors import WireError
 from zchat.common.keys import KeyPair, Link
 from zchat.common.messages import (
     Acked,
+    Away,
     Beacon,
     Command,
     Entries,
@@ -37,6 +38,7 @@ from zchat.common.messages import (
     Replay,
     Rooms,
     Say,
+    Search,
     Welcome,
     Who,
 )
@@ -82,14 +84,33 @@ def pings(_: str) -> Iterator[Command]:
     return (Ping(ref=number + 1) for number in itertools.count())
 
 
+def searches(_: str) -> Iterator[Command]:
+    """Searches that take as long as they may: a phrase that very many words of long messages begin."""
+    yield Join(room=ROOM, ref=1)
+    text = f"bb {'aa ' * 5_400}cc bb"
+    for number in range(400):
+        yield Say(id=f"{secrets.token_hex(8)}-{number}", room=ROOM, text=text)
+    for number in itertools.count():
+        yield Search(words='"aa aa aa aa aa aa aa bb"', ref=number + 2)
+
+
+def aways(_: str) -> Iterator[Command]:
+    """Away and back again, in 200 rooms."""
+    yield from itertools.islice(joins(""), 200)
+    for number in itertools.count():
+        yield Away(text="x" * 300, away=number % 2 == 0, ref=number + 1)
+
+
 COMMANDS: dict[str, Callable[[str], Iterator[Command]]] = {
     "messages": messages,
     "joins": joins,
     "replays": replays,
     "questions": questions,
     "pings": pings,
+    "searches": searches,
+    "aways": aways,
 }
-KINDS = ("messages", "joins", "subscriptions", "replays", "questions", "pings")
+KINDS = ("messages", "joins", "subscriptions", "replays", "questions", "pings", "searches", "aways")
 UNASKED = (Beacon, Entries, Presence, Welcome)
 
 

@@ -43,7 +43,7 @@ from .history import Appended, History, NotStored, Outcome
 from .moderation import KINDS, Moderation
 from .policy import Policy
 from .questions import READS, Questions
-from .rates import Rates
+from .rates import TOLD, Rates
 from .refusals import Refusal, refuse, why_not, why_not_answer
 from .retention import Retention
 from .rooms import MEMBERS, ROOMS, Rooms, deliver
@@ -82,7 +82,7 @@ class Core:
         self._moderation = Moderation(self._roster, self._rooms)
         self._talk = Talk(self._roster, self._rooms, self._moderation, self._rates, policy)
         self._questions = Questions(self._roster, self._rooms, reads, policy)
-        self._searches = Searches(self._roster, self._rooms, self._turns, policy)
+        self._searches = Searches(self._roster, self._rooms, self._turns, self._rates, policy)
         self._sessions = Sessions(self._roster, self._rooms, self._access, policy, reads, word, greeting)
         self._governing = Governing(self._roster, self._access, self._sessions, secrets.operator, word)
         self._retention = Retention(self._roster, policy)
@@ -141,7 +141,9 @@ class Core:
             case m.Replay() | m.Search() | m.Who() | m.Rooms():
                 return [] if self._turns.add(session, command) else [refuse(identity, command, *TOO_FAST)]
             case m.Away():
-                return absence.away(session, command, now)
+                told = absence.away(session, command, now)
+                self._rates.owe(user, TOLD * len(told), now)
+                return told
             case m.Rename():
                 return self._sessions.rename(session, command, now)
             case m.Admin():
@@ -290,7 +292,7 @@ class Core:
                 case Indexing():
                     actions += self._searches.indexed(purpose, outcome)
                 case Finding():
-                    actions += self._searches.found(purpose, outcome)
+                    actions += self._searches.found(purpose, outcome, now)
                 case Mark():
                     self._questions.marked(purpose, outcome)
                 case Forget():

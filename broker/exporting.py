@@ -39,6 +39,8 @@ PATIENCE = 2.0
 """Seconds that a question after the broker's health waits for its loop."""
 SLOW_READER = 5.0
 """Seconds after which a silent HTTP client is hung up on."""
+MOST_READERS = 16
+"""HTTP clients that are answered at a time; others are hung up on."""
 
 COUNTERS = (
     ("frames_received", "Frames that came from clients."),
@@ -117,8 +119,31 @@ def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
+    """Answers a few at a time: who keeps connections open takes neither threads nor descriptors from the chat."""
+
     daemon_threads = True
     block_on_close = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._seats = threading.BoundedSemaphore(MOST_READERS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin a thread that answers, or hang up."""
+        if self._seats.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """The thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._seats.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Somebody hung up, or said nothing for too long."""
 
 
 class _Server6(_Server):

@@ -191,6 +191,8 @@ class FoundIn:
 
     entries: list[tuple[str, Entry]]
     more: bool
+    too_long: bool = False
+    """It took as long as it may, so there may be more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,30 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
+from typing import TypeVar
 
-from ..common.limits import SCRUB_PAGES
+from ..common.limits import INDEX_BYTES, SCRUB_PAGES
 from ..common.rules import SEARCHED
 from ..common.searching import Term
 from .history import Find, Indexed
 
 _EVERYBODY = "all"
 _SEARCHED = ", ".join(f"'{kind}'" for kind in SEARCHED)
+
+
+Row = TypeVar("Row")
+
+
+def up_to_bytes(rows: Iterable[Row], most: int, text: Callable[[Row], str]) -> Iterator[Row]:
+    """The first rows, until their texts are so long together; what costs time is their length, not their number."""
+    size = 0
+    for row in rows:
+        yield row
+        size += len(text(row).encode())
+        if size >= most:
+            return
 
 
 class WordIndex:
@@ -74,9 +88,10 @@ class WordIndex:
         `rooms` (number, head) are those that got new entries in the transaction under way.
         """
         left = self._unfinished(rooms)
-        rows = list(islice(heapq.merge(*map(self._unindexed, left.items())), limit))
+        rest = heapq.merge(*map(self._unindexed, left.items()))
+        rows = list(up_to_bytes(islice(rest, limit), INDEX_BYTES, lambda row: row[4]))
         ends = {room: seq for _, room, seq, _, _ in rows}
-        if len(rows) < limit:  # what is missing was removed before it was indexed
+        if next(rest, None) is None:  # what is missing was removed before it was indexed
             ends = {number: head for number, (_, head) in left.items()}
         if rows:
             self._put_in([(room, seq, text) for _, room, seq, kind, text in rows if kind in SEARCHED])

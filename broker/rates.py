@@ -24,6 +24,10 @@ COSTS: dict[type[m.Message], int] = {
     m.Who: 50,
 }
 """What a command costs, in messages of up to 1 kB; 1 for those not listed. About what it takes of the broker."""
+TOLD = 5
+"""What being away or back costs for each session and room that is told of it."""
+LONG_SEARCH = 20_000
+"""What a search costs besides that takes as long as it may: one key has a small part of the broker's time for these."""
 DONE_TO_SOMEBODY = ("invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop")
 """Kinds of `Say` that cost more, since somebody is told of each."""
 

@@ -10,25 +10,30 @@ turns, so that nobody waits for it.
 from __future__ import annotations
 
 from ..common import limits, messages as m, names
+from ..common.clock import Now
 from ..common.errors import Code, InputError
 from ..common.searching import parse_search
 from . import rights
 from .actions import Action, Ask, Finding, Indexing, Reply, Store
 from .history import Find, FoundIn, Index, Indexed, NotStored, Outcome
 from .policy import Policy
+from .rates import LONG_SEARCH, Rates
 from .refusals import Refusal, no_user, refuse, why_not
 from .rooms import Rooms
 from .roster import Room, Roster, Session, User, direct_room
 from .turns import Turns
 
+TOO_LONG = "This search takes too long. Name rarer words, or more of their letters."
+
 
 class Searches:
     """What clients look for."""
 
-    def __init__(self, roster: Roster, rooms: Rooms, turns: Turns, policy: Policy) -> None:
+    def __init__(self, roster: Roster, rooms: Rooms, turns: Turns, rates: Rates, policy: Policy) -> None:
         self._roster = roster
         self._rooms = rooms
         self._turns = turns
+        self._rates = rates
         self._policy = policy
         self._left = 0
         """Entries that are not indexed yet."""
@@ -105,22 +110,26 @@ class Searches:
         return {room.id: rights.floor(user, room)} if isinstance(room, Room) else room
 
     def _private_rooms(self, user: User) -> dict[str, int]:
-        """The private rooms of a user with their floors; of those with one not too many, the fullest first."""
-        rooms = [room for room in self._roster.rooms.values() if room.private and room.member(user).role]
-        whole = {room.id: 0 for room in rooms if not rights.floor(user, room)}
-        parts = sorted(
-            ((room.head - rights.floor(user, room), room) for room in rooms if room.id not in whole),
-            key=lambda part: -part[0],
-        )
-        return whole | {room.id: rights.floor(user, room) for _, room in parts[: limits.SEARCH_ROOMS]}
+        """The private rooms of a user with their floors, not too many, the fullest first."""
+        rooms = [room for room in self._roster.rooms.values() if room.private and room.head and room.member(user).role]
+        floors = {room.id: rights.floor(user, room) for room in rooms}
+        rooms.sort(key=lambda room: floors[room.id] - room.head)
+        # Whom others invite into thousands of rooms must still be able to search.
+        whole = [room.id for room in rooms if not floors[room.id]][: limits.USER_ROOMS]
+        parts = [room.id for room in rooms if floors[room.id]][: limits.SEARCH_ROOMS]
+        return {id_: floors[id_] for id_ in (*whole, *parts)}
 
-    def found(self, finding: Finding, outcome: Outcome) -> list[Action]:
+    def found(self, finding: Finding, outcome: Outcome, now: Now) -> list[Action]:
         """What was found, but for what its author may no longer see by now."""
         if not isinstance(outcome, FoundIn):
             return [refuse(finding.identity, finding.search, *why_not(outcome))]
         session = self._roster.by_identity.get(finding.identity)
         if session is None:
             return []
+        if outcome.too_long:
+            self._rates.owe(session.user.key, min(LONG_SEARCH, self._policy.burst), now)
+            if not outcome.entries:
+                return [refuse(finding.identity, finding.search, Code.SEARCH_INVALID, TOO_LONG)]
         matches = []
         for id_, entry in outcome.entries:
             room = self._roster.rooms[id_]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,18 +47,21 @@ _COLUMNS = "e.seq, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee, e.t
 _ENTRY = f"SELECT {_COLUMNS} FROM entry e JOIN author a ON a.number = e.author WHERE e.room = ?"
 
 
+_LOOK = 10
+"""Steps of SQLite's machine between two looks at the time that a search has taken."""
 _CATCH_UP = 5_000
 """Entries that are indexed in one transaction at the start."""
 
 
 class SqliteHistory:
-    """The history in a SQLite file; ``:memory:`` for tests.
+    """The history in a SQLite file; ``:memory:`` for tests. A search takes `patience` seconds of the processor at most.
 
     Raises `BadHistory` when the file is not ours, is damaged, or was written by a newer zchat.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, patience: float = limits.SEARCH_SECONDS) -> None:
         self._path = str(path)
+        self._patience = patience
         try:
             if self._path != ":memory:":
                 # Made by us first, so that only its owner reads it; SQLite's side files take over its mode.
@@ -172,8 +176,22 @@ class SqliteHistory:
         return Found(entries, more=bool(entries) and entries[-1].seq < head)
 
     def _find(self, find: Find) -> FoundIn:
-        """As many as fit, with one more that tells whether there are more."""
+        """As many as fit, or are found in time."""
         found: list[tuple[str, Entry]] = []
+        end = time.thread_time() + self._patience
+        self._db.set_progress_handler(lambda: time.thread_time() >= end, _LOOK)
+        try:
+            more = self._find_some(find, found)
+        except sqlite3.OperationalError:
+            if time.thread_time() < end:
+                raise
+            return FoundIn(found[::-1], more=True, too_long=True)
+        finally:
+            self._db.set_progress_handler(None, 0)
+        return FoundIn(found[::-1], more)
+
+    def _find_some(self, find: Find, found: list[tuple[str, Entry]]) -> bool:
+        """Put what is found into a list, the newest first; whether there is more."""
         size = 0
         numbers = {room: number for room, (number, _) in self._rooms.items() if room in find.rooms}
         before = (self._rooms.get(find.before[0], (0, 0))[0], find.before[1]) if find.before is not None else None
@@ -187,9 +205,9 @@ class SqliteHistory:
             entry = _entry(row[1:])
             size += wire.entry_size(entry) + len(row[0].encode())
             if found and (len(found) == find.limit or size > limits.FRAME_BYTES):
-                return FoundIn(found[::-1], more=True)
+                return True
             found.append((row[0], entry))
-        return FoundIn(found[::-1], more=False)
+        return False
 
     def _recall(self, recall: Recall) -> Appended | Missing:
         number, _ = self._rooms.get(recall.room, (0, 0))

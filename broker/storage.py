@@ -34,7 +34,6 @@ def fulfil(
         try:
             outcomes = iter(history.commit([store.change for store in stores]))
         except NotStored as error:
-            log.error("%s", error, extra={"event": "not_stored"})
             outcomes, failure = repeat(error), error
         if committed is not None:
             committed(len(stores), time.monotonic() - began, failure)

@@ -14,11 +14,11 @@ from ..common.errors import Code
 from ..common.names import PRIVATE_MARK
 from . import rights
 from .actions import Action, Ask, Doubted, Said, Store
-from .history import Append, Appended, Resolve, Together
+from .history import Append, Appended, Missing, Resolve, Together
 from .moderation import KINDS, Moderation, unless_done
 from .policy import Policy
 from .rates import Rates
-from .refusals import Refusal, no_room, no_user, not_allowed, refuse
+from .refusals import Refusal, no_room, no_user, not_allowed, refuse, why_not_answer
 from .rooms import Rooms, deliver
 from .roster import Room, Roster, Session, Stall, direct_room, readers_of
 
@@ -67,6 +67,9 @@ class Talk:
         if say.kind == "delete":
             return self._moderation.delete(session, say, self._roster.rooms[place.room], place.to, now)
         room = self._roster.rooms.get(place.room)
+        if say.kind == "answer" and room is not None and say.about <= rights.floor(user, room):
+            # Of what one may not read one must not learn either what could be chosen, and what was.
+            return [refuse(identity, say, *why_not_answer(Missing(), user.key))]
         append = Append(
             place.room,
             user.key,

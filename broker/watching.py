@@ -25,7 +25,7 @@ SLOW_COMMIT = 0.1
 STALL = 1.0
 """Seconds after which a turn of the loop is told."""
 AGAIN = 60.0
-"""Seconds in which the same refusal of the same key is told once."""
+"""Seconds in which the same refusal of the same key is told once, and that nothing can be stored."""
 
 Who = Callable[[bytes], tuple[str, str]]
 """The key and the nick behind an identity; empty when there is no session."""
@@ -46,6 +46,8 @@ class Watch:
         """Replies that were dropped since the last tick, for whom."""
         self._refused: dict[tuple[str, str], tuple[float, int]] = {}
         """(Key, code) → when it was told, and how often it has come since."""
+        self._failure_told, self._failures = -AGAIN, 0
+        """When it was told that nothing can be stored, and how often it could not since."""
 
     # --- what passes ------------------------------------------------------------------------------------------
     def received(self, size: int) -> None:
@@ -86,6 +88,7 @@ class Watch:
         metrics.storing = error is None
         if error is not None:
             metrics.commits_failed += 1
+            self._tell_failure(str(error))
             return
         metrics.commit_seconds.observe(seconds)
         metrics.commit_changes.observe(changes)
@@ -130,6 +133,16 @@ class Watch:
                 if count:
                     text = f"{key} was refused {count} times more: {code}"
                     tell(text, "refused", level=logging.WARNING, user=key, code=code, times=count)
+
+    def _tell_failure(self, reason: str) -> None:
+        """A full disk is tried again every second, for days perhaps: its log must not grow by each of them."""
+        mono = time.monotonic()
+        if mono - self._failure_told < AGAIN:
+            self._failures += 1
+            return
+        since = f" Since the last line about it {self._failures} times more." if self._failures else ""
+        tell(f"{reason}{since}", "not_stored", level=logging.ERROR, times=self._failures + 1)
+        self._failure_told, self._failures = mono, 0
 
     # --- words ------------------------------------------------------------------------------------------------
     def _tell_refusal(self, refused: m.Refused, identity: bytes) -> None:

@@ -10,6 +10,7 @@ import itertools
 import sqlite3
 from collections.abc import Mapping, Set
 
+from ..common.limits import INDEX_BYTES
 from ..common.rules import WORDS
 from .history import (
     Append,
@@ -29,7 +30,7 @@ from .history import (
     Trim,
     Trimmed,
 )
-from .index import WordIndex
+from .index import WordIndex, up_to_bytes
 
 _TRIM_ENTRIES = 500
 """Entries removed at once: some milliseconds, so that nobody waits for it."""
@@ -230,8 +231,9 @@ class Writing:
             "SELECT seq, time, id, author, text, kind, target, about, choices FROM entry WHERE room = ? AND seq > ?"
             " ORDER BY seq LIMIT ?",
             (number, floor, _TRIM_ENTRIES),
-        ).fetchall()
-        old = list(itertools.takewhile(lambda row: row[0] <= last_kept or row[1] < trim.before, rows))
+        )
+        some = list(up_to_bytes(rows, INDEX_BYTES, lambda row: row[4]))
+        old = list(itertools.takewhile(lambda row: row[0] <= last_kept or row[1] < trim.before, some))
         self._db.execute("DELETE FROM gone WHERE room = ? AND time < ? AND seq <= ?", (number, trim.forget, floor))
         if not old:
             return Trimmed(floor, more=False)
@@ -254,7 +256,7 @@ class Writing:
         self._db.execute("UPDATE room SET floor = ? WHERE number = ?", (end, number))
         self.floors[trim.room] = end
         self.gone.add(number)
-        return Trimmed(end, more=len(old) == _TRIM_ENTRIES)
+        return Trimmed(end, more=len(old) == len(some) and end < head)
 
 
 def digest_of(text: str, kind: str, target: str | None, about: int, choices: str) -> bytes:

@@ -70,12 +70,16 @@ class Answers:
         """
         word, _, rest = typed.partition(" ")
         everywhere = self._latest(place)
+        # Ids and choices are their asker's words: neither the id 42 nor the choice "42 yes" may catch the answer to the
+        # question with the number 42.
+        named = next((each for each in everywhere if word == str(each.seq)), None)
+        named = named or next((each for each in everywhere if word == each.id), None)
+        if named is not None and any(fold(rest.strip()) == fold(choice) for choice in named.choices):
+            return named, named.chosen(rest.strip()), named.seq
         if everywhere and any(fold(typed) == fold(choice) for choice in everywhere[0].choices):
             return everywhere[0], everywhere[0].chosen(typed), everywhere[0].seq
-        if rest.strip():
-            named = next((each for each in everywhere if word in (str(each.seq), each.id)), None)
-            if named is not None:
-                return named, named.chosen(rest.strip()), named.seq
+        if rest.strip() and named is not None:
+            return named, named.chosen(rest.strip()), named.seq
         if rest.strip() and word.isascii() and word.isdigit():
             return None, rest.strip(), int(word[:18])
         if not typed:

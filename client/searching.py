@@ -14,7 +14,7 @@ from ..common import limits, messages as m
 from ..common.clock import Now
 from ..common.searching import Term, parse_search, spans
 from . import render
-from .actions import Action, Answer, End, Notice, Print
+from .actions import Action, Answer, End, Notice, Print, Refusal
 from .core import ClientCore
 from .programs import Quiet
 
@@ -66,6 +66,8 @@ class Finder(Quiet):
                     self._search = replace(self._search, before=first.entry.seq, before_room=first.room)
                     return self._ask(now)
                 return [*self._lines(), *self._told(more), *self.core.leave(), End()]
+            case Refusal() if self._found:
+                return [*self._lines(), *super().notice(notice, now)]  # what is known is not lost with the rest
         return super().notice(notice, now)
 
     def _lines(self) -> list[Print]:

@@ -94,8 +94,12 @@ SEARCH_WORDS = 8
 SEARCH_ROOMS = 64
 """Private rooms that one search in all rooms looks through, of those in which its author may not read everything: each
 is a search of its own. Who is in more finds the rest by naming the room."""
+SEARCH_SECONDS = 0.05
+"""What one search may take of the broker's time, in which nobody else is heard."""
 INDEX_ENTRIES = 2_000
 """Entries that are made findable at once: some 25 ms."""
+INDEX_BYTES = 262_144
+"""And no more text than this, of what is made findable or removed at once: some 40 ms where no word comes twice."""
 INDEX_BUSY = 1_000
 """Entries a second from which on making them findable is left for later: a search does it first, if there is one."""
 INDEX_BACKLOG = 20_000

@@ -157,7 +157,7 @@ class Conversation:
         self.policy = policy or Policy()
         self.random = random.Random(seed)
         self.now = Now(1_000.0, WALL)
-        self.history: History = history or SqliteHistory(":memory:")
+        self.history: History = history or SqliteHistory(":memory:", patience=60)
         self.clients: list[Client] = []
         self.commands, self.replies, self.broadcasts = Faults(), Faults(), Faults()
         self.broker: Core | None = None

@@ -7,7 +7,9 @@ import contextlib
 import json
 import re
 import socket
+import struct
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from zchat.broker.exporting import MOST_READERS
 from zchat.broker.metrics import Histogram
 from zchat.broker.server import Server, Settings
 from zchat.common import messages as m
@@ -64,6 +67,38 @@ def health(broker: Server) -> tuple[int, str]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
+
+
+def test_who_only_connects_takes_nothing_from_the_chat(broker: Server) -> None:
+    """Of silent connections a few are waited for, the others are hung up on; when they end, all is as before."""
+    host, port = place(broker).removeprefix("http://").removesuffix("/metrics").split(":")
+    with contextlib.ExitStack() as silent:
+        for _ in range(MOST_READERS):
+            silent.enter_context(socket.create_connection((host, int(port)), PATIENCE))
+        with socket.create_connection((host, int(port)), PATIENCE) as one_more:
+            assert one_more.recv(1) == b""
+
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):  # until those threads have noticed
+            assert health(broker)[0] == 200
+            return
+    pytest.fail("nobody is answered any more")
+
+
+def test_who_hangs_up_rudely_leaves_no_traceback(broker: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    """A connection that is reset in the midst of a request is nobody's concern: standard error is the log's."""
+    host, port = place(broker).removeprefix("http://").removesuffix("/metrics").split(":")
+    before = threading.active_count()
+    with socket.create_connection((host, int(port)), PATIENCE) as rude:
+        rude.sendall(b"GET /metr")
+        rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    deadline = time.monotonic() + PATIENCE
+    assert health(broker)[0] == 200
+    while threading.active_count() > before and time.monotonic() < deadline:
+        assert health(broker)[0] == 200
+
+    assert capfd.readouterr().err == ""
 
 
 def test_what_happens_is_counted(broker: Server) -> None:

@@ -261,6 +261,24 @@ def test_a_search_is_read_page_by_page() -> None:
     assert finder.printed[-1].endswith("There is more; give a larger -n.")
 
 
+def test_what_was_found_is_shown_though_the_next_page_is_refused(talk: Conversation) -> None:
+    """A search that takes too long for the broker from some page on prints what it has, and then ends with why."""
+    alice = talk.join("alice")
+    finder, search = Finder(alice.core, m.Search(words="tea"), 30), m.Search(words="tea")
+    entry = m.Entry(seq=9, prev=8, id="x", time=0, nick="bob", key="k", text="tea time")
+    finder.notice(
+        a.Answer(search, m.Matches(matches=[m.Match(room="lobby", name="lobby", entry=entry)], more=True)), talk.now
+    )
+    shown, end = finder.notice(
+        a.Refusal(search, m.Refused(code="search_invalid", detail="Too long. Ask less.")), talk.now
+    )
+
+    assert isinstance(shown, a.Print)
+    assert shown.text.endswith("bob: tea time")
+    assert isinstance(end, a.End)
+    assert str(end.error) == "Too long. Ask less."
+
+
 # --- away -----------------------------------------------------------------------------------------------------
 def test_being_away(talk: Conversation) -> None:
     """The others see it come and go; who writes privately is told once; it outlives a restart of the broker."""

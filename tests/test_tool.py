@@ -378,6 +378,7 @@ def test_bash_completes_at_a_terminal(home: Path, tmp_path: Path) -> None:
 def test_names_that_a_shell_could_act_on_are_not_offered(home: Path) -> None:
     """A broker calls itself what it likes."""
     folder = home / "state" / "names"
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "hostile.json").write_text(
         json.dumps({"rooms": ["*", "$(id)", "a b", "x\x1b[m", "file,x", "`id`"], "nicks": []})
     )

@@ -45,7 +45,7 @@ class House:
     """A broker's core; what a user sends is answered at once, or with others' in one commit."""
 
     def __init__(self, policy: Policy | None = None, history: SqliteHistory | None = None) -> None:
-        self.history = history or SqliteHistory(":memory:")
+        self.history = history or SqliteHistory(":memory:", patience=60)
         self.policy = policy or Policy(room_burst=2_000, owned_rooms=2_000)
         self.now = NOW
         self.addresses: dict[str, str] = {}

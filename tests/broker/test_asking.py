@@ -59,6 +59,21 @@ def test_a_repeated_answer_is_acked_again(house: House) -> None:
     assert house.refused("bob", answer("yes", seq, id="b")) == "answered"
 
 
+def test_a_question_from_before_the_invitation_does_not_exist(house: House) -> None:
+    """A new member of a private room learns neither its choices nor its answer, and cannot answer it."""
+    house.join("den", "alice", private=True)
+    house.done("alice", "invite", "bob", "den")
+    open_one = asked(house, question("Whom?", "dave", "erin", room="den"))
+    answered = house.ask("alice", m.Say(id="q2", text="When?", room="den", kind="ask", choices=["1", "2"]), m.Acked)
+    house.send(("bob", answer("2", answered.acks[0].seq, room="den")))
+    house.done("alice", "invite", "carol", "den")
+
+    for seq in (open_one, answered.acks[0].seq):
+        refusal = only(house.send(("carol", answer("x", seq, room="den"))), m.Refused, to="carol")
+        assert (refusal.code, "dave" in refusal.detail) == ("no_such_message", False)
+    assert house.refused("carol", answer("dave", open_one, room="den")) == "no_such_message"
+
+
 @pytest.mark.parametrize(
     ("by", "text", "code"),
     [
@@ -245,7 +260,18 @@ def test_a_bot_is_shown_as_one(house: House) -> None:
 
 def test_questions_do_not_fill_a_budget() -> None:
     """Being away and back all the time is paid for."""
-    house = House(Policy(burst=250, rate=1))
+    house = House(Policy(burst=270, rate=1))
     house.enter("alice")
 
     assert [codes(house.send(("alice", m.Away(ref=1))), "alice") for _ in range(3)] == [[], [], ["too_fast"]]
+
+
+def test_being_away_in_many_rooms_costs_more() -> None:
+    """What is told to hundreds of rooms is paid for by their number."""
+    house = House(Policy(burst=2_600, rate=1))
+    house.enter("alice")
+    for number in range(100):
+        house.join(f"room{number}", "alice")
+    sent = [house.refused("alice", m.Away(text="out", away=number % 2 == 0)) for number in range(4)]
+
+    assert sent == ["", "", "", "too_fast"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from zchat.broker.history import Append, Erase, Find, FoundIn, History, Index, Indexed, Trim
+from zchat.broker.history import Append, Erase, Find, FoundIn, History, Index, Indexed, Trim, Trimmed
 from zchat.broker.policy import Policy
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import limits, messages as m
@@ -17,7 +17,7 @@ from zchat.common.errors import InputError
 from zchat.common.searching import parse_search
 
 from ..simulation.store import Disk, MemoryHistory
-from .house import NO_ROOM, House, key
+from .house import NO_ROOM, House, key, only
 from .test_history import first_version, said
 
 
@@ -29,7 +29,7 @@ def reopen(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[
 
     def open_() -> History:
         in_memory = request.param == "memory"
-        opened.append(MemoryHistory(disk) if in_memory else SqliteHistory(tmp_path / "history.sqlite"))
+        opened.append(MemoryHistory(disk) if in_memory else SqliteHistory(tmp_path / "history.sqlite", patience=60))
         return opened[-1]
 
     yield open_
@@ -238,6 +238,21 @@ def test_a_search_is_not_without_bounds(words: str, refused: bool) -> None:
         assert parse_search(words)
 
 
+def test_long_texts_are_indexed_and_removed_a_few_at_a_time() -> None:
+    """However many entries may be dealt with at once, of their texts it is a quarter of a megabyte at most."""
+    history = SqliteHistory(":memory:")
+    fit = limits.INDEX_BYTES // limits.MESSAGE_BYTES
+    text = ("tea " * limits.MESSAGE_BYTES)[: limits.MESSAGE_BYTES]
+    history.commit([Append("open", "k", f"id-{n}", "k", text, n) for n in range(2 * fit + 1)])
+
+    assert [history.commit([Index(1_000)]) for _ in range(3)] == [[Indexed(fit + 1)], [Indexed(1)], [Indexed(0)]]
+    trim = Trim("open", before=0, keep=1, forget=0)
+    assert [history.commit([trim]) for _ in range(2)] == [[Trimmed(fit, True)], [Trimmed(2 * fit, True)]]
+    assert history.commit([trim]) == [Trimmed(2 * fit, False)]
+    assert len(ask(history, "tea").entries) == 1
+    history.close()
+
+
 # --- the rules ------------------------------------------------------------------------------------------------
 def search(house: House, user: str, words: str = "tea", **how: object) -> list[str]:
     """The texts that a user finds."""
@@ -289,6 +304,20 @@ def test_a_member_finds_from_the_invitation_on(house: House) -> None:
     house.say("alice", "tea again", room="den")
 
     assert search(house, "carol") == ["tea for all", "tea again"]
+
+
+def test_invitations_into_very_many_rooms_hide_nothing(house: House) -> None:
+    """Who is invited into more rooms than a search looks through finds what stands in those where most was said."""
+    house.say("alice", "more", "and more", room="den")
+    house.enter("mallory")
+    for number in range(limits.USER_ROOMS + limits.SEARCH_ROOMS + 1):
+        house.join(f"trap{number}", "mallory", private=True)
+        house.done("mallory", "invite", "alice", f"trap{number}")
+        house.send(("mallory", m.Part(room=f"trap{number}")))
+
+    assert search(house, "alice") == ["tea for all", "tea in the den", "tea for bob"]
+    looked_at = house.core._searches._private_rooms(house.core._roster.users[key("alice")])
+    assert len(looked_at) <= limits.USER_ROOMS + limits.SEARCH_ROOMS
 
 
 def test_kinds_that_are_found(house: House) -> None:
@@ -348,6 +377,27 @@ def test_searching_much_is_paid_for() -> None:
     assert sent == ["", "", "too_fast", "too_fast"]
 
 
+class Slow(SqliteHistory):
+    """A history in which every search that takes some steps takes too long."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:", patience=0)
+
+
+def test_a_search_that_takes_too_long_ends() -> None:
+    """Whatever is looked for, nobody is held up: who searches is told, pays for it, and what comes next is heard."""
+    house = House(Policy(burst=41_600, rate=1), history=Slow())
+    house.enter("alice")
+    text = f"bb {'aa ' * 5_000}cc bb"
+    house.say("alice", *(f"{text} {number}" for number in range(10)), room="lobby")
+    refusal = only(house.send(("alice", m.Search(words='"aa aa bb"', ref=7))), m.Refused, to="alice")
+
+    assert (refusal.code, refusal.ref, "too long" in refusal.detail) == ("search_invalid", 7, True)
+    assert house.may_speak("alice", "lobby")
+    assert house.refused("alice", m.Search(words='"aa aa bb"', ref=8)) == "search_invalid"
+    assert house.refused("alice", m.Search(words='"aa aa bb"', ref=9)) == "too_fast"
+
+
 # --- both histories find the same -----------------------------------------------------------------------------
 TEXTS = st.lists(
     st.sampled_from(["tea", "Tea,", "teapot", "time", "für", "FUR", "x-ray", "10"]), min_size=1, max_size=4
@@ -368,7 +418,7 @@ ROOM_READERS: dict[str, tuple[str, ...] | None] = {"open": None, "den": (), "@a.
 @settings(max_examples=150, deadline=None)
 def test_every_history_finds_the_same(steps: list[tuple[str, str, str | int]], words: str) -> None:
     """Whatever is said, erased, trimmed and indexed in between: what is found is what a look at all entries finds."""
-    histories: list[History] = [SqliteHistory(":memory:"), MemoryHistory()]
+    histories: list[History] = [SqliteHistory(":memory:", patience=60), MemoryHistory()]
     for time, (what, room, value) in enumerate(steps):
         for history in histories:
             if what == "say":

@@ -43,6 +43,20 @@ def refused(code: Code) -> m.Refused:
     return m.Refused(code=str(code), detail="Not now.", ref=1)
 
 
+def test_a_full_disk_is_told_once_a_minute(watch: Watch, told: Told) -> None:
+    """That nothing can be stored makes a line at once, and then one a minute with how often; all are counted."""
+    full = NotStored("The history cannot be written (database or disk is full).")
+    for _ in range(100):
+        watch.committed(1, 0.0, full)
+    first = told()
+    watch._failure_told -= AGAIN
+    watch.committed(1, 0.0, full)
+
+    assert first == [("not_stored", {"times": 1}, str(full))]
+    assert [(event, fields) for event, fields, _ in told()] == [("not_stored", {"times": 100})]
+    assert watch.metrics.commits_failed == 101
+
+
 def test_a_refusal_is_told_once_a_minute(watch: Watch, told: Told) -> None:
     """Who is refused again and again makes one line for each reason, and one more with how often; all are counted."""
     for _ in range(1_000):
@@ -97,7 +111,9 @@ def test_a_slow_commit_is_told(watch: Watch, told: Told) -> None:
     watch.committed(7, 2 * SLOW_COMMIT, None)
     watch.committed(7, 2 * SLOW_COMMIT, NotStored("The disk is full."))
 
-    assert [(event, fields) for event, fields, _ in told()] == [("slow_commit", {"ms": 200, "changes": 7})]
+    assert [(event, fields) for event, fields, _ in told() if event != "not_stored"] == [
+        ("slow_commit", {"ms": 200, "changes": 7})
+    ]
     assert sum(watch.metrics.commit_seconds.counts) == 2
     assert (watch.metrics.commits_failed, watch.metrics.storing) == (1, False)
 
