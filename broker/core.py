@@ -35,6 +35,7 @@ from .actions import (
     Reply,
     Said,
     Start,
+    Tell,
     Then,
 )
 from .admission import Admission
@@ -144,6 +145,8 @@ class Core:
                 return absence.away(session, command, now)
             case m.Rename():
                 return self._sessions.rename(session, command, now)
+            case m.Inspect():
+                return [Tell(identity, command, session.user.operator)]
             case m.Admin():
                 return self._governing.admin(session, command, now)
             case m.Goodbye():
