@@ -6,6 +6,7 @@ command needs when it runs. Main thread.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -94,7 +95,8 @@ def top(broker: str | None, nick: str | None, as_json: bool, timeout: float | No
         report = picture.report
         return [reports.report_json(report, picture.broker, link.place)] if report and not picture.gone else []
 
-    if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    if as_json or not on_terminal:
         return run(link, name, lambda core: Top(core, link.place, lines, timeout=patience), key=key)
 
     from .top_screen import TopScreen
