@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..common.clock import Now
-from ..common.messages import Command, Event, Join, Presence, Replay, Say, Search
+from ..common.messages import Command, Event, Inspect, Join, Presence, Replay, Say, Search
 from .history import Append, Change, Outcome, Question
 
 
@@ -38,6 +38,15 @@ class Log:
     event: str = ""
     """One word for what happened, and what it happened to, for programs that read the log."""
     fields: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Send a report of the broker by ROUTER, with the numbers or without."""
+
+    identity: bytes
+    question: Inspect
+    numbers: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,4 +187,4 @@ class Await:
     purpose: Purpose
 
 
-Action = Reply | Publish | Log | Cut | Store | Await | Ask
+Action = Reply | Publish | Tell | Log | Cut | Store | Await | Ask

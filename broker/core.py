@@ -35,6 +35,7 @@ from .actions import (
     Reply,
     Said,
     Start,
+    Tell,
     Then,
 )
 from .admission import Admission
@@ -146,6 +147,8 @@ class Core:
                 return told
             case m.Rename():
                 return self._sessions.rename(session, command, now)
+            case m.Inspect():
+                return [Tell(identity, command, session.user.operator)]
             case m.Admin():
                 return self._governing.admin(session, command, now)
             case m.Goodbye():

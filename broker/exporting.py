@@ -6,7 +6,6 @@ counted when (`watching`). Loaded when metrics are served, since the library for
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -19,6 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from ..common.errors import InputError
 from .endpoints import parse_place
+from .footprint import disk_free_bytes, history_bytes
 from .metrics import Histogram, Metrics
 from .sockets import PortBusy
 
@@ -102,14 +102,9 @@ class Numbers(Collector):
             yield family
         age = time.monotonic() - metrics.turned if metrics.turned else 0.0
         yield GaugeMetricFamily("zchat_loop_age_seconds", "Since the loop last looked at the network.", age)
-        sizes = (path.stat().st_size for path in self._files() if path.exists())
-        yield GaugeMetricFamily("zchat_history_bytes", "What the history takes on the disk.", sum(sizes))
-        free = os.statvfs(self._history.parent) if hasattr(os, "statvfs") else None
-        room = free.f_bavail * free.f_frsize if free else 0
-        yield GaugeMetricFamily("zchat_disk_free_bytes", "What is free on the disk of the history.", room)
-
-    def _files(self) -> Iterable[Path]:
-        return (self._history, self._history.with_name(f"{self._history.name}-wal"))
+        size, free = history_bytes(self._history), disk_free_bytes(self._history.parent)
+        yield GaugeMetricFamily("zchat_history_bytes", "What the history takes on the disk.", size)
+        yield GaugeMetricFamily("zchat_disk_free_bytes", "What is free on the disk of the history.", free)
 
 
 def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:

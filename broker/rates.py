@@ -22,6 +22,7 @@ COSTS: dict[type[m.Message], int] = {
     m.Away: 100,
     m.Rooms: 50,
     m.Who: 50,
+    m.Inspect: 50,
 }
 """What a command costs, in messages of up to 1 kB; 1 for those not listed. About what it takes of the broker."""
 TOLD = 5

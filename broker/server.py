@@ -13,7 +13,7 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -21,18 +21,19 @@ from queue import Empty, SimpleQueue
 
 import zmq
 
-from ..common import clock, limits, wire
+from ..common import clock, limits, messages as m, wire
 from ..common.clock import Now
 from ..common.keys import Link, to_base32
-from . import home
+from . import footprint, home
 from .access import Secrets
-from .actions import Action, Cut, Log, Publish, Reply
+from .actions import Action, Cut, Log, Publish, Reply, Tell
 from .connections import Connections, Peer
 from .core import Core
 from .gate import DOMAIN, PUB_DOMAIN, Gate
 from .history import History, NotStored, Put
 from .inbox import Frame, groups
 from .policy import Policy
+from .reporting import Reporter
 from .sockets import bind_pair, file_limit, reachable_host, server_socket
 from .sqlite import SqliteHistory
 from .storage import fulfil
@@ -133,6 +134,7 @@ class Server:
             self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
         )
         self._watch = Watch(self._core.who)
+        self._reporter = Reporter(self._watch.metrics, version("zeromq-chat"), zmq.zmq_version(), time.monotonic())
         self.metrics_url: str | None = None
         if settings.metrics:
             from .exporting import Exporter
@@ -264,6 +266,7 @@ class Server:
         metrics = self._watch.metrics
         metrics.sessions, metrics.users, metrics.rooms = self._core.census
         metrics.connections, metrics.listeners = len(self._speakers), len(self._listeners)
+        self._reporter.tick(now.mono)
         self._supervisor.alive()
 
     def _drain(self) -> Iterator[Frame]:
@@ -341,10 +344,9 @@ class Server:
         for action in actions:
             match action:
                 case Reply(identities, event):
-                    body = wire.encode(event)
-                    for identity in identities:
-                        self._reply(identity, body, now)
-                    self._watch.replied(event, identities, len(body), now.mono)
+                    self._reply_all(identities, event, now)
+                case Tell(identity, question, numbers):
+                    self._reply_all((identity,), self._report(question, numbers, now), now)
                 case Publish(topic, event):
                     if not listened:
                         # libzmq looks at new subscriptions only now and then while sending; this makes it look.
@@ -361,6 +363,16 @@ class Server:
                         self._speakers.cut(action)
                     else:
                         self._condemned.append(action)
+
+    def _report(self, question: m.Inspect, numbers: bool, now: Now) -> m.Report:
+        taken = footprint.taken(self._home.history) if numbers else None
+        return self._reporter.report(question, now, taken, self._watch.troubles)
+
+    def _reply_all(self, identities: Sequence[bytes], event: m.Event, now: Now) -> None:
+        body = wire.encode(event)
+        for identity in identities:
+            self._reply(identity, body, now)
+        self._watch.replied(event, identities, len(body), now.mono)
 
     def _reply(self, identity: bytes, body: bytes, now: Now) -> None:
         try:

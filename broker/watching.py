@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from ..common import messages as m
@@ -24,6 +25,9 @@ SLOW_COMMIT = 0.1
 """Seconds after which a commit is told."""
 STALL = 1.0
 """Seconds after which a turn of the loop is told."""
+TROUBLES = 20
+"""Warnings that are kept for operators who ask, and of each so many characters."""
+TROUBLE_CHARACTERS = 300
 AGAIN = 60.0
 """Seconds in which the same refusal of the same key is told once, and that nothing can be stored."""
 
@@ -41,6 +45,8 @@ class Watch:
 
     def __init__(self, who: Who) -> None:
         self.metrics = Metrics()
+        self.troubles: deque[m.Trouble] = deque(maxlen=TROUBLES)
+        """The last warnings, the newest at the end."""
         self._who = who
         self._slow: dict[bytes, int] = {}
         """Replies that were dropped since the last tick, for whom."""
@@ -89,13 +95,14 @@ class Watch:
         if error is not None:
             metrics.commits_failed += 1
             self._tell_failure(str(error))
+            self._keep(str(error), "not_stored")
             return
         metrics.commit_seconds.observe(seconds)
         metrics.commit_changes.observe(changes)
         if seconds > SLOW_COMMIT:
             millis = round(seconds * 1_000)
             text = f"a commit of {changes} changes took {millis} ms: the disk is slow or busy"
-            tell(text, "slow_commit", level=logging.WARNING, ms=millis, changes=changes)
+            self._warn(text, "slow_commit", ms=millis, changes=changes)
 
     def dropped(self, identity: bytes) -> None:
         """A reply found no room: its reader is too slow."""
@@ -104,8 +111,10 @@ class Watch:
 
     def logged(self, action: Log) -> None:
         """The core tells the operator something."""
-        level = logging.WARNING if action.warning else logging.INFO
-        tell(action.text, action.event, level=level, **action.fields)
+        if action.warning:
+            self._warn(action.text, action.event, **action.fields)
+        else:
+            tell(action.text, action.event, **action.fields)  # type: ignore[arg-type]  # no field is called level
 
     # --- time -------------------------------------------------------------------------------------------------
     def turned(self, began: float) -> None:
@@ -115,7 +124,7 @@ class Watch:
         self.metrics.turn_seconds.observe(took)
         if took > STALL:
             text = f"the broker was busy for {took:.1f} s and heard nobody meanwhile"
-            tell(text, "stall", level=logging.WARNING, ms=round(took * 1_000))
+            self._warn(text, "stall", ms=round(took * 1_000))
 
     def tick(self, mono: float) -> None:
         """Tell who reads too slowly, and who went on being refused."""
@@ -125,14 +134,27 @@ class Watch:
         for identity, count in self._slow.items():
             key, nick = self._who(identity)
             text = f"{count} replies to {nick or 'somebody'} ({key}) were dropped: too slow a reader, replay will help"
-            tell(text, "slow_reader", level=logging.WARNING, user=key, nick=nick, frames=count)
+            self._warn(text, "slow_reader", user=key, nick=nick, frames=count)
         self._slow.clear()
         for (key, code), (at, count) in list(self._refused.items()):
             if mono - at > AGAIN:
                 del self._refused[key, code]
                 if count:
                     text = f"{key} was refused {count} times more: {code}"
-                    tell(text, "refused", level=logging.WARNING, user=key, code=code, times=count)
+                    self._warn(text, "refused", user=key, code=code, times=count)
+
+    def _warn(self, text: str, event: str, **fields: object) -> None:
+        """Write a warning, and keep it."""
+        tell(text, event, level=logging.WARNING, **fields)
+        self._keep(text, event)
+
+    def _keep(self, text: str, event: str) -> None:
+        if event == "fault":
+            text = "a mistake in zchat; the log has it"  # a traceback may hold what somebody said
+        text = " ".join(text.split())[:TROUBLE_CHARACTERS]
+        if self.troubles and (self.troubles[-1].event, self.troubles[-1].text) == (event, text):
+            self.troubles.pop()  # the same again
+        self.troubles.append(m.Trouble(time=time.time_ns() // 1_000_000, event=event, text=text))
 
     def _tell_failure(self, reason: str) -> None:
         """A full disk is tried again every second, for days perhaps: its log must not grow by each of them."""
@@ -155,7 +177,7 @@ class Watch:
             return
         self._refused[key, refused.code] = time.monotonic(), 0
         text = f"{nick} ({key}) was refused ({refused.code}): {refused.detail}"
-        tell(text, "refused", level=logging.WARNING, user=key, nick=nick, code=refused.code, reason=refused.detail)
+        self._warn(text, "refused", user=key, nick=nick, code=refused.code, reason=refused.detail)
 
     def _tell(self, event: m.Event) -> None:
         match event:

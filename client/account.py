@@ -232,6 +232,12 @@ def known_brokers() -> list[KnownBroker]:
     return brokers
 
 
+def name_of(link: Link) -> str:
+    """What a broker that was met calls itself; "" when its key is not known."""
+    key = to_base32(link.key)
+    return next((broker.name for broker in known_brokers() if broker.key == key), "")
+
+
 def _check_pin(link: Link) -> None:
     for broker in known_brokers():
         if link.place in broker.places and broker.key != to_base32(link.key):

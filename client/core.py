@@ -72,6 +72,8 @@ class ClientCore:
         self.welcome: m.Welcome | None = None
         """The last welcome; kept while the broker is away."""
         self.live = False
+        self.hears = False
+        """A beacon has come by SUB."""
         self._random = random
         self._outbox = Outbox()
         self._questions = Questions()
@@ -290,6 +292,7 @@ class ClientCore:
             case m.Presence():
                 return [Show(CameOrWent(event))]
             case m.Beacon():
+                self.hears = True
                 self._heartbeat.beacon(now.mono)
                 return []
             case m.Pong():
@@ -302,7 +305,7 @@ class ClientCore:
                 return self._refused(event, now)
             case m.Closing():
                 return self._closing(event, now)
-            case m.Roster() | m.RoomList() | m.Matches() | m.Administered():
+            case m.Roster() | m.RoomList() | m.Matches() | m.Report() | m.Administered():
                 return self._answered(event)
             case m.Renamed():
                 return [*self._renamed(event.nick), *self._answered(event)]

@@ -20,7 +20,7 @@ from . import color, settings
 
 if TYPE_CHECKING:
     from ..common.keys import KeyPair, Link
-    from ..common.messages import Admin, Event, Rooms, Who
+    from ..common.messages import Admin, Event, Inspect, Rooms, Who
     from .actions import Print
     from .known import Kind
     from .rooms import Start
@@ -34,11 +34,24 @@ _INVITE = "zchat.invite"
 """Where a command's context keeps the name of the invitation's file."""
 _COLOR = "zchat.color"
 """Where it keeps when to colour."""
+_FORGIVING = "zchat.forgiving"
+"""Where it keeps that a faulty configuration file is none."""
 
 
-def client_command(name: str, group: click.Group | None = None, *, example: str = "") -> Callable[[F], click.Command]:
+def client_command(
+    name: str, group: click.Group | None = None, *, example: str = "", cls: type[click.Command] = click.Command
+) -> Callable[[F], click.Command]:
     """Make a command of a function, by itself or in a group; the example stands in its help."""
-    return (group or click).command(name, epilog=epilog(example), context_settings=SETTINGS)
+    return (group or click).command(name, cls=cls, epilog=epilog(example), context_settings=SETTINGS)
+
+
+class ForgivingCommand(click.Command):
+    """A command that runs although the configuration file cannot be used, since it tells so itself."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As any command does."""
+        ctx.meta[_FORGIVING] = True
+        return super().parse_args(ctx, args)
 
 
 # --- options of which there is a setting ----------------------------------------------------------------------
@@ -54,7 +67,12 @@ class SettingOption(click.Option):
         value, source = super().consume_value(ctx, opts)
         if source is not ParameterSource.DEFAULT or ctx.resilient_parsing:
             return value, source
-        said = settings.read()
+        try:
+            said = settings.read()
+        except InputError:
+            if not ctx.meta.get(_FORGIVING):
+                raise
+            said = {}
         return (
             (said[self._setting.name], ParameterSource.DEFAULT_MAP) if self._setting.name in said else (value, source)
         )
@@ -263,7 +281,7 @@ def check_id(message_id: str | None) -> None:
 def ask(
     link: Link,
     nick: str | None,
-    question: Who | Rooms | Admin,
+    question: Who | Rooms | Inspect | Admin,
     show: Callable[[Event], Sequence[str | Print]],
     timeout: float | None,
     *,

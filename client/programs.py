@@ -116,7 +116,7 @@ class Question(Quiet):
     def __init__(
         self,
         core: ClientCore,
-        question: m.Who | m.Rooms | m.Admin,
+        question: m.Who | m.Rooms | m.Inspect | m.Admin,
         show: Callable[[m.Event], Sequence[str | Print]],
         *,
         timeout: float | None = None,

@@ -17,6 +17,7 @@ from ..common.messages import (
     Administered,
     Away,
     Event,
+    Inspect,
     Matches,
     Page,
     Ping,
@@ -24,6 +25,7 @@ from ..common.messages import (
     Rename,
     Renamed,
     Replay,
+    Report,
     RoomList,
     Rooms,
     Roster,
@@ -31,9 +33,9 @@ from ..common.messages import (
     Who,
 )
 
-Question = Who | Rooms | Replay | Search | Ping | Rename | Away | Admin
+Question = Who | Rooms | Replay | Search | Ping | Rename | Away | Inspect | Admin
 """What has a ref, and may be said twice: to be called so, or to ban somebody, again changes nothing."""
-Reply = Roster | RoomList | Page | Matches | Pong | Renamed | Absence | Administered
+Reply = Roster | RoomList | Page | Matches | Pong | Renamed | Absence | Report | Administered
 
 
 @dataclass(slots=True)

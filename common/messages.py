@@ -51,6 +51,7 @@ AdminVerb = Literal["allow", "deny", "kick", "ban", "unban", "op", "deop", "rese
 Seconds = Annotated[float, Meta(ge=0, le=2**33)]
 Roundtrip = Annotated[float, Meta(ge=0, le=2**20)]
 """Milliseconds from a question to its answer; 0: not measured."""
+PerSecond = Annotated[float, Meta(ge=0, le=2**40)]
 Invite = Annotated[str, Meta(max_length=64)]
 Target = Annotated[str, Meta(max_length=64)]
 """Somebody: a nick, a fingerprint, a public key in base32, or an address or network."""
@@ -179,6 +180,44 @@ class Match(Value, frozen=True):
     name: str
     """Its name as it was first given; of a direct room its id."""
     entry: Entry
+
+
+class Latency(Value, frozen=True):
+    """How long something took lately, in milliseconds."""
+
+    p50: PerSecond
+    """Half of them took at most so long."""
+    p99: PerSecond
+    count: int
+    """How many there were."""
+
+
+class Trouble(Value, frozen=True):
+    """A warning of the broker's log."""
+
+    time: Millis
+    event: str
+    """The word for it in the log."""
+    text: str
+
+
+class Numbers(Value, frozen=True):
+    """What the broker counts and measures, by the names of its metrics."""
+
+    seconds: Seconds
+    """Over how long rates and latencies were taken."""
+    gauges: dict[str, int] = {}
+    totals: dict[str, int] = {}
+    """Since the broker started."""
+    rates: dict[str, PerSecond] = {}
+    """How fast the totals grew."""
+    latencies: dict[str, Latency] = {}
+    refusals: dict[str, int] = {}
+    """Code → how often it was given since the broker started."""
+    storing: bool = True
+    """Whether the last commit succeeded."""
+    troubles: list[Trouble] = []
+    """The last of them, the newest at the end."""
 
 
 # --- commands: client → broker --------------------------------------------------------------------------------
@@ -318,6 +357,14 @@ class Who(Message, frozen=True):
 class Rooms(Message, frozen=True):
     """Which rooms are there."""
 
+    ref: Ref = 0
+
+
+class Inspect(Message, frozen=True):
+    """How is the broker?"""
+
+    seconds: Seconds = 60
+    """Over how long rates and latencies are wanted; the broker keeps those of the last minute."""
     ref: Ref = 0
 
 
@@ -510,6 +557,19 @@ class Administered(Message, frozen=True):
     ref: Ref = 0
 
 
+class Report(Message, frozen=True):
+    """The answer to `Inspect`."""
+
+    version: str
+    """The broker's program."""
+    libzmq: str
+    uptime: Seconds
+    time: Millis
+    numbers: Numbers | None = None
+    """For operators only."""
+    ref: Ref = 0
+
+
 class Pong(Message, frozen=True):
     """The answer to `Ping`, with the heads of rooms in which you are behind."""
 
@@ -539,7 +599,7 @@ class Unknown(Message, frozen=True):
     kind: str
 
 
-Command = Hello | Goodbye | Ping | Join | Part | Say | Rename | Replay | Search | Away | Who | Rooms | Admin
+Command = Hello | Goodbye | Ping | Join | Part | Say | Rename | Replay | Search | Away | Who | Rooms | Inspect | Admin
 Event = (
     Welcome
     | Refused
@@ -556,6 +616,7 @@ Event = (
     | Roster
     | RoomList
     | Administered
+    | Report
     | Pong
     | Beacon
     | Closing

@@ -37,6 +37,7 @@ PURE = (
     "broker/questions.py",
     "broker/rates.py",
     "broker/refusals.py",
+    "broker/reporting.py",
     "broker/retention.py",
     "broker/rights.py",
     "broker/rooms.py",
@@ -51,6 +52,7 @@ PURE = (
     "client/asking.py",
     "client/chat.py",
     "client/speaking.py",
+    "client/checkup.py",
     "client/color.py",
     "client/commands.py",
     "client/completion.py",
@@ -74,6 +76,7 @@ PURE = (
     "client/programs.py",
     "client/questions.py",
     "client/render.py",
+    "client/reports.py",
     "client/rooms.py",
     "client/said.py",
     "client/screen_chat.py",
@@ -83,6 +86,7 @@ PURE = (
     "client/telling.py",
     "client/themes.py",
     "client/told.py",
+    "client/top.py",
     "client/wording.py",
 )
 # All that pure modules may import, besides each other and zchat.common.

@@ -257,12 +257,14 @@ def test_every_alert_is_explained() -> None:
 
 
 def events_in(path: Path) -> Iterator[str]:
-    """The events that a module logs: the second argument of `tell`, the third of `Log`, or given by name."""
+    """The events that a module logs: the second argument of `tell` or `_warn`, the third of `Log`, or by name."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         found: list[ast.expr] = []
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             found += node.args[1:2] if node.func.id == "tell" else node.args[2:3] if node.func.id == "Log" else []
             found += [word.value for word in node.keywords if word.arg == "event" and node.func.id == "Log"]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "_warn":
+            found += node.args[1:2]
         if isinstance(node, ast.Dict):
             pairs = zip(node.keys, node.values, strict=True)
             found += [value for name, value in pairs if isinstance(name, ast.Constant) and name.value == "event"]
