@@ -21,10 +21,12 @@ from ..common import limits, wire
 from ..common.files import out_of_room
 from ..common.messages import Entry
 from . import schema
+from .erasing import checkpoint
 from .history import (
     Appended,
     BadHistory,
     Change,
+    Checkpoint,
     Find,
     Found,
     FoundIn,
@@ -145,6 +147,8 @@ class SqliteHistory:
                     return self._recall(question)
                 case Find():
                     return self._find(question)
+                case Checkpoint():
+                    return checkpoint(self._db)
         except sqlite3.Error as error:
             raise NotStored(f"The history cannot be read ({error}).") from None
 

@@ -11,11 +11,13 @@ import sqlite3
 from collections.abc import Mapping, Set
 
 from ..common.rules import WORDS
+from .erasing import disown, shrink
 from .history import (
     Append,
     Appended,
     Change,
     Conflict,
+    Disown,
     Done,
     Erase,
     Index,
@@ -25,6 +27,7 @@ from .history import (
     Resolve,
     Reused,
     Settled,
+    Shrink,
     Together,
     Trim,
     Trimmed,
@@ -72,6 +75,11 @@ class Writing:
                 return self._fault(change) or Done()
             case Index(limit):
                 return self._index.go_on(limit, self.rooms.values())
+            case Disown():
+                rooms = {number: room for room, (number, _) in {**self._known_rooms, **self.rooms}.items()}
+                return disown(self._db, self._index, rooms, self._author(change.author), change)
+            case Shrink(pages):
+                return shrink(self._db, pages)
             case Together(changes):
                 return self._together(changes)
 
