@@ -41,6 +41,8 @@ COMMANDS = {
 ADMIN_COMMANDS = {
     "backup": "zchat.broker.backup_cli:backup",
     "restore": "zchat.broker.backup_cli:restore",
+    "export": "zchat.broker.transfer_cli:export",
+    "import": "zchat.broker.transfer_cli:import_",
 }
 """What `zchat admin` does with the broker's own files, beside the commands that it gives to a running broker."""
 
