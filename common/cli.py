@@ -28,6 +28,7 @@ COMMANDS = {
     "tail": "zchat.client.cli:tail",
     "search": "zchat.client.asking_cli:search",
     "ask": "zchat.client.asking_cli:ask",
+    "replay": "zchat.client.replay_cli:replay",
     "link": "zchat.client.key_cli:link",
     "key": "zchat.client.key_cli:key",
     "admin": "zchat.client.admin_cli:admin",

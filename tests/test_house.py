@@ -73,6 +73,7 @@ PURE = (
     "client/programs.py",
     "client/questions.py",
     "client/render.py",
+    "client/replaying.py",
     "client/rooms.py",
     "client/said.py",
     "client/screen_chat.py",

@@ -43,6 +43,27 @@ def test_a_room_moves_to_another_broker(broker: Broker, home: Path, zchat: Zchat
         assert entry.items() <= json.loads(line).items()
 
 
+def test_an_export_is_said_again(broker: Broker, zchat: Zchat, tmp_path: Path) -> None:
+    """In another room, by whoever runs it, whole messages in their order."""
+    file = tmp_path / "lobby.jsonl"
+    zchat("send", "one\nof two lines", nick="alice")
+    zchat("send", "two", nick="bob")
+    zchat("admin", "export", "lobby", file, "--data", broker.data)
+    done = zchat("replay", file, "-r", "again", "--speed", "1000", nick="carol")
+    read = zchat("tail", "-r", "again", "--since", "all", "--no-follow", "--json", nick="bob").stdout
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [(line["from"], line["text"]) for line in map(json.loads, read.splitlines())] == [
+        ("carol", "one\nof two lines"),
+        ("carol", "two"),
+    ]
+    for options in (["--speed", "0"], ["--pause", "1e9"], ["-r", "a b"]):
+        assert zchat("replay", file, *options, nick="carol").returncode == ExitCode.USAGE
+    assert zchat("replay", tmp_path / "no", nick="carol").returncode == ExitCode.USAGE
+    file.write_text("no export")
+    assert zchat("replay", file, nick="carol").returncode == ExitCode.USAGE
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
