@@ -147,7 +147,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class Trimming:
     """What is too old of a room is removed."""
 
     room: str
@@ -161,7 +161,7 @@ class Announce:
     presence: Presence
 
 
-Purpose = Create | Start | Said | Doubted | Then | Paging | Indexing | Finding | Mark | Forget | Announce
+Purpose = Create | Start | Said | Doubted | Then | Paging | Indexing | Finding | Mark | Trimming | Announce
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,10 @@ def _renew(history: Path) -> None:
         db.execute("UPDATE about SET value = ? WHERE name = 'history'", (schema.new_id(),))
     with contextlib.closing(sqlite3.connect(history)) as db:
         db.execute("PRAGMA journal_mode = DELETE")
+        # An older file cannot give back room while it is used; written anew it can.
+        if not db.execute("PRAGMA auto_vacuum").fetchone()[0]:
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            db.execute("VACUUM")
 
 
 def _put_aside(history: Path) -> Path | None:

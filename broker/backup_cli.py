@@ -12,21 +12,21 @@ import click
 
 from ..common.cli import epilog
 
-_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_data_option = click.option(
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+data_option = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="ZCHAT_DATA",
     help="The broker's folder; default: the usual one.",
 )
-_file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+file_argument = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
-@click.command("backup", epilog=epilog("zchat admin backup monday.db"), context_settings=_SETTINGS)
-@_data_option
-@_json_option
-@_file
+@click.command("backup", epilog=epilog("zchat admin backup monday.db"), context_settings=SETTINGS)
+@data_option
+@json_option
+@file_argument
 def backup(data: Path | None, as_json: bool, file: Path) -> None:
     """Copy the history to FILE, on the broker's machine.
 
@@ -40,10 +40,10 @@ def backup(data: Path | None, as_json: bool, file: Path) -> None:
     click.echo(json.dumps({"backup": str(file), "bytes": size}) if as_json else f"{file}: {size:,} bytes")
 
 
-@click.command("restore", epilog=epilog("zchat admin restore monday.db"), context_settings=_SETTINGS)
-@_data_option
-@_json_option
-@_file
+@click.command("restore", epilog=epilog("zchat admin restore monday.db"), context_settings=SETTINGS)
+@data_option
+@json_option
+@file_argument
 def restore(data: Path | None, as_json: bool, file: Path) -> None:
     """Put a backup in the place of the history.
 

@@ -12,6 +12,7 @@ the disk.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 
 from ..common import limits, messages as m, wire
 from ..common.clock import Now
@@ -25,7 +26,6 @@ from .actions import (
     Cut,
     Doubted,
     Finding,
-    Forget,
     Indexing,
     Log,
     Mark,
@@ -37,6 +37,7 @@ from .actions import (
     Start,
     Tell,
     Then,
+    Trimming,
 )
 from .admission import Admission
 from .governing import Governing
@@ -53,6 +54,7 @@ from .search import Searches
 from .sessions import NICKS, Sessions
 from .talk import Talk
 from .turns import Turns
+from .upkeep import FORGOTTEN, Upkeep
 
 TOO_FAST = Refusal(Code.TOO_FAST, "You are too fast for this broker. Wait a moment.", limits.TOO_FAST_RETRY)
 
@@ -85,13 +87,15 @@ class Core:
         self._questions = Questions(self._roster, self._rooms, reads, policy)
         self._searches = Searches(self._roster, self._rooms, self._turns, self._rates, policy)
         self._sessions = Sessions(self._roster, self._rooms, self._access, policy, reads, word, greeting)
-        self._governing = Governing(self._roster, self._access, self._sessions, secrets.operator, word)
+        self._upkeep = Upkeep(self._roster, self._searches)
+        self._governing = Governing(self._roster, self._access, self._sessions, self._upkeep, secrets.operator, word)
         self._retention = Retention(self._roster, policy)
         self._beacon_due = self._ticked = now.mono
         self._sessions.load(history.table(NICKS), now)
         heads, topics, floors = history.heads(), history.topics(), history.floors()
         self._rooms.load(history.table(ROOMS), history.table(MEMBERS), heads, topics, floors)
         self._questions.load(history.table(READS))
+        self._upkeep.load(history.table(FORGOTTEN))
         self._access.load(*map(history.table, (ACCESS, BANS, INVITES, OPERATORS)))
 
     # --- input from clients -----------------------------------------------------------------------------------
@@ -224,7 +228,8 @@ class Core:
             actions += [Publish(wire.BEACON_TOPIC, m.Beacon(time=now.wall)), *self._talk.heads()]
             self._rates.forget(now)
             self._access.forget(now)
-        return actions + self._questions.tick() + self._retention.tick(now) + self._searches.tick()
+        works = [self._questions.tick(), self._retention.tick(now), self._searches.tick(), self._upkeep.tick(now)]
+        return [*actions, *chain(*works)]
 
     @property
     def admission(self) -> Admission:
@@ -298,7 +303,7 @@ class Core:
                     actions += self._searches.found(purpose, outcome, now)
                 case Mark():
                     self._questions.marked(purpose, outcome)
-                case Forget():
+                case Trimming():
                     self._retention.trimmed(purpose, outcome)
         self._searches.stored(stored)
         actions += [Reply((identity,), m.Acked(acks=list_)) for identity, list_ in acks.items() if identity]

@@ -19,11 +19,12 @@ from ..common.skeleton import skeletons
 from .access import ACCESS, BANS, INVITES, OPERATORS, Access, BanState, InviteState, KeyState, hash_of
 from .actions import Action, Cut, Log, Reply, Store, Then
 from .admission import network_of
-from .history import Done, Outcome, Put
+from .history import Done, Outcome, Put, Together
 from .refusals import Refusal, no_user, not_allowed, refuse, until_when, why_not
 from .rights import in_force
-from .roster import Roster, Session, User
+from .roster import Roster, Session, User, unnamed
 from .sessions import Sessions
+from .upkeep import Upkeep
 
 Effect = Callable[[Now], list[Action]]
 
@@ -32,11 +33,18 @@ class Governing:
     """The operators' commands."""
 
     def __init__(
-        self, roster: Roster, access: Access, sessions: Sessions, operator: str, token: Callable[[], str]
+        self,
+        roster: Roster,
+        access: Access,
+        sessions: Sessions,
+        upkeep: Upkeep,
+        operator: str,
+        token: Callable[[], str],
     ) -> None:
         self._roster = roster
         self._access = access
         self._sessions = sessions
+        self._upkeep = upkeep
         self._operator = operator
         """The fingerprint of the key that the broker made for its operator."""
         self._token = token
@@ -71,6 +79,10 @@ class Governing:
                 return self._op(session, admin, now)
             case "reset":
                 return self._reset(session, admin, now)
+            case "forget":
+                return self._forget(session, admin, now)
+            case "vacuum":
+                return self._upkeep.vacuum(session, admin)
 
     # --- the verbs --------------------------------------------------------------------------------------------
     def _invite(self, session: Session, admin: m.Admin, now: Now) -> list[Action]:
@@ -227,6 +239,41 @@ class Governing:
         state = KeyState(False, session.user.key, now.wall)
         more = [Put(OPERATORS, user.key, msgspec.msgpack.encode(state))] if in_use and user.operator else []
         return self._sessions.free_nick(user, nick, more, leave, Then(session.identity, admin, freed))
+
+    def _forget(self, session: Session, admin: m.Admin, now: Now) -> list[Action] | Refusal:
+        """Somebody's words are erased; their nicks become free, and they leave."""
+        key = self._key(admin.target)
+        if key is None:
+            return no_user(admin.target)
+        if not self._may(session.user, key):
+            return _too_high(admin.target)
+        user = self._roster.users.get(key)
+        if self._upkeep.is_forgetting(key) and (user is None or not user.nick):
+            return [self._upkeep.tell_erasure(session.identity, admin, key)]
+        puts = [self._upkeep.to_forget(key, session.user.key, now)]
+        revoked = KeyState(False, session.user.key, now.wall)
+
+        def forget(outcome: Outcome, now: Now) -> list[Action]:
+            if not isinstance(outcome, Done):
+                return [refuse(session.identity, admin, *why_not(outcome))]
+            if user is not None:
+                user.former = unnamed(key)
+                if user.operator:
+                    self._access.appoint(key, revoked)
+            told = _order(session, f"The key {key} is forgotten: what it said is being erased.")
+            begun = self._upkeep.forget(key, session.user.key, now)
+            return [told, *begun, self._upkeep.tell_erasure(session.identity, admin, key)]
+
+        then = Then(session.identity, admin, forget)
+        if user is None or not user.nick:
+            return [Store(Together(tuple(puts)), then)]
+        if user.operator:
+            puts.append(Put(OPERATORS, key, msgspec.msgpack.encode(revoked)))
+
+        def leave(now: Now) -> list[Action]:
+            return self._shut_out(key, "", f"since their words were erased {_by(session.user, admin)}", now)
+
+        return self._sessions.free_nick(user, user.nick, puts, leave, then)
 
     # --- what they share --------------------------------------------------------------------------------------
     def _key(self, target: str) -> str | None:

@@ -45,6 +45,28 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
+class Disown:
+    """Take what an author has said out of so many entries, and their name out of what others said to them.
+
+    Their entries stay, as ``deleted`` ones or without a reason; which choices they took stays too.
+    """
+
+    author: str
+    nick: str
+    """How they are called in what stays."""
+    after: tuple[int, int] = (0, 0)
+    """Where to go on: what the outcome of the step before tells."""
+    limit: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shrink:
+    """Give so many pages of the storage back to the system, of those that hold nothing any more."""
+
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """Set one value of the small state, if its revision is still `expect` (0: absent, None: whatever it is)."""
 
@@ -103,6 +125,25 @@ class Done:
     """The value is set, or the text erased (then without a revision)."""
 
     revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Disowned:
+    """So many entries were changed; `after` tells where to go on, None: that was all."""
+
+    changed: int
+    after: tuple[int, int] | None
+    topics: Mapping[str, str]
+    """Room → its topic now, where it was the author's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """Bytes that were given back, and that can still be; `able` tells whether the storage can do that at all."""
+
+    freed: int
+    left: int
+    able: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +283,28 @@ class Trimmed:
     more: bool
 
 
-Change = Append | Put | Erase | Resolve | Together | Trim | Index
-Question = Read | Locate | Recall | Find
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Leave nothing of what was taken out in a log beside the storage, if nobody else is reading it just now."""
+
+
+Change = Append | Put | Erase | Resolve | Together | Trim | Index | Disown | Shrink
+Question = Read | Locate | Recall | Find | Checkpoint
 Outcome = (
-    Appended | Reused | Done | Missing | Settled | Conflict | Trimmed | Indexed | Found | FoundIn | Located | NotStored
+    Appended
+    | Reused
+    | Done
+    | Missing
+    | Settled
+    | Conflict
+    | Trimmed
+    | Indexed
+    | Disowned
+    | Shrunk
+    | Found
+    | FoundIn
+    | Located
+    | NotStored
 )
 
 

@@ -10,7 +10,7 @@ from collections import deque
 
 from ..common import limits
 from ..common.clock import Now
-from .actions import Action, Forget, Store
+from .actions import Action, Store, Trimming
 from .history import Outcome, Trim, Trimmed
 from .policy import Policy
 from .roster import Roster
@@ -36,11 +36,11 @@ class Retention:
             self._round.extend(room.id for room in self._roster.rooms.values() if room.head > room.floor)
         forget = max(0, before or now.wall) - round(limits.IDS_KEPT * 1_000)
         rooms = [self._round.popleft() for _ in range(min(limits.TRIM_ROOMS, len(self._round)))]
-        return [Store(Trim(room, before, keep, forget), Forget(room)) for room in rooms]
+        return [Store(Trim(room, before, keep, forget), Trimming(room)) for room in rooms]
 
-    def trimmed(self, forget: Forget, outcome: Outcome) -> None:
+    def trimmed(self, trimming: Trimming, outcome: Outcome) -> None:
         """A room was looked at; when there is more to remove it is the next one."""
         if isinstance(outcome, Trimmed):
-            self._roster.rooms[forget.room].floor = outcome.floor
+            self._roster.rooms[trimming.room].floor = outcome.floor
             if outcome.more:
-                self._round.appendleft(forget.room)
+                self._round.appendleft(trimming.room)

@@ -158,6 +158,11 @@ def readers_of(id_: str, room: Room | None) -> tuple[str, ...] | None:
     return room.readers if room is not None else Room(id_, id_).readers
 
 
+def unnamed(key: str) -> str:
+    """What somebody without a nick is called."""
+    return key[:8]
+
+
 def partners(room: str) -> tuple[str, str]:
     """The two keys of a direct room's id."""
     first, _, second = room.removeprefix(PRIVATE_MARK).partition(".")
@@ -207,7 +212,7 @@ class Roster:
         known = self.rooms.get(room)
         if known is not None:
             return known
-        one, other = (self.users.setdefault(key, User(key, "", former=key[:8])) for key in partners(room))
+        one, other = (self.users.setdefault(key, User(key, "", former=unnamed(key))) for key in partners(room))
         one.direct[room], other.direct[room] = other, one
         self.rooms[room] = Room(room, room)
         return self.rooms[room]

@@ -92,6 +92,8 @@ def prepare(db: sqlite3.Connection, path: str) -> None:
         raise BadHistory(f"The file {path} is a database of another program. Name another folder with --data.")
     if version > VERSION:
         raise BadHistory(f"The history {path} was written by a newer zchat. Install that version to use it.")
+    if not tables:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only an empty file can be made so
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA secure_delete = ON")  # what was deleted is overwritten in the file

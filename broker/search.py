@@ -47,6 +47,15 @@ class Searches:
         self._left += count
         self._lately += count
 
+    def erased(self) -> None:
+        """Something may have been taken out of the index, and must leave the file, too."""
+        self._dirty = True
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something that was taken out still stands in the file."""
+        return self._dirty
+
     def tick(self) -> list[Action]:
         """Have some entries indexed, unless so much is said that this can wait."""
         lately, self._lately = self._lately, 0

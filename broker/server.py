@@ -243,7 +243,7 @@ class Server:
 
     def _take_the_rest(self) -> None:
         end = time.monotonic() + limits.CLOSING_SECONDS
-        while self._router.poll(0) and time.monotonic() < end:
+        while self._router.poll(int(limits.CLOSING_QUIET * 1_000)) and time.monotonic() < end:
             self._take(clock.read())
 
     def _tick(self, now: Now) -> None:

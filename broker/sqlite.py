@@ -22,10 +22,12 @@ from ..common import limits, wire
 from ..common.files import out_of_room
 from ..common.messages import Entry
 from . import schema
+from .erasing import checkpoint
 from .history import (
     Appended,
     BadHistory,
     Change,
+    Checkpoint,
     Find,
     Found,
     FoundIn,
@@ -43,9 +45,9 @@ from .history import (
 from .index import WordIndex
 from .writing import Writing, digest_of
 
-_COLUMNS = "e.seq, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee, e.target, e.about, e.until, e.choices"
-_ENTRY = f"SELECT {_COLUMNS} FROM entry e JOIN author a ON a.number = e.author WHERE e.room = ?"
-
+COLUMNS = "e.seq, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee, e.target, e.about, e.until, e.choices"
+ENTRY = f"SELECT {COLUMNS} FROM entry e JOIN author a ON a.number = e.author WHERE e.room = ?"
+"""Entries of a room, given by its number, for `entry_of`."""
 
 _LOOK = 10
 """Steps of SQLite's machine between two looks at the time that a search has taken."""
@@ -149,6 +151,8 @@ class SqliteHistory:
                     return self._recall(question)
                 case Find():
                     return self._find(question)
+                case Checkpoint():
+                    return checkpoint(self._db)
         except sqlite3.Error as error:
             raise NotStored(f"The history cannot be read ({error}).") from None
 
@@ -159,12 +163,12 @@ class SqliteHistory:
         bound = read.before if read.before is not None else (read.after or 0)
         order = "e.seq < ? ORDER BY e.seq DESC" if backwards else "e.seq > ? ORDER BY e.seq"
         rows = self._db.execute(
-            f"{_ENTRY} AND e.seq > ? AND {order} LIMIT ?", (number, floor, min(bound, 2**63 - 1), read.limit)
+            f"{ENTRY} AND e.seq > ? AND {order} LIMIT ?", (number, floor, min(bound, 2**63 - 1), read.limit)
         )
         entries: list[Entry] = []
         size = 0
         for row in rows:
-            entry = _entry(row)
+            entry = entry_of(row)
             size += wire.entry_size(entry)
             if entries and size > limits.FRAME_BYTES:
                 break
@@ -198,11 +202,11 @@ class SqliteHistory:
         places = self._index.find(find, numbers, before)
         for room, seq in places:
             row = self._db.execute(
-                f"SELECT r.room, {_COLUMNS} FROM entry e JOIN author a ON a.number = e.author"
+                f"SELECT r.room, {COLUMNS} FROM entry e JOIN author a ON a.number = e.author"
                 " JOIN room r ON r.number = e.room WHERE e.room = ? AND e.seq = ?",
                 (room, seq),
             ).fetchone()
-            entry = _entry(row[1:])
+            entry = entry_of(row[1:])
             size += wire.entry_size(entry) + len(row[0].encode())
             if found and (len(found) == find.limit or size > limits.FRAME_BYTES):
                 return True
@@ -272,8 +276,8 @@ class SqliteHistory:
         return {name: (value, revision) for name, value, revision in rows}
 
 
-def _entry(row: Sequence[Any]) -> Entry:
-    """An entry from a row of `_COLUMNS`."""
+def entry_of(row: Sequence[Any]) -> Entry:
+    """An entry from a row of `COLUMNS`."""
     seq, id_, time, nick, key, text, kind, to, target, about, until, choices = row
     return Entry(
         seq=seq,

@@ -12,11 +12,13 @@ from collections.abc import Mapping, Set
 
 from ..common.limits import INDEX_BYTES
 from ..common.rules import WORDS
+from .erasing import disown, shrink
 from .history import (
     Append,
     Appended,
     Change,
     Conflict,
+    Disown,
     Done,
     Erase,
     Index,
@@ -26,6 +28,7 @@ from .history import (
     Resolve,
     Reused,
     Settled,
+    Shrink,
     Together,
     Trim,
     Trimmed,
@@ -73,6 +76,11 @@ class Writing:
                 return self._fault(change) or Done()
             case Index(limit):
                 return self._index.go_on(limit, self.rooms.values())
+            case Disown():
+                rooms = {number: room for room, (number, _) in {**self._known_rooms, **self.rooms}.items()}
+                return disown(self._db, self._index, rooms, self._author(change.author), change)
+            case Shrink(pages):
+                return shrink(self._db, pages)
             case Together(changes):
                 return self._together(changes)
 
@@ -153,7 +161,8 @@ class Writing:
             return None
         seq, time, digest = row
         a = append
-        if digest and digest != digest_of(a.text, a.kind, a.target, a.about, "\n".join(a.choices)):
+        what = digest_of(a.text, a.kind, a.target, a.about, "\n".join(a.choices))
+        if digest not in (b"", what) and a.kind != "deleted":  # of what is imported as deleted the text is not known
             return Reused()
         return Appended(seq, seq - 1, time, duplicate=True)
 

@@ -6,6 +6,7 @@ do what: the broker does. Imports what a command needs when it runs. Main thread
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -212,6 +213,34 @@ def deop(whom: str, room: str | None, **options: Any) -> None:
     _act("deop", whom, room, **options)
 
 
+# --- works that take a while ----------------------------------------------------------------------------------
+@client_command("forget", admin, example="zchat admin forget alice")
+@_operator_options
+@click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+@click.argument("whom", metavar="KEY|NICK")
+def forget(whom: str, yes: bool, **options: Any) -> None:
+    """Erase all that somebody has said.
+
+    In every room and privately; their nicks become free.
+
+    That they said something, and when, stays; so do backups, and what others quoted. It goes on when this ends.
+    """
+    target = _somebody(whom)
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Erase for good all that {target} has said?", abort=True, err=True)
+    _order("forget", target, **options)
+
+
+@client_command("vacuum", admin, example="zchat admin vacuum")
+@_operator_options
+def vacuum(**options: Any) -> None:
+    """Give back free room in the history's file.
+
+    The chat goes on meanwhile.
+    """
+    _order("vacuum", "", **options)
+
+
 # --- what they share ------------------------------------------------------------------------------------------
 def _act(kind: str, whom: str, room: str | None, *, duration: str | None = None, reason: str = "", **who: Any) -> None:
     """What can be done in a room and at the whole broker."""
@@ -229,21 +258,15 @@ def _act(kind: str, whom: str, room: str | None, *, duration: str | None = None,
 def _govern(verb: str, target: str, *, seconds: float = 0.0, reason: str = "", for_key: str = "", **who: Any) -> None:
     """Ask the broker to do it everywhere, and print what it did."""
     from ..common.errors import RefusedError
-    from ..common.messages import Admin, Administered
+    from ..common.messages import Admin
     from ..common.rules import refuse_text
-    from ..common.text import clean
-    from . import render
 
     refusal = refuse_text(reason, verb)
     if refusal is not None:
         raise RefusedError(*refusal)
 
-    def show(event: Event, as_json: bool) -> list[str]:
-        assert isinstance(event, Administered)
-        return [render.done_json(event.detail) if as_json else clean(event.detail)]
-
     admin_verb: AdminVerb = verb  # type: ignore[assignment]  # the name of one of the commands above
-    _ask(Admin(verb=admin_verb, target=target, seconds=seconds, key=for_key, reason=reason), show, **who)
+    _ask(Admin(verb=admin_verb, target=target, seconds=seconds, key=for_key, reason=reason), _done, **who)
 
 
 def _ask(
@@ -260,6 +283,36 @@ def _ask(
     link = find(broker)
     name, key = identity(link, nick, key_file)
     ask(link, name, question, lambda event: show(event, as_json), timeout, key=key)
+
+
+def _order(
+    verb: AdminVerb,
+    target: str,
+    *,
+    broker: str | None,
+    nick: str | None,
+    as_json: bool,
+    timeout: float | None,
+    key_file: Path | None,
+) -> None:
+    """Have the broker do what takes a while, and print what it did."""
+    from ..common.messages import Admin
+    from .orders import Order
+    from .run import run
+
+    link = find(broker)
+    name, key = identity(link, nick, key_file)
+    order = Admin(verb=verb, target=target)
+    run(link, name, lambda core: Order(core, order, lambda event: _done(event, as_json), timeout=timeout), key=key)
+
+
+def _done(event: Event, as_json: bool) -> list[str]:
+    from ..common.messages import Administered
+    from ..common.text import clean
+    from . import render
+
+    assert isinstance(event, Administered)
+    return [render.done_json(event.detail) if as_json else clean(event.detail)]
 
 
 def _in_room(

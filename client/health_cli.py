@@ -50,7 +50,9 @@ def _watching_options(function: F) -> F:
 @client_command("status", example="zchat status --json | jq .numbers.rates.messages")
 @_watching_options
 def status(broker: str | None, nick: str | None, as_json: bool, timeout: float | None, key_file: Path | None) -> None:
-    """Show how a broker is: its version and uptime, and for operators its numbers.
+    """Show how a broker is.
+
+    Its version and uptime, and for operators its numbers.
 
     Rates and latencies are those of the last minute.
     """
@@ -77,7 +79,9 @@ def status(broker: str | None, nick: str | None, as_json: bool, timeout: float |
 @client_command("top", example="zchat top -b attic")
 @_watching_options
 def top(broker: str | None, nick: str | None, as_json: bool, timeout: float | None, key_file: Path | None) -> None:
-    """Watch a broker, as its operator: how much is said, how quickly, where, and what goes wrong.
+    """Watch a broker, as its operator.
+
+    How much is said, how quickly, where, and what goes wrong.
 
     Each second anew; q ends it. When output is no terminal: a line a second.
     """
@@ -112,7 +116,9 @@ def top(broker: str | None, nick: str | None, as_json: bool, timeout: float | No
 @client_command("doctor", example="zchat doctor -b 192.168.1.7", cls=ForgivingCommand)
 @common_options
 def doctor(broker: str | None, nick: str | None, as_json: bool, timeout: float | None) -> None:
-    """Find out why a broker cannot be used, or that all is well: one line a check, with what to mend.
+    """Find out why a broker cannot be used.
+
+    Or that all is well: one line a check, with what to mend.
 
     Looks at this account's files, the broker's name and key, both of its ports, access, clocks, versions and latency.
     The exit code is that of the first check that failed.

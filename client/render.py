@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
+from ..common.exported import utc as utc
 from ..common.messages import (
     Ack,
     Command,
@@ -38,12 +39,6 @@ COLUMN_CELLS = 40
 def local_minute(millis: int) -> str:
     """``YYYY-MM-DD HH:MM`` in local time."""
     return dt.datetime.fromtimestamp(millis / 1_000).strftime("%Y-%m-%d %H:%M")
-
-
-def utc(millis: int) -> str:
-    """``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
-    moment = dt.datetime.fromtimestamp(millis // 1_000, dt.UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis % 1_000:03d}Z"
 
 
 DONE = {

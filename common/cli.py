@@ -29,6 +29,7 @@ COMMANDS = {
     "tail": "zchat.client.cli:tail",
     "search": "zchat.client.asking_cli:search",
     "ask": "zchat.client.asking_cli:ask",
+    "replay": "zchat.client.replay_cli:replay",
     "link": "zchat.client.key_cli:link",
     "key": "zchat.client.key_cli:key",
     "admin": "zchat.client.admin_cli:admin",
@@ -45,6 +46,8 @@ COMMANDS = {
 ADMIN_COMMANDS = {
     "backup": "zchat.broker.backup_cli:backup",
     "restore": "zchat.broker.backup_cli:restore",
+    "export": "zchat.broker.transfer_cli:export",
+    "import": "zchat.broker.transfer_cli:import_",
 }
 """What `zchat admin` does with the broker's own files, beside the commands that it gives to a running broker."""
 

@@ -140,6 +140,8 @@ is there by then."""
 CLOSING_SECONDS = 1.0
 """How long a broker that is told to stop goes on storing what has been sent to it; twice that and its last words
 (`LINGER`) are far less than 5 s."""
+CLOSING_QUIET = 0.05
+"""What was sent before has come when nothing more comes for so long: libzmq's thread has still to read it."""
 LINGER = 0.3
 """How long what a socket still holds is offered to the network when it is closed."""
 RETRY_CAP = 60.0

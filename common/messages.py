@@ -47,7 +47,9 @@ EntryKind = Literal[
     "deop",
 ]
 """What is said (the first five), or done to a message (delete) or to somebody in the room."""
-AdminVerb = Literal["allow", "deny", "kick", "ban", "unban", "op", "deop", "reset", "invite", "revoke", "list"]
+AdminVerb = Literal[
+    "allow", "deny", "kick", "ban", "unban", "op", "deop", "reset", "invite", "revoke", "list", "forget", "vacuum"
+]
 Seconds = Annotated[float, Meta(ge=0, le=2**33)]
 Roundtrip = Annotated[float, Meta(ge=0, le=2**20)]
 """Milliseconds from a question to its answer; 0: not measured."""
@@ -554,6 +556,8 @@ class Administered(Message, frozen=True):
     """The token of the invitation that was made."""
     rulings: list[Ruling] = []
     """With ``list``: what is in force, up to 500."""
+    more: bool = False
+    """It is not finished: ask again a second later."""
     ref: Ref = 0
 
 

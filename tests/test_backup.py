@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 
 from zchat.common.errors import ExitCode
 
-from .processes import Broker, Process
+from .processes import ZCHAT, Broker, Process, environment
 
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -65,6 +66,27 @@ def test_a_reader_notices_that_the_history_is_another_one(
 
     alice.wait_for("history of lobby was replaced")  # type: ignore[attr-defined]
     alice.wait_for("and on")  # type: ignore[attr-defined]
+
+
+def test_the_drill(home: Path, broker: Broker, tmp_path: Path) -> None:
+    """Every command of the drill in docs/operating.md works, and shows what the page says."""
+    page = (Path(__file__).parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```sh\n(.*?)```", page.partition("a drill\n")[2].partition("\n## ")[0], re.S)
+    drill = environment(home, DATA=str(broker.data), TMPDIR=str(tmp_path))
+    done = subprocess.run(
+        ["sh", "-euxc", f"{script}wait $! || true"],
+        env={**drill, "PATH": f"{ZCHAT.parent}:{drill['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "before the backup" in done.stdout
+    assert "after the backup" not in done.stdout
+    assert "Nothing is in force." in done.stderr
+    assert broker.process.err.count("Traceback") == 0
 
 
 def test_many_messages_do_not_spoil_a_backup(home: Path, broker: Broker, zchat: Zchat, tmp_path: Path) -> None:

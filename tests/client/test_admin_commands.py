@@ -33,6 +33,8 @@ LINK = str(Link("127.0.0.1", 1, b"k" * 32))
         ("admin unmute bob", "Somebody is unmuted in a room"),
         (f"admin kick bob --key nowhere -b {LINK}", "The key file nowhere cannot be read"),
         (f"admin kick bob --key nowhere -u alice -b {LINK}", "only one of --key and --nick"),
+        ("admin forget b@b", "The nick 'b@b'"),
+        ("admin vacuum now", "unexpected extra argument"),
         ("admin kick", "Missing argument 'NICK'"),
         ("admin invite", "There is no command invite"),
         ("admin revoke", "Missing argument 'NAME'"),

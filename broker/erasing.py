@@ -1,0 +1,96 @@
+"""What takes things out of the SQLite history for good: a person's words, and the room that nothing needs any more.
+
+Owns the SQL of that. Does not know why, nor how often (`upkeep`); each call is one short step. Used by the broker's
+thread alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from itertools import groupby
+
+from ..common.names import PRIVATE_MARK
+from ..common.rules import WORDS
+from .history import Disown, Disowned, Done, Shrunk
+from .index import WordIndex
+
+_STEP = 500
+"""Entries that are changed at once: some 20 ms."""
+_END = (2**62, 0)
+_INCREMENTAL = 2
+"""The value of ``PRAGMA auto_vacuum`` of a file whose free pages can be given back one by one."""
+
+
+def disown(db: sqlite3.Connection, index: WordIndex, rooms: Mapping[int, str], author: int, disown: Disown) -> Disowned:
+    """One step through all rooms, by number and sequence; `rooms` has their numbers, `author` is that of the key."""
+    if disown.after == (0, 0):
+        # Whoever has the disk could guess short texts by their digests.
+        db.execute("UPDATE gone SET digest = x'' WHERE author = ? AND digest != x''", (author,))
+    last = db.execute(
+        "SELECT room, seq FROM entry WHERE (room, seq) > (?, ?) ORDER BY room, seq LIMIT 1 OFFSET ?",
+        (*disown.after, disown.limit - 1),
+    ).fetchone()
+    direct = [number for number, room in rooms.items() if room.startswith(PRIVATE_MARK) and disown.author in room]
+    concerned = f"author = ? OR target = ? OR room IN ({', '.join(map(str, direct))})"
+    rows = db.execute(
+        "SELECT room, seq, author, kind, text FROM entry"
+        f" WHERE (room, seq) > (?, ?) AND (room, seq) <= (?, ?) AND ({concerned}) ORDER BY room, seq LIMIT ?",
+        (*disown.after, *(last or _END), author, disown.author, _STEP),
+    ).fetchall()
+    own = [row for row in rows if row[2] == author]
+    for room, texts in groupby((row for row in own if row[3] != "answer"), key=lambda row: row[0]):
+        index.remove(room, [(seq, text) for _, seq, _, _, text in texts])
+    db.executemany(
+        "UPDATE entry SET nick = ?, kind = ?, text = ?, choices = '' WHERE room = ? AND seq = ?",
+        [(disown.nick, *_what_stays(kind, text), room, seq) for room, seq, _, kind, text in own],
+    )
+    # Who is told something, or to whom something is done, unless it is somebody else.
+    db.executemany(
+        "UPDATE entry SET addressee = ? WHERE room = ? AND seq = ? AND addressee IS NOT NULL",
+        [
+            (disown.nick, room, seq)
+            for room, seq, by, *_ in rows
+            if by != author or rooms[room] == f"{PRIVATE_MARK}{disown.author}.{disown.author}"
+        ],
+    )
+    topics = {rooms[room]: _topic(db, room) for room, _, _, kind, _ in own if kind == "topic"}
+    more = rows[-1][:2] if len(rows) == _STEP else last
+    return Disowned(len(own), more, topics)
+
+
+def _what_stays(kind: str, text: str) -> tuple[str, str]:
+    """Kind and text: nothing of what was said, which choice was taken, and what was done but not why."""
+    if kind == "answer":
+        return kind, text
+    return ("deleted" if kind in (*WORDS, "topic") else kind), ""
+
+
+def _topic(db: sqlite3.Connection, room: int) -> str:
+    row = db.execute(
+        "SELECT text FROM entry WHERE room = ? AND kind = 'topic' ORDER BY seq DESC LIMIT 1", (room,)
+    ).fetchone()
+    return str(row[0]) if row is not None else ""
+
+
+def shrink(db: sqlite3.Connection, pages: int) -> Shrunk:
+    """Give some free pages back; the file itself becomes smaller with the next checkpoint."""
+    size, before = _pragma(db, "page_size"), _pragma(db, "freelist_count")
+    for _ in range(min(pages, before)):
+        # It goes on from row to row, of which Python's module takes only the first, as they have no columns.
+        db.execute("PRAGMA incremental_vacuum(1)")
+    left = _pragma(db, "freelist_count")
+    return Shrunk((before - left) * size, left * size, _pragma(db, "auto_vacuum") == _INCREMENTAL)
+
+
+def checkpoint(db: sqlite3.Connection) -> Done:
+    """Bring everything into the file, and empty the write-ahead log (sqlite.org, "PRAGMA wal_checkpoint")."""
+    (patience,) = db.execute("PRAGMA busy_timeout").fetchone()
+    db.execute("PRAGMA busy_timeout = 0")  # a reader in another process is not waited for
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    db.execute(f"PRAGMA busy_timeout = {patience}")
+    return Done()
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])

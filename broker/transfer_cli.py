@@ -1,0 +1,63 @@
+"""``zchat admin export`` and ``zchat admin import``: options to calls.
+
+Owns their options. Main thread.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ..common.cli import epilog
+from .backup_cli import SETTINGS, data_option, file_argument, json_option
+
+
+@click.command(
+    "export",
+    epilog=epilog("zchat admin export lobby lobby.jsonl\nzchat admin export lobby | jq .text"),
+    context_settings=SETTINGS,
+)
+@data_option
+@json_option
+@click.argument("room")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+def export(data: Path | None, as_json: bool, room: str, file: Path | None) -> None:
+    """Write a room's history to a file.
+
+    All that is kept of ROOM goes to FILE or standard output, one object a line; the broker may run meanwhile.
+
+    It is done on the broker's machine, for private rooms too; private messages are only in a backup.
+    """
+    from .home import HISTORY, usual_folder
+    from .transfer import export
+
+    count = export((data or usual_folder()) / HISTORY, room, file)
+    if file is not None:
+        done = {"room": room, "exported": count, "file": str(file)}
+        click.echo(json.dumps(done) if as_json else f"{file}: {count:,} entries of {room}")
+
+
+@click.command("import", epilog=epilog("zchat admin import lobby.jsonl -r old-lobby"), context_settings=SETTINGS)
+@data_option
+@json_option
+@click.option("-r", "--room", metavar="ROOM", help="Into another room than the one it was exported from.")
+@file_argument
+def import_(data: Path | None, as_json: bool, room: str | None, file: Path) -> None:
+    """Put an export at the end of its room.
+
+    The room is made if need be; the broker is stopped.
+
+    Authors, ids and times stay; what is there already is not added again.
+    """
+    from .home import usual_folder
+    from .transfer import import_
+
+    done = import_(data or usual_folder(), file, room)
+    if as_json:
+        click.echo(json.dumps({"room": done.room, "added": done.added, "known": done.known, "other": done.other}))
+        return
+    click.echo(f"{done.room}: {done.added:,} entries added, {done.known:,} were there already")
+    if done.other:
+        click.echo(f"{done.other:,} were left out: another text stands there under the same id.", err=True)
