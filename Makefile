@@ -44,6 +44,10 @@ soak: .venv/ready  ## the simulation of the guarantees, seed after seed, two mil
 bench: .venv/ready  ## zchat beside the servers that are installed, 20 minutes; ARGS="--only latency --rounds 1"
 	@.venv/bin/python -m bench.compare $(ARGS)
 
+.PHONY: screenshots
+screenshots: .venv/ready  ## the pictures of docs/tour.md, made anew from real runs
+	@.venv/bin/python -m tests.screenshots
+
 .PHONY: bench-quick
 bench-quick: .venv/ready  ## the main figures in short, and what a flood does to others and to typing, in under three minutes
 	@.venv/bin/python -m bench.quick $(ARGS)

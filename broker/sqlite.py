@@ -160,10 +160,12 @@ class SqliteHistory:
         number, head = self._rooms.get(read.room, (0, 0))
         floor = max(read.floor, self._floors.get(read.room, 0))
         backwards = read.before is not None
-        bound = read.before if read.before is not None else (read.after or 0)
-        order = "e.seq < ? ORDER BY e.seq DESC" if backwards else "e.seq > ? ORDER BY e.seq"
+        # One lower bound: of two SQLite takes the first that comes, and walks over all that lies between them.
+        above = floor if backwards else max(floor, read.after or 0)
+        below = min(read.before, 2**63 - 1) if read.before is not None else 2**63 - 1
+        order = "DESC" if backwards else "ASC"
         rows = self._db.execute(
-            f"{ENTRY} AND e.seq > ? AND {order} LIMIT ?", (number, floor, min(bound, 2**63 - 1), read.limit)
+            f"{ENTRY} AND e.seq > ? AND e.seq < ? ORDER BY e.seq {order} LIMIT ?", (number, above, below, read.limit)
         )
         entries: list[Entry] = []
         size = 0

@@ -332,6 +332,13 @@ class Terminal:
         kept = itertools.dropwhile(lambda row: not row, reversed(rows))
         return list(kept)[::-1]
 
+    @property
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """What the screen shows, cell by cell; the second cell of a wide character is empty."""
+        with self._changed:
+            buffer, columns = self._screen.buffer, range(self._screen.columns)
+            return [[buffer[row][column] for column in columns] for row in range(self._screen.lines)]
+
     def wait_for(self, *words: str) -> str:
         """The line of the screen that holds all the words."""
         lines = self.wait_until(lambda lines: any(holds(line, words) for line in lines), repr(" ".join(words)))
