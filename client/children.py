@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO
+from typing import IO, Any
 
 from ..common.errors import InputError
 from ..common.signals import uninterrupted
@@ -75,22 +75,23 @@ def feed(
         with tempfile.TemporaryFile() as source:
             source.write(f"{stdin}\n".encode())  # `read` of a shell fails at a line without an end
             source.seek(0)
-            with uninterrupted():
-                child = subprocess.Popen(
-                    argv, stdin=source, stdout=sink, stderr=sink, env={**os.environ, **environment}
-                )
+            variables = {**os.environ, **environment}
+            with _child(argv, stdin=source, stdout=sink, stderr=sink, env=variables) as child:
+                return _wait(child, over, within)
     except (OSError, ValueError) as error:
         return f"cannot be run ({getattr(error, 'strerror', None) or error})"
+
+
+def _wait(child: subprocess.Popen[bytes], over: Callable[[], bool], within: float | None) -> str:
     deadline = time.monotonic() + within if within is not None else None
-    with _ended_with_us(child):
-        while True:
-            try:
-                return trouble(child.wait(_LOOK))
-            except subprocess.TimeoutExpired:
-                late = deadline is not None and time.monotonic() > deadline
-                if late or over():
-                    _end(child)
-                    return f"did not end within {within:g} s" if late else "was ended"
+    while True:
+        try:
+            return trouble(child.wait(_LOOK))
+        except subprocess.TimeoutExpired:
+            late = deadline is not None and time.monotonic() > deadline
+            if late or over():
+                _end(child)
+                return f"did not end within {within:g} s" if late else "was ended"
 
 
 def pass_through(argv: list[str], take: Callable[[str, bytes], None]) -> int:
@@ -98,11 +99,9 @@ def pass_through(argv: list[str], take: Callable[[str, bytes], None]) -> int:
 
     `take` is called by the two threads that read.
     """
-    with uninterrupted():
-        child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    streams = (("out", child.stdout, sys.stdout), ("err", child.stderr, sys.stderr))
-    readers = [threading.Thread(target=_copy, args=(*stream, take), daemon=True) for stream in streams]
-    with _ended_with_us(child):
+    with _child(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        streams = (("out", child.stdout, sys.stdout), ("err", child.stderr, sys.stderr))
+        readers = [threading.Thread(target=_copy, args=(*stream, take), daemon=True) for stream in streams]
         for reader in readers:
             reader.start()
         while child.poll() is None:
@@ -127,12 +126,17 @@ def _copy(name: str, source: IO[bytes] | None, target: IO[str], take: Callable[[
 
 
 @contextlib.contextmanager
-def _ended_with_us(child: subprocess.Popen[bytes]) -> Iterator[None]:
+def _child(argv: list[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with us: there is no moment between its start and the care for its end."""
+    child: subprocess.Popen[bytes] | None = None
     try:
-        yield
-    except BaseException:
         with uninterrupted():
-            _end(child)
+            child = subprocess.Popen(argv, **options)
+        yield child
+    except BaseException:
+        if child is not None:
+            with uninterrupted():
+                _end(child)
         raise
 
 

@@ -228,7 +228,7 @@ def refused(home: Path) -> Iterator[str]:
     with office(home, "--access", "invite") as broker, tries(broker.link, "mallory") as mallory:
         mallory.wait()
     with office(home, "--access", "open") as broker, person(home, "alice"), tries(broker.link, "alice") as impostor:
-        impostor.wait_for("nick")
+        impostor.wait_for("Your nick:")
     with tries(broker.link, "bob") as late:
         late.wait()
     yield picture(

@@ -245,7 +245,7 @@ def test_older_messages_come_by_pages(zchat: Zchat, broker: Broker, sit: Sit) ->
 def test_to_the_shell_and_back(home: Path) -> None:
     """Ctrl-Z gives the terminal back as it was; with `fg` the line goes on where it was."""
     with Terminal(home, "--norc", "-i", program="bash", variables={"PS1": "$ "}) as shell:
-        shell.enter(f"{ZCHAT} join -u alice")
+        shell.enter(f"'{ZCHAT}' join -u alice")
         shell.wait_until(lambda lines: line(lines) == "lobby>")
         shell.type(f"half a line{CTRL_Z}")
         shell.wait_for("Stopped")

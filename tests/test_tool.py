@@ -152,7 +152,7 @@ def test_a_signal_ends_the_command_with_us(
 
 def test_a_command_can_answer_as_the_same_user(zchat: Zchat, home: Path, room: str, tmp_path: Path) -> None:
     """A `zchat` in it is at the same broker with the same nick, and what it says does not run it again."""
-    command = script(tmp_path / "cmd", f'{ZCHAT} send -r "$ZCHAT_ROOM" "echo: $ZCHAT_TEXT" && echo answered')
+    command = script(tmp_path / "cmd", f'"{ZCHAT}" send -r "$ZCHAT_ROOM" "echo: $ZCHAT_TEXT" && echo answered')
     with Process(home, "tail", "-r", room, "-n", 5, "--exec", command, nick="echo") as process:
         zchat("send", "-r", room, "one", nick="bob")
         process.wait_for("answered")
@@ -365,7 +365,7 @@ def test_bash_completes_commands_options_and_names(home: Path, zchat: Zchat, roo
 def test_bash_completes_at_a_terminal(home: Path, tmp_path: Path) -> None:
     """Pressing Tab does it."""
     rc = tmp_path / "rc"
-    rc.write_text(f'PATH={ZCHAT.parent}:$PATH; PS1="ready> "; eval "$(zchat completion bash)"\n')
+    rc.write_text(f'PATH="{ZCHAT.parent}:$PATH"; PS1="ready> "; eval "$(zchat completion bash)"\n')
     bash = pexpect.spawn("bash", ["--rcfile", str(rc), "-i"], env=processes.environment(home), encoding="utf-8")
     try:
         bash.expect_exact("ready> ", timeout=PATIENCE)
