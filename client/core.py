@@ -149,7 +149,7 @@ class ClientCore:
             if self._hello_at is not None and now.mono - self._hello_at > limits.REQUEST_AFTER:
                 return self._say_hello(now)
             return []
-        if self._heartbeat.dead(now.mono):
+        if now.mono >= self._heartbeat.dead_at:
             return self.lost("it does not answer", now)
         actions = self._repeat(now)
         if self._outbox.free_at <= now.mono:
@@ -167,7 +167,7 @@ class ClientCore:
             soon = now.mono + 0.5
             return soon if self._dial_at is None else min(self._dial_at, soon)
         ping_at = self._heartbeat.due(news=self._following.has_news)
-        return min(ping_at, self._heartbeat.listen_at, self._outbox.free_at, now.mono + 1.0)
+        return min(ping_at, self._heartbeat.dead_at, self._heartbeat.listen_at, self._outbox.free_at, now.mono + 1.0)
 
     # --- what the program wants -------------------------------------------------------------------------------
     def join(self, room: str, start: Start, now: Now, *, create: bool = True, private: bool = False) -> list[Action]:

@@ -94,12 +94,13 @@ class Heartbeat:
         hush = max(self._heard_at + HUSH, asked_at + PING_INTERVAL if self._unanswered is not None else 0.0)
         return min([self._idle_at, hush, *([asked_at + PING_INTERVAL] if news else []), *self._soon])
 
-    def dead(self, now: float) -> bool:
-        """Whether the broker has answered nothing for too long, though its connection stands."""
+    @property
+    def dead_at(self) -> float:
+        """When the broker is given up, though its connection stands: it has answered nothing for too long."""
         if self._unanswered is None:
-            return False
-        hushed = now - self._heard_at > DEAF and now - self._unanswered > DEAF - HUSH - 0.1
-        return hushed or now - self._unanswered > SILENCE
+            return inf
+        hushed = max(self._heard_at + DEAF, self._unanswered + DEAF - HUSH - 0.1)
+        return min(hushed, self._unanswered + SILENCE)
 
     def deaf(self, now: float) -> bool:
         """Whether SUB has brought nothing for too long, or broke long enough ago."""
