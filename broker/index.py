@@ -23,7 +23,6 @@ from ..common.searching import Term
 from .history import Find, Indexed
 
 _EVERYBODY = "all"
-_SEARCHED = ", ".join(f"'{kind}'" for kind in SEARCHED)
 
 
 Row = TypeVar("Row")

@@ -371,11 +371,6 @@ def own_nicks() -> Iterator[tuple[str, str, str]]:
             yield path.parent.name, path.name, path.read_text(encoding="ascii").strip()
 
 
-def load_key(name: str) -> KeyPair:
-    """The key pair of a fingerprint."""
-    return KeyPair.load(_key_path(name))
-
-
 def _read_index(path: Path) -> str | None:
     """The fingerprint in an index file; None when there is no file."""
     try:

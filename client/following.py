@@ -344,6 +344,8 @@ class Following:
                 view.topic = entry.text
         if view.reached_goal():
             actions.append(Show(CaughtUp(view.id)))
+            if replay:
+                self._heartbeat.ping_now(now.mono)  # else we would be taken to be behind for some seconds yet
         if view.behind and not view.asked and self._live:
             actions.append(self._ask_replay(view, now))
         return actions

@@ -59,6 +59,10 @@ class Heartbeat:
         """Something was subscribed to: ask once that has taken effect."""
         self._soon = [now + delay for delay in PING_SOON]
 
+    def ping_now(self, now: float) -> None:
+        """There is something that the broker should know at once."""
+        self._soon = [now, *self._soon]
+
     def listen(self, now: float) -> None:
         """SUB was opened."""
         self._beacon_at, self.listen_at = now, inf

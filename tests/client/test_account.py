@@ -93,7 +93,6 @@ def test_a_key_is_made_once_and_found_again(home: Path) -> None:
     assert fresh
     assert account.key_for(LINK, "alice") == account.key_for(LINK, "ALICE") == (pair, False)
     assert key_files(home) == {pair.fingerprint}
-    assert account.load_key(pair.fingerprint) == pair
 
 
 def test_a_key_file_is_named_by_its_fingerprint_and_its_owners_alone(home: Path) -> None:

@@ -221,6 +221,23 @@ def test_entering_a_room_brings_early_pings(live: Shell) -> None:
     assert ping_times(live, 1) == pytest.approx(limits.PING_SOON, abs=2 * STEP)
 
 
+def test_who_has_caught_up_says_so_at_once(shell: Shell) -> None:
+    """Who was shown the history of a room when they entered it is not taken to be behind any longer."""
+    shell.welcome()
+    shell.do(shell.core.join("dev", Start(after=0), shell.now))
+    asked = shell.sent(m.Join)[-1]
+    assert isinstance(asked, m.Join)
+    shell.receive(m.Entered(room="dev", name="dev", head=1, after=0, ref=asked.ref))
+    replay = shell.sent(m.Replay)[-1]
+    assert isinstance(replay, m.Replay)
+    entry = m.Entry(seq=1, prev=0, id="1", time=0, nick="bob", key="b", text="x")
+    shell.receive(m.Page(room="dev", entries=[entry], head=1, ref=replay.ref))
+    shell.clear()
+    shell.do(shell.core.tick(shell.now))
+
+    assert [command.seen for command in shell.sent(m.Ping) if isinstance(command, m.Ping)] == [{"dev": 1}]
+
+
 def test_a_ping_tells_a_cursor_once(live: Shell) -> None:
     """What was seen is told soon, with one ping, and again only when it has grown."""
     told = []
