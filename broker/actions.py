@@ -6,42 +6,39 @@ Owns these words only. Pure; any thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ..common.clock import Now
 from ..common.messages import Command, Event, Inspect, Join, Presence, Replay, Say, Search
 from .history import Append, Change, Outcome, Question
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """Send one event by ROUTER to each identity; it is encoded once."""
 
     identities: tuple[bytes, ...]
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(msgspec.Struct, frozen=True):
     """Send one event by PUB to all who subscribed to the topic."""
 
     topic: bytes
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(msgspec.Struct, frozen=True):
     """Tell the operator; all of it may hold remote words, which must be cleaned before they are shown."""
 
     text: str
     warning: bool = False
     event: str = ""
     """One word for what happened, and what it happened to, for programs that read the log."""
-    fields: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, object] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(msgspec.Struct, frozen=True):
     """Send a report of the broker by ROUTER, with the numbers or without."""
 
     identity: bytes
@@ -49,8 +46,7 @@ class Tell:
     numbers: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True):
     """End all connections of a key or of a network."""
 
     key: str = ""
@@ -62,8 +58,7 @@ class Cut:
 
 
 # --- why something is stored or read: the core gets it back with the outcome -------------------------------------
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(msgspec.Struct, frozen=True):
     """A room is made; `join` follows, if that was the reason."""
 
     user: str
@@ -73,8 +68,7 @@ class Create:
     join: Join | None
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """Where a join begins to read."""
 
     identity: bytes
@@ -82,8 +76,7 @@ class Start:
     join: Join
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """A user said something, or did something in a room; then `follow` tells what comes of it once it is stored."""
 
     identity: bytes
@@ -93,8 +86,7 @@ class Said:
     follow: Callable[[Now], list[Action]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Doubted:
+class Doubted(msgspec.Struct, frozen=True):
     """A message that cannot be taken, unless it is a repeat of one that was."""
 
     identity: bytes
@@ -104,8 +96,7 @@ class Doubted:
     """What it is answered then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Then:
+class Then(msgspec.Struct, frozen=True):
     """A command that changes what is allowed or how somebody is called; `follow` tells what comes of it."""
 
     identity: bytes
@@ -113,8 +104,7 @@ class Then:
     follow: Callable[[Outcome, Now], list[Action]]
 
 
-@dataclass(frozen=True, slots=True)
-class Paging:
+class Paging(msgspec.Struct, frozen=True):
     """A page of history was asked for."""
 
     identity: bytes
@@ -122,39 +112,34 @@ class Paging:
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class Indexing:
+class Indexing(msgspec.Struct, frozen=True):
     """Entries are made findable; a search waits for it, if there is one."""
 
     identity: bytes = b""
     search: Search | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """Somebody searches."""
 
     identity: bytes
     search: Search
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """A user has seen a room up to a sequence."""
 
     user: str
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trimming:
+class Trimming(msgspec.Struct, frozen=True):
     """What is too old of a room is removed."""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(msgspec.Struct, frozen=True):
     """Somebody came or went: told in the order in which it happened, after what was said before it."""
 
     room: str
@@ -164,24 +149,21 @@ class Announce:
 Purpose = Create | Start | Said | Doubted | Then | Paging | Indexing | Finding | Mark | Trimming | Announce
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(msgspec.Struct, frozen=True):
     """Make a change in the next commit; the outcome comes back with `purpose`."""
 
     change: Change
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """Read from the history after the next commit; the outcome comes back with `purpose`."""
 
     question: Question
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class Await:
+class Await(msgspec.Struct, frozen=True):
     """Nothing to store, but it must keep its place among what is: `purpose` comes back in order."""
 
     purpose: Purpose

@@ -105,13 +105,13 @@ class Core:
         So it is with everything that changes who may do what, or which rooms and nicks there are.
         """
         match command:
+            case m.Say(kind=kind, room=room):
+                return room is not None and (kind in KINDS or not self._rooms.exists(room))
             case m.Rename() | m.Admin():
                 return True
             case m.Hello():
                 known = self._roster.users.get(user)
                 return known is None or not known.nick
-            case m.Say(kind=kind, room=str(room)):
-                return kind in KINDS or not self._rooms.exists(room)
             case m.Join(room=room):
                 return not self._rooms.exists(room)
         return False
@@ -126,19 +126,18 @@ class Core:
         elif not isinstance(command, m.Hello):
             no = refuse(identity, command, Code.HELLO_FIRST, "Say hello before anything else.")
             return [no, *self._strike(user, now, 1 + size // limits.STRIKE_BYTES)]
-        if isinstance(command, m.Say) and session is not None and self._talk.stalled(session, command, now):
-            return self._strike(user, now)
+        if isinstance(command, m.Say):
+            assert session is not None
+            return self._say(session, command, now, size)
         leaving = isinstance(command, m.Part | m.Goodbye)  # is never too fast, and not said again
         if not self._rates.charge(user, command, size, now) and not leaving:
-            return [*self._too_fast(identity, session, command, now), *self._strike(user, now)]
+            return [refuse(identity, command, *TOO_FAST), *self._strike(user, now)]
         if isinstance(command, m.Hello):
             return self._sessions.hello(identity, user, address, command, now)
         assert session is not None
         match command:
             case m.Ping():
                 return self._questions.ping(session, command, now)
-            case m.Say():
-                return self._talk.say(session, command, now)
             case m.Join():
                 return self._rooms.join(session, command, now)
             case m.Part():
@@ -160,12 +159,13 @@ class Core:
             case m.Unknown():
                 return []
 
-    def _too_fast(
-        self, identity: bytes, session: Session | None, command: m.Command | m.Unknown, now: Now
-    ) -> list[Action]:
-        if isinstance(command, m.Say) and session is not None:
-            return self._talk.stall(session, command, TOO_FAST, now)
-        return [refuse(identity, command, *TOO_FAST)]
+    def _say(self, session: Session, say: m.Say, now: Now, size: int) -> list[Action]:
+        user = session.user.key
+        if session.stall is not None and self._talk.stalled(session, say, now):
+            return self._strike(user, now)
+        if not self._rates.charge(user, say, size, now):
+            return [*self._talk.stall(session, say, TOO_FAST, now), *self._strike(user, now)]
+        return self._talk.say(session, say, now)
 
     def over_subscribed(self, user: str, now: Now) -> list[Action]:
         """A SUB connection was cut for asking for too much; who does that again and again is shut out for a while."""

@@ -7,8 +7,9 @@ Owns the words (append, put, erase, together, read, locate, find) and their outc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from ..common.errors import ZchatError
 from ..common.messages import Entry
@@ -24,8 +25,7 @@ class BadHistory(ZchatError):
 
 
 # --- what can be stored ---------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(msgspec.Struct, frozen=True):
     """Put one entry at the end of a room, once for each (room, author, id)."""
 
     room: str
@@ -44,8 +44,7 @@ class Append:
     """Whose searches look through the room without naming it; None: everybody's. Always the same for a room."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disown:
+class Disown(msgspec.Struct, frozen=True):
     """Take what an author has said out of so many entries, and their name out of what others said to them.
 
     Their entries stay, as ``deleted`` ones or without a reason; which choices they took stays too.
@@ -59,15 +58,13 @@ class Disown:
     limit: int = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Shrink:
+class Shrink(msgspec.Struct, frozen=True):
     """Give so many pages of the storage back to the system, of those that hold nothing any more."""
 
     pages: int
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(msgspec.Struct, frozen=True):
     """Set one value of the small state, if its revision is still `expect` (0: absent, None: whatever it is)."""
 
     table: str
@@ -76,8 +73,7 @@ class Put:
     expect: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Erase:
+class Erase(msgspec.Struct, frozen=True):
     """Take the text of something that was said, by `author` if one is given; the entry stays as ``deleted``."""
 
     room: str
@@ -85,8 +81,7 @@ class Erase:
     author: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Resolve:
+class Resolve(msgspec.Struct, frozen=True):
     """Only if the question at a sequence takes this choice of this author's: it is another's, and not answered yet."""
 
     room: str
@@ -95,8 +90,7 @@ class Resolve:
     choice: str
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
+class Together(msgspec.Struct, frozen=True):
     """All of these or none, with at most one `Append`; where that is a repeat, the others are not done again.
 
     The outcome is that of the `Append`, or `Done`; or of the first that cannot be.
@@ -105,8 +99,7 @@ class Together:
     changes: tuple[Append | Put | Erase | Resolve, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """The entry stands in the room; `duplicate` when it already stood there."""
 
     seq: int
@@ -115,20 +108,17 @@ class Appended:
     duplicate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reused:
+class Reused(msgspec.Struct, frozen=True):
     """The author has used this id in this room for another text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """The value is set, or the text erased (then without a revision)."""
 
     revision: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Disowned:
+class Disowned(msgspec.Struct, frozen=True):
     """So many entries were changed; `after` tells where to go on, None: that was all."""
 
     changed: int
@@ -137,8 +127,7 @@ class Disowned:
     """Room → its topic now, where it was the author's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shrunk:
+class Shrunk(msgspec.Struct, frozen=True):
     """Bytes that were given back, and that can still be; `able` tells whether the storage can do that at all."""
 
     freed: int
@@ -146,13 +135,11 @@ class Shrunk:
     able: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True):
     """There is no such message, or not by this author."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """The question does not take this answer: who asked it, what can be chosen, and who has chosen what, if anybody."""
 
     asker: str
@@ -162,8 +149,7 @@ class Settled:
     choice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(msgspec.Struct, frozen=True):
     """The value was not set: this is what stands there."""
 
     table: str
@@ -173,8 +159,7 @@ class Conflict:
 
 
 # --- what can be asked ----------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """Entries after a sequence in ascending order, or with `before` the last ones before it (ascending too)."""
 
     room: str
@@ -185,16 +170,14 @@ class Read:
     """Nothing up to this sequence is given: what a member of the room may not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What a `Read` found; `more` tells that the page was cut."""
 
     entries: list[Entry]
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Locate:
+class Locate(msgspec.Struct, frozen=True):
     """The sequence after which the last N entries, those since a time, or those after an id begin."""
 
     room: str
@@ -203,15 +186,13 @@ class Locate:
     since_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(msgspec.Struct, frozen=True):
     """The answer to `Locate`; None when the id is not in the room."""
 
     after: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Find:
+class Find(msgspec.Struct, frozen=True):
     """The newest entries with all these terms: in rooms of these readers (``""``: everybody's), or in named rooms.
 
     Only what is indexed is found.
@@ -226,8 +207,7 @@ class Find:
     """A room and sequence: only what was indexed before that entry. Where it is gone, something may be found twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundIn:
+class FoundIn(msgspec.Struct, frozen=True):
     """What a `Find` found, with the room of each, the newest last; `more` tells that there is more before."""
 
     entries: list[tuple[str, Entry]]
@@ -236,23 +216,20 @@ class FoundIn:
     """It took as long as it may, so there may be more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(msgspec.Struct, frozen=True):
     """Make up to so many entries findable, the oldest first, and wipe out some of what was deleted from the index."""
 
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Indexed:
+class Indexed(msgspec.Struct, frozen=True):
     """How many entries are still to be indexed, and whether something deleted is still to be wiped out."""
 
     left: int
     dirty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Recall:
+class Recall(msgspec.Struct, frozen=True):
     """Whether an author has put this entry into a room under this id; answered with `Appended` or `Missing`."""
 
     room: str
@@ -262,8 +239,7 @@ class Recall:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trim:
+class Trim(msgspec.Struct, frozen=True):
     """Remove the oldest entries of a room: those from before a time, and all but the last `keep` (0: keep all).
 
     Their ids are remembered, so that a repeat is still known, unless they are older than `forget`.
@@ -275,16 +251,14 @@ class Trim:
     forget: int
 
 
-@dataclass(frozen=True, slots=True)
-class Trimmed:
+class Trimmed(msgspec.Struct, frozen=True):
     """Nothing up to this sequence is kept; `more` tells that there may be more to remove."""
 
     floor: int
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True):
     """Leave nothing of what was taken out in a log beside the storage, if nobody else is reading it just now."""
 
 

@@ -42,12 +42,13 @@ class Bucket:
 
     def take(self, cost: float, burst: float, rate: float, now: float) -> bool:
         """Whether there is enough; then it is taken."""
-        self.level = min(burst, self.level + (now - self.at) * rate)
+        level = self.level + (now - self.at) * rate
+        if level > burst:
+            level = burst
         self.at = now
-        if self.level < cost:
-            return False
-        self.level -= cost
-        return True
+        enough = level >= cost
+        self.level = level - cost if enough else level
+        return enough
 
 
 @dataclass(slots=True)
@@ -75,12 +76,12 @@ class Rates:
     def charge(self, key: str, command: m.Command | m.Unknown, size: int, now: Now) -> bool:
         """Whether this key may do that now, in a frame of so many bytes."""
         cost = COSTS.get(type(command), 1) + size // 1_024
-        if isinstance(command, m.Ping):
+        if isinstance(command, m.Say):
+            cost += 50 if command.kind in DONE_TO_SOMEBODY else 0
+        elif isinstance(command, m.Ping):
             cost += len(command.seen) // 25
-        elif isinstance(command, m.Say) and command.kind in DONE_TO_SOMEBODY:
-            cost += 50
-        cost = min(cost, self._policy.burst)
-        return self._of(key, now).commands.take(cost, self._policy.burst, self._policy.rate, now.mono)
+        policy = self._policy
+        return self._of(key, now).commands.take(min(cost, policy.burst), policy.burst, policy.rate, now.mono)
 
     def owe(self, key: str, cost: float, now: Now) -> None:
         """Charge for what has been taken on already, so that the next may have to wait."""

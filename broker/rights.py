@@ -40,6 +40,8 @@ def why_not_enter(user: User, room: Room, wall: int) -> Refusal | None:
 
 def why_not_speak(user: User, room: Room, wall: int) -> Refusal | None:
     """Who may come in may speak, but for who is muted."""
+    if room.is_public and user.key not in room.members:
+        return None  # as nearly all are, and it is asked for each message
     muted = room.member(user).muted
     if in_force(muted, wall):
         return not_allowed(f"You may read {room.name} but not speak there{until_when(muted)}. Ask its operators.")

@@ -87,6 +87,8 @@ class Rooms:
             room = self._roster.rooms.get(name) if user.key in partners(name) else None
             return room or no_room(name)
         room = self._roster.rooms.get(name)  # not every id is a legal name: folding takes some letters apart
+        if room is not None and room.is_public:
+            return room
         try:
             room = room or self._roster.rooms.get(names.fold(names.parse_room(name)))
         except InputError as error:

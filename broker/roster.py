@@ -126,21 +126,17 @@ class Room:
     """How many sessions of each user follow it."""
     present: dict[User, int] = field(default_factory=dict)
     """How many present sessions of each user are in it."""
+    is_direct: bool = field(init=False)
+    """Whether it holds the private messages of two users."""
+    is_public: bool = field(init=False)
+    """Whether everyone may read it, so that it goes over PUB."""
     readers: tuple[str, ...] | None = field(init=False)
     """Whose searches look through it without naming it; None: everybody's."""
 
     def __post_init__(self) -> None:
+        self.is_direct = self.id.startswith(PRIVATE_MARK)
+        self.is_public = not self.private and not self.is_direct
         self.readers = partners(self.id) if self.is_direct else () if self.private else None
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether it holds the private messages of two users."""
-        return self.id.startswith(PRIVATE_MARK)
-
-    @property
-    def is_public(self) -> bool:
-        """Whether everyone may read it, so that it goes over PUB."""
-        return not self.private and not self.is_direct
 
     def member(self, user: User) -> Member:
         """What a user is here."""

@@ -6,7 +6,7 @@ alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from ..common import limits, messages as m, names, rules, wire
 from ..common.clock import Now
@@ -26,8 +26,7 @@ ABOUT = ("delete", "answer")
 """Kinds that are about what was said before, so they make no room."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """Where a message goes: the room's id, the addressee's nick, and the room's making if it is new."""
 
     room: str

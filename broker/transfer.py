@@ -16,11 +16,12 @@ import sqlite3
 import sys
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
+from msgspec.structs import replace
 
 from ..common import exported, names
 from ..common.errors import Code, InputError, RefusedError, ZchatError
