@@ -6,7 +6,8 @@ Owns these words only. Pure; any thread.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from ..common.errors import ZchatError
 from ..common.messages import Ack, Command, Entered, Entry, Event, Presence, Refused, Say, Welcome
@@ -14,54 +15,46 @@ from .told import Alert, Status, Told
 
 
 # --- actions: for the connection ------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(msgspec.Struct, frozen=True):
     """Open a DEALER to the broker; a former one is closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(msgspec.Struct, frozen=True):
     """Close DEALER and SUB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True):
     """Send one command by DEALER."""
 
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
+class Listen(msgspec.Struct, frozen=True):
     """Open a new SUB to this port of the broker's host with these topics; a former one is closed."""
 
     port: int
     topics: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribe:
+class Subscribe(msgspec.Struct, frozen=True):
     """Add a topic to SUB."""
 
     topic: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Unsubscribe:
+class Unsubscribe(msgspec.Struct, frozen=True):
     """Take a topic from SUB."""
 
     topic: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
+class Show(msgspec.Struct, frozen=True):
     """Tell the program."""
 
     notice: Notice
 
 
-@dataclass(frozen=True, slots=True)
-class Print:
+class Print(msgspec.Struct, frozen=True):
     """Write a line: data to standard output, or with `aside` a notice to standard error."""
 
     text: str
@@ -72,23 +65,20 @@ class Print:
     """Where what was searched for stands in `text`, as (start, end), for a screen that can show it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(msgspec.Struct, frozen=True):
     """What was printed so far covers these rooms up to these sequences, in this history."""
 
     history: str
     seqs: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """Run the command that the user wants run for messages, for this message object."""
 
     event: str
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """The program is done, well or with an error."""
 
     error: ZchatError | None = None
@@ -100,16 +90,14 @@ Action = Dial | HangUp | Send | Listen | Subscribe | Unsubscribe | Show | Output
 
 
 # --- notices: from the core to the program --------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(msgspec.Struct, frozen=True):
     """The broker welcomed us; `again` when we had been there before."""
 
     welcome: Welcome
     again: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnected:
+class Disconnected(msgspec.Struct, frozen=True):
     """The broker is gone, for a reason; the core keeps trying."""
 
     reason: str
@@ -117,15 +105,13 @@ class Disconnected:
     """How many messages wait for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class InRoom:
+class InRoom(msgspec.Struct, frozen=True):
     """We are in a room that was asked for."""
 
     entered: Entered
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """One entry, in order and once; `replay` when it came from the history."""
 
     room: str
@@ -133,61 +119,53 @@ class Heard:
     replay: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CaughtUp:
+class CaughtUp(msgspec.Struct, frozen=True):
     """Everything that stood in the room when we entered has been shown."""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class CameOrWent:
+class CameOrWent(msgspec.Struct, frozen=True):
     """Somebody joined, left or is called differently."""
 
     presence: Presence
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """A message of ours is on the broker's disk."""
 
     say: Say
     ack: Ack
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """The broker said no to this command."""
 
     command: Command
     refused: Refused
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """The broker takes no messages for the moment, as it said to this one; they wait and are sent again."""
 
     say: Say
     refused: Refused
 
 
-@dataclass(frozen=True, slots=True)
-class PutOff:
+class PutOff(msgspec.Struct, frozen=True):
     """The broker will answer this question or join later; it is asked again."""
 
     command: Command
     refused: Refused
 
 
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
+class TurnedAway(msgspec.Struct, frozen=True):
     """The broker does not let us in for the moment; the core keeps trying. Told once, until we are in."""
 
     error: ZchatError
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(msgspec.Struct, frozen=True):
     """We were put out of a room."""
 
     room: str
@@ -195,16 +173,14 @@ class Removed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class NickChanged:
+class NickChanged(msgspec.Struct, frozen=True):
     """We are called differently from now on."""
 
     old: str
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class AwayChanged:
+class AwayChanged(msgspec.Struct, frozen=True):
     """We count as away from now on, or as back."""
 
     away: bool
@@ -212,8 +188,7 @@ class AwayChanged:
     """Our word for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class InvitedTo:
+class InvitedTo(msgspec.Struct, frozen=True):
     """Somebody lets us into a private room."""
 
     room: str
@@ -222,23 +197,20 @@ class InvitedTo:
     """Who it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The answer to a question of the program."""
 
     question: Command
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Restarted:
+class Restarted(msgspec.Struct, frozen=True):
     """The room's history is another one than before: it is shown from its beginning."""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotKept:
+class NotKept(msgspec.Struct, frozen=True):
     """So many entries of the room, between what was seen of it and what comes now, are no longer kept."""
 
     room: str

@@ -29,7 +29,10 @@ def print_lines(output: Sequence[Output], depth: int = 0) -> None:
         if not lines:
             continue
         columns = shutil.get_terminal_size().columns if stream.isatty() else None
-        rows = [row for line in lines for row in _rows(line, columns, depth)]
+        if columns is None and not depth:
+            rows = [line.text for line in lines]
+        else:
+            rows = [row for line in lines for row in _rows(line, columns, depth)]
         stream.write("".join(f"{row}\n" for row in rows))
         stream.flush()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -38,7 +39,12 @@ COLUMN_CELLS = 40
 
 def local_minute(millis: int) -> str:
     """``YYYY-MM-DD HH:MM`` in local time."""
-    return dt.datetime.fromtimestamp(millis / 1_000).strftime("%Y-%m-%d %H:%M")
+    return _local_minute(millis // 60_000)
+
+
+@lru_cache(maxsize=64)
+def _local_minute(minute: int) -> str:
+    return dt.datetime.fromtimestamp(minute * 60).strftime("%Y-%m-%d %H:%M")
 
 
 DONE = {
@@ -117,9 +123,8 @@ def presence_line(presence: Presence, room: str) -> str:
     return f"{local_minute(presence.time)} -- {clean(presence.nick)} {clean(presence.change)} {clean(room)}{reason}"
 
 
-def _json(value: object) -> str:
-    # ASCII only: what a terminal or a pipe makes of other characters is then their reader's choice.
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
+# ASCII only: what a terminal or a pipe makes of other characters is then their reader's choice.
 
 
 def entry_json(entry: Entry, room: str, *, replay: bool) -> str:

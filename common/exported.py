@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
@@ -74,8 +75,12 @@ _lines = msgspec.json.Decoder(_Line)
 
 def utc(millis: int) -> str:
     """``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
-    moment = dt.datetime.fromtimestamp(millis // 1_000, dt.UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis % 1_000:03d}Z"
+    return f"{_utc_second(millis // 1_000)}.{millis % 1_000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _utc_second(second: int) -> str:
+    return f"{dt.datetime.fromtimestamp(second, dt.UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def millis_of(text: str) -> Millis:

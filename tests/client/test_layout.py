@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import unicodedata
 from collections.abc import Iterator
 
@@ -14,6 +13,8 @@ from zchat.client.layout import FSI, PDI, TIME_CELLS, Layout, Row, nick_cells, n
 from zchat.client.told import Kind, Told
 from zchat.common.text import width
 
+from ..zones import zone
+
 NOW = 1_795_259_220_000
 """Saturday, 21 November 2026, 11:07 UTC."""
 DAY = 86_400_000
@@ -23,11 +24,8 @@ WIDTHS = (40, 80, 200)
 @pytest.fixture(autouse=True, scope="module")
 def here() -> Iterator[None]:
     """A place whose clocks show UTC."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", "UTC0")
-        time.tzset()
+    with zone("UTC0"):
         yield
-    time.tzset()
 
 
 def plain(row: Row) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import unicodedata
 from collections.abc import Iterator
 
@@ -14,6 +13,8 @@ from msgspec.structs import replace
 from zchat.client import render
 from zchat.common.messages import Ack, Entry, Presence, RoomInfo, Ruling, Say, UserInfo
 from zchat.common.text import JOINERS
+
+from ..zones import zone
 
 TIME = 1_769_860_800_123
 """2026-01-31T12:00:00.123Z, 17:30 where these tests are."""
@@ -33,11 +34,8 @@ times = st.integers(0, 2**47)
 @pytest.fixture(autouse=True, scope="module")
 def here() -> Iterator[None]:
     """A place whose clocks are 5 h 30 min ahead of UTC."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", "HERE-5:30")
-        time.tzset()
+    with zone("HERE-5:30"):
         yield
-    time.tzset()
 
 
 def entry(
@@ -192,15 +190,12 @@ def test_a_message_as_a_line() -> None:
     assert lines(entry()) == [f"{HERE} alice: hello"]
 
 
-def test_the_time_follows_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_follows_the_place() -> None:
     """Elsewhere the same message has the time, and the day, of there."""
-    monkeypatch.setenv("TZ", "THERE+13")
-    time.tzset()
-    try:
+    with zone("THERE+13"):
         assert lines(entry()) == ["2026-01-30 23:00 alice: hello"]
-    finally:
-        monkeypatch.undo()
-        time.tzset()
+    with zone("HERE-5:30"):
+        assert lines(entry()) == [f"{HERE} alice: hello"]
 
 
 @pytest.mark.parametrize(
