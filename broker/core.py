@@ -90,7 +90,9 @@ class Core:
         self._upkeep = Upkeep(self._roster, self._searches)
         self._governing = Governing(self._roster, self._access, self._sessions, self._upkeep, secrets.operator, word)
         self._retention = Retention(self._roster, policy)
-        self._beacon_due = self._ticked = now.mono
+        self._beat_due = self._ticked = now.mono
+        self._rests = 0
+        """Beats until the next beacon."""
         self._sessions.load(history.table(NICKS), now)
         heads, topics, floors = history.heads(), history.topics(), history.floors()
         self._rooms.load(history.table(ROOMS), history.table(MEMBERS), heads, topics, floors)
@@ -219,17 +221,26 @@ class Core:
             self._roster.stood_still(now.mono - self._ticked)
             self._rooms.everyone_comes_back(now)
         self._ticked = now.mono
+        pace = self._roster.pace
         for session in list(self._roster.sessions.values()):
-            longest = limits.SESSION_SILENCE if session.identity else limits.SESSION_EXPIRY
+            longest = limits.SESSION_SILENCE * pace if session.identity else limits.SESSION_EXPIRY
             if now.mono - session.heard > longest:
                 actions += self._sessions.remove(session, now, "connection lost")
-        if now.mono >= self._beacon_due:
-            self._beacon_due = now.mono + limits.BEACON_INTERVAL
-            actions += [Publish(wire.BEACON_TOPIC, m.Beacon(time=now.wall)), *self._talk.heads()]
+        if now.mono >= self._beat_due:
+            self._beat_due = now.mono + limits.BEACON_INTERVAL
+            actions += [*self._beacon(now), *self._talk.heads()]
             self._rates.forget(now)
             self._access.forget(now)
         works = [self._questions.tick(), self._retention.tick(now), self._searches.tick(), self._upkeep.tick(now)]
         return [*actions, *chain(*works)]
+
+    def _beacon(self, now: Now) -> list[Action]:
+        """The broker's sign of life, with every beat, or more rarely when it goes to very many."""
+        self._rests -= 1
+        if self._rests > 0:
+            return []
+        self._rests = self._roster.pace
+        return [Publish(wire.BEACON_TOPIC, m.Beacon(time=now.wall, pace=self._rests))]
 
     @property
     def admission(self) -> Admission:

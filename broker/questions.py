@@ -150,7 +150,12 @@ class Questions:
             user = self._roster.named(who.nick)
             if user is None:
                 return [refuse(session.identity, who, *no_user(who.nick))]
-            return [Reply((session.identity,), m.Roster(users=[_user_info(user, session.user, now)], ref=who.ref))]
+            return [
+                Reply(
+                    (session.identity,),
+                    m.Roster(users=[_user_info(user, session.user, now, self._roster.pace)], ref=who.ref),
+                )
+            ]
         room: Room | None = None
         users = {other.user for other in self._roster.sessions.values() if other.present}
         if who.room is not None:
@@ -160,7 +165,7 @@ class Questions:
                 return [refuse(session.identity, who, *no)]
             room, users = found, set(found.present)
         by_nick = sorted(users, key=lambda user: names.fold(user.nick))
-        infos = [_user_info(user, session.user, now, room) for user in by_nick]
+        infos = [_user_info(user, session.user, now, self._roster.pace, room) for user in by_nick]
         return [
             Reply((session.identity,), m.Roster(users=part, start=start, more=more, ref=who.ref))
             for part, start, more in _parts(infos)
@@ -206,7 +211,7 @@ def _parts(infos: Sequence[T]) -> Iterator[tuple[list[T], int, bool]]:
     yield part, start, False
 
 
-def _user_info(user: User, asker: User, now: Now, where: Room | None = None) -> m.UserInfo:
+def _user_info(user: User, asker: User, now: Now, pace: int, where: Room | None = None) -> m.UserInfo:
     """A user, as somebody may see them; how far they are behind in one room, or in all that the asker reads too."""
     present = user.present
     shown = {room for session in present for room in session.rooms.values() if _shown(room, asker)}
@@ -214,7 +219,7 @@ def _user_info(user: User, asker: User, now: Now, where: Room | None = None) -> 
     if where is None and user is not asker:
         shown |= {room for session in present for room in session.rooms.values() if asker.direct.get(room.id) is user}
     lags = [
-        min(session.lag(room, now.mono) for session in present if room.id in session.rooms)
+        min(session.lag(room, now.mono, pace) for session in present if room.id in session.rooms)
         for room in ({where} & shown if where is not None else shown)
     ]
     return m.UserInfo(

@@ -77,9 +77,9 @@ class Session:
     rtt: float = 0.0
     """What the client measures, in milliseconds."""
 
-    def lag(self, room: Room, now: float) -> int:
+    def lag(self, room: Room, now: float, pace: int) -> int:
         """How many entries of a room it has not shown: as it said lately, or by now when it is silent."""
-        if now - self.pinged > limits.PING_OVERDUE and room.id in self.seen:
+        if now - self.pinged > limits.PING_OVERDUE * pace and room.id in self.seen:
             return max(0, room.head - self.seen[room.id])
         return self.behind.get(room.id, 0)
 
@@ -246,6 +246,11 @@ class Roster:
         """The broker itself was stopped for so long: nobody could be heard meanwhile."""
         for session in self.sessions.values():
             session.heard += seconds
+
+    @property
+    def pace(self) -> int:
+        """How many times longer than usual the pauses between signs of life are now."""
+        return 1 + len(self.sessions) // limits.PACE_SESSIONS
 
     def add_session(self, session: Session) -> None:
         """A new session; its identity is set by `connect`."""

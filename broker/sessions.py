@@ -282,6 +282,7 @@ class Sessions:
             time=now.wall,
             private=self._direct_heads(user) if hello.private else {},
             resumed=resumed,
+            pace=self._roster.pace,
             ref=hello.ref,
         )
         return [*actions, Reply((identity,), welcome)]

@@ -110,9 +110,10 @@ class Checkup(Quiet):
             self._hearing_told = True
             self._tell(Finding("pub", "ok", "what is said in public rooms comes at once"))
         known = len(self._trips) == PINGS and self._versions_told
-        if known and (self._hearing_told or waited > HEARING):
-            if not self._hearing_told and self.core.welcome is not None:
-                self._deaf(self.core.welcome.pub)
+        welcome = self.core.welcome
+        if known and (self._hearing_told or waited > HEARING * (welcome.pace if welcome is not None else 1)):
+            if not self._hearing_told and welcome is not None:
+                self._deaf(welcome.pub)
             return [*self.core.leave(), End()]
         return super().tick(now)
 

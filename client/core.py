@@ -293,7 +293,7 @@ class ClientCore:
                 return [Show(CameOrWent(event))]
             case m.Beacon():
                 self.hears = True
-                self._heartbeat.beacon(now.mono)
+                self._heartbeat.beacon(now.mono, event.pace)
                 return []
             case m.Pong():
                 return self._pong(event, now)
@@ -347,6 +347,7 @@ class ClientCore:
             return []
         before, self.welcome = self.welcome, welcome
         self.live, self._hello_at, self._failures, self._turned_away = True, None, 0, False
+        self._heartbeat.pace = welcome.pace
         actions: list[Action] = [Show(Connected(welcome, before is not None))]
         if names.fold(welcome.nick) != names.fold(self.profile.nick):
             actions += self._renamed(welcome.nick)

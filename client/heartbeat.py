@@ -10,6 +10,7 @@ from math import inf
 
 from ..common.limits import (
     BACKOFF_CAP,
+    BEACON_INTERVAL,
     BEACON_SILENCE,
     DEAF,
     HUSH,
@@ -27,6 +28,8 @@ class Heartbeat:
     """The heartbeat of one connection."""
 
     def __init__(self) -> None:
+        self.pace = 1
+        """How many times longer than usual the pauses are, as the broker told last."""
         self._idle_at = 0.0
         """When to ping though there is nothing to tell."""
         self._heard_at = 0.0
@@ -47,7 +50,7 @@ class Heartbeat:
 
     def begin(self, now: float) -> None:
         """A connection is welcomed, or about to be: nothing has been asked of it yet."""
-        self._idle_at, self._heard_at = now + PING_IDLE, now
+        self._idle_at, self._heard_at = now + PING_IDLE * self.pace, now
         self._soon.clear()
         self._unanswered = None
 
@@ -68,9 +71,9 @@ class Heartbeat:
         self._beacon_at, self.listen_at = now, inf
         self.ping_soon(now)
 
-    def beacon(self, now: float) -> None:
-        """A beacon came by SUB."""
-        self._beacon_at, self._deafened = now, 0
+    def beacon(self, now: float, pace: int) -> None:
+        """A beacon came by SUB, and told the pace."""
+        self._beacon_at, self._deafened, self.pace = now, 0, pace
 
     def deafened(self, now: float, chance: float) -> None:
         """SUB broke or was refused: it is opened anew after a pause, drawn by a chance between 0 and 1."""
@@ -82,7 +85,7 @@ class Heartbeat:
         """A ping was sent."""
         self._last = (ref, now)
         self._soon = [at for at in self._soon if at > now]
-        self._idle_at = now + PING_IDLE
+        self._idle_at = now + PING_IDLE * self.pace
         if self._unanswered is None:
             self._unanswered = now
 
@@ -95,17 +98,24 @@ class Heartbeat:
     def due(self, *, news: bool) -> float:
         """When the next ping is due; `news`: there is something to tell."""
         asked_at = self._last[1]
-        hush = max(self._heard_at + HUSH, asked_at + PING_INTERVAL if self._unanswered is not None else 0.0)
-        return min([self._idle_at, hush, *([asked_at + PING_INTERVAL] if news else []), *self._soon])
+        hush = max(
+            self._heard_at + HUSH + self._longer, asked_at + PING_INTERVAL if self._unanswered is not None else 0.0
+        )
+        return min([self._idle_at, hush, *([asked_at + PING_INTERVAL * self.pace] if news else []), *self._soon])
 
     @property
     def dead_at(self) -> float:
         """When the broker is given up, though its connection stands: it has answered nothing for too long."""
         if self._unanswered is None:
             return inf
-        hushed = max(self._heard_at + DEAF, self._unanswered + DEAF - HUSH - 0.1)
+        hushed = max(self._heard_at + DEAF + self._longer, self._unanswered + DEAF - HUSH - 0.1)
         return min(hushed, self._unanswered + SILENCE)
 
     def deaf(self, now: float) -> bool:
         """Whether SUB has brought nothing for too long, or broke long enough ago."""
-        return now >= self.listen_at if self.listen_at < inf else now - self._beacon_at > BEACON_SILENCE
+        return now >= self.listen_at if self.listen_at < inf else now - self._beacon_at > BEACON_SILENCE * self.pace
+
+    @property
+    def _longer(self) -> float:
+        """Seconds by which a beacon is rarer than usual."""
+        return (self.pace - 1) * BEACON_INTERVAL

@@ -182,6 +182,8 @@ STANDSTILL = 3.0
 """A broker that has not looked at the clock for so long was stopped itself: that is nobody else's silence."""
 SESSION_EXPIRY = 15.0
 """A session without a connection for this long has left; its instance returning sooner makes no notice."""
+PACE_SESSIONS = 1_000
+"""For each such number of sessions more, signs of life come so much more rarely: their pauses are multiplied."""
 SESSION_SILENCE = 3 * PING_IDLE
 """One whose connection stands, but that says nothing for this long, has left too."""
 CONNECT_PATIENCE = 4.0

@@ -51,6 +51,8 @@ AdminVerb = Literal[
     "allow", "deny", "kick", "ban", "unban", "op", "deop", "reset", "invite", "revoke", "list", "forget", "vacuum"
 ]
 Seconds = Annotated[float, Meta(ge=0, le=2**33)]
+Pace = Annotated[int, Meta(ge=1, le=1_000)]
+"""How many times longer than usual the pauses between signs of life are, since there are so many clients."""
 Roundtrip = Annotated[float, Meta(ge=0, le=2**20)]
 """Milliseconds from a question to its answer; 0: not measured."""
 PerSecond = Annotated[float, Meta(ge=0, le=2**40)]
@@ -403,6 +405,7 @@ class Welcome(Message, frozen=True):
     time: Millis
     private: dict[str, PrivateHead] = {}
     resumed: bool = False
+    pace: Pace = 1
     ref: Ref = 0
 
 
@@ -587,6 +590,7 @@ class Beacon(Message, frozen=True):
     """The broker's sign of life on PUB."""
 
     time: Millis
+    pace: Pace = 1
 
 
 class Closing(Message, frozen=True):

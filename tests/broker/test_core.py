@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -300,3 +301,23 @@ def test_an_identity_does_not_make_another_key_its_user(house: House) -> None:
     assert isinstance(reply, Reply)
     assert isinstance(reply.event, m.Refused)
     assert reply.event.code == Code.HELLO_FIRST
+
+
+def test_a_crowd_hears_beacons_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every so many sessions more the pace rises: the broker tells it, keeps it, and expects no more."""
+    monkeypatch.setattr(limits, "PACE_SESSIONS", 2)
+    house = House()
+    welcomes = house.enter("alice", "bob", "carol", "dave")
+    assert [welcome.pace for welcome in welcomes] == [1, 2, 2, 3]
+
+    told: list[tuple[int, int]] = []
+    there: list[int] = []
+    for second in range(round(limits.SESSION_SILENCE * 3) + 2):
+        house.advance(1)
+        told += [(second, sent.event.pace) for sent in house.tick() if isinstance(sent.event, m.Beacon)]
+        there.append(house.core.census[0])
+
+    assert {pace for _, pace in told[:-1]} == {3}
+    seconds = [second for second, _ in told]
+    assert {later - sooner for sooner, later in itertools.pairwise(seconds[1:])} == {3 * limits.BEACON_INTERVAL}
+    assert (there[-3], there[-1]) == (4, 0)

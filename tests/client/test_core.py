@@ -264,6 +264,33 @@ def test_a_broker_of_which_nothing_is_heard_is_asked_and_given_up_within_four_se
     assert live.shown(a.Disconnected) == [a.Disconnected("it does not answer", 0)]
 
 
+def test_signs_of_life_come_as_rarely_as_the_broker_wants(live: Shell) -> None:
+    """With a pace of 5 a quiet client pings five times more rarely, and waits for the beacon that comes as rarely."""
+    between = 5 * limits.BEACON_INTERVAL
+
+    def beacons(count: int) -> int:
+        """How many pings are sent in the time of so many beacons."""
+        live.clear()
+        for step in range(round(count * between / STEP)):
+            live.mono += STEP
+            if step % round(between / STEP) == 0:
+                live.receive(m.Beacon(time=0, pace=5))
+            for action in live.do(live.core.tick(live.now)):
+                if isinstance(action, a.Send) and isinstance(action.command, m.Ping):
+                    live.receive(m.Pong())
+        return len(live.sent(m.Ping))
+
+    assert beacons(1) == 1  # that was due before the pace was told
+    assert beacons(15) == 3
+
+    live.receive(m.Beacon(time=0, pace=5))
+    live.clear()
+    began = live.mono
+    while not any(isinstance(action, a.HangUp) for action in live.actions):
+        live.pass_time(STEP, alive=False)
+    assert live.mono - began == pytest.approx(between + limits.DEAF - limits.BEACON_INTERVAL, abs=3 * STEP)
+
+
 def test_a_broker_that_answers_no_ping_is_given_up_in_time(live: Shell) -> None:
     """Silence is counted from the first ping without an answer, and other events do not hide it."""
     live.until(a.Send)
