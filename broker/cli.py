@@ -123,6 +123,7 @@ def _serve(reading: Callable[[], Settings]) -> None:
         bind=service.bind,
         port=service.port,
         advertise=service.advertise,
+        others=tuple(service.others.split(",")) if service.others else (),
         name=service.name or default_name(),
         policy=held.policy,
         metrics=service.metrics,

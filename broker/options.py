@@ -24,6 +24,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bind: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_534)] = 5555
     advertise: str | None = None
+    others: str | None = None
     name: str | None = None
     data: str | None = None
     metrics: str | None = None
@@ -65,6 +66,12 @@ ABOUT: dict[str, About] = {
     ),
     "advertise": _service(
         "The host in the link.", "clients need a name or address that leads here", "HOST", usual="the bound one"
+    ),
+    "others": _service(
+        "The other brokers of this chat, for the link. They have this one's keys and history.",
+        "one broker is all that most need",
+        "HOST:PORT,…",
+        usual="none",
     ),
     "name": _service("The broker's name, for people.", "it is shown in greetings", "NAME", usual="this host's"),
     "data": _service(

@@ -56,6 +56,8 @@ class Settings:
     port: int = 5555
     """0: a free adjacent pair."""
     advertise: str | None = None
+    others: tuple[str, ...] = ()
+    """Places of the other brokers of this chat, for the link."""
     name: str = "zchat"
     policy: Policy = field(default_factory=Policy)
     note: bool = True
@@ -128,7 +130,7 @@ class Server:
         )
         port = bind_pair(self._router, self._pub, settings.bind, settings.port)
         host = settings.advertise or reachable_host(settings.bind)
-        self.link = Link(host, port, key.public)
+        self.link = Link(host, port, key.public).beside(settings.others)
         own = Secrets(self._home.operator_key().fingerprint, _word())
         self._core = Core(
             self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own

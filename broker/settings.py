@@ -96,6 +96,8 @@ def _check(service: Service) -> None:
         raise InputError(f"A broker's name is one line of at most {NAME_CHARACTERS} characters. Choose another --name.")
     if advertise:
         _check_host(advertise)
+    if service.others:
+        _check_others(service.others)
     check_place(service.log)
     if service.metrics:
         parse_place(service.metrics, "--metrics")
@@ -106,11 +108,19 @@ def _check_host(host: str) -> None:
     from ..common.keys import Link
 
     try:
-        Link.parse(str(Link(host, 1, bytes(32))))
-        if host.count(":") == 1:
+        if Link.parse(str(Link(host, 1, bytes(32)))).others or host.count(":") == 1:
             raise InputError("a port stands behind it")
     except InputError:
         raise InputError("--advertise takes a host's name or address, without a port. Check it.") from None
+
+
+def _check_others(others: str) -> None:
+    from ..common.keys import Link
+
+    try:
+        Link.parse(str(Link("host", 1, bytes(32)).beside(others.split(","))))
+    except InputError as error:
+        raise InputError(f"--others takes HOST:PORT, several with commas between. {error}") from None
 
 
 def _is_loopback(bind: str) -> bool:

@@ -49,6 +49,8 @@ class KnownBroker(msgspec.Struct):
     key: str
     name: str
     places: list[str]
+    others: list[str] = []
+    """The places in the link that was used last, when it named several brokers of one chat."""
 
     @property
     def fingerprint(self) -> str:
@@ -58,7 +60,7 @@ class KnownBroker(msgspec.Struct):
     @property
     def links(self) -> list[Link]:
         """Its links, the one last used at the end."""
-        return [Link.parse(f"zchat://{place}/{self.key}") for place in self.places]
+        return [Link.parse(f"zchat://{place}/{self.key}").beside(self.others) for place in self.places]
 
 
 class _Note(msgspec.Struct):
@@ -98,8 +100,8 @@ def find_broker(named: str | None) -> Link:
             return link
     # Places before names: a broker calls itself what it likes, another one's address for example.
     for link in (link for broker in known for link in broker.links):
-        if place == link.place:
-            return link
+        if place in link.places:
+            return link.at(place)
     called = [broker.links[-1] for broker in known if named == broker.name]
     if len(called) > 1:
         raise _ambiguous(named, [link.place for link in called])
@@ -119,7 +121,7 @@ def _note_link(note: _Note) -> Link:
 def _place_of_host(host: str, links: list[Link]) -> str:
     """What HOST alone means: its usual port, or the only one of it that is known."""
     usual = join_place(host, DEFAULT_PORT)
-    there = {link.place for link in links if link.host == host}
+    there = {place for link in links for place in link.places if split_place(place)[0] == host}
     if usual in there or not there:
         return usual
     if len(there) > 1:
@@ -240,12 +242,13 @@ def name_of(link: Link) -> str:
 
 def _check_pin(link: Link) -> None:
     for broker in known_brokers():
-        if link.place in broker.places and broker.key != to_base32(link.key):
+        changed = [place for place in link.places if place in (*broker.places, *broker.others)]
+        if changed and broker.key != to_base32(link.key):
             raise RefusedError(
                 Code.NOT_ALLOWED,
-                f"THE KEY OF THE BROKER AT {link.place} HAS CHANGED: known is {broker.fingerprint}, the link names"
+                f"THE KEY OF THE BROKER AT {changed[0]} HAS CHANGED: known is {broker.fingerprint}, the link names"
                 f" {fingerprint(link.key)}. Somebody may be in between. If its operator confirms the new key:"
-                f" zchat key forget {link.place}.",
+                f" zchat key forget {changed[0]}.",
             )
 
 
@@ -256,11 +259,12 @@ def remember_broker(link: Link, name: str) -> None:
     for other in known_brokers():
         if other.fingerprint == own:
             known = other
-        elif link.place in other.places:
+        else:
             # Only a broker of this account's own takes over a place without being asked about (`_check_pin`).
-            _forget_place(other, link.place)
+            for place in link.places:
+                _forget_place(other, place)
     places = [place for place in (known.places if known else []) if place != link.place]
-    broker = KnownBroker(to_base32(link.key), name, [*places, link.place])
+    broker = KnownBroker(to_base32(link.key), name, [*places, link.place], list(link.places) if link.others else [])
     if broker != known:
         files.replace(_pin_path(broker), msgspec.json.encode(broker))
 
@@ -275,9 +279,7 @@ def forget_broker(named: str) -> list[str]:
     for broker in known_brokers():
         if named in (broker.name, broker.fingerprint):
             _pin_path(broker).unlink(missing_ok=True)
-        elif place is not None and place in broker.places:
-            _forget_place(broker, place)
-        else:
+        elif place is None or not _forget_place(broker, place):
             continue
         gone.append(broker.fingerprint)
     if not gone:
@@ -285,12 +287,17 @@ def forget_broker(named: str) -> list[str]:
     return gone
 
 
-def _forget_place(broker: KnownBroker, place: str) -> None:
-    left = [other for other in broker.places if other != place]
-    if left:
-        files.replace(_pin_path(broker), msgspec.json.encode(KnownBroker(broker.key, broker.name, left)))
+def _forget_place(broker: KnownBroker, place: str) -> bool:
+    """A place is a broker's no more; whether it was."""
+    if place not in (*broker.places, *broker.others):
+        return False
+    broker.places = [other for other in broker.places if other != place]
+    broker.others = [other for other in broker.others if other != place]
+    if broker.places:
+        files.replace(_pin_path(broker), msgspec.json.encode(broker))
     else:
         _pin_path(broker).unlink(missing_ok=True)
+    return True
 
 
 def _pin_path(broker: KnownBroker) -> Path:

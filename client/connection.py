@@ -192,7 +192,7 @@ class Connection:
             return
         patience = max(limits.CONNECT_PATIENCE, self._program.timeout or 0.0)
         if self._strange >= _STRANGE_TIMES or time.monotonic() - self._away_since > patience:
-            raise self._turned_away or unreachable(self._link.place, self.trouble)
+            raise self._turned_away or unreachable(", ".join(self._link.places), self.trouble)
 
     def _turn(self) -> None:
         """Wait for something, and do it."""
@@ -338,6 +338,8 @@ class Connection:
 
     def _dial(self, now: Now) -> list[Action]:
         self._hang_up(0)
+        if self._dialled:
+            self._link = self._link.onward
         self._dialled = now.mono
         self._dealer = dealer = Monitored(self._context, zmq.DEALER, self._link, self._key)
         # A fresh random name for each connection: it is a return address, nothing else.

@@ -62,6 +62,8 @@ class Profile:
     invite: str = ""
     """The token of an invitation, shown with every hello; it counts while the key is not known."""
     stopped: Stopped = field(default_factory=Stopped)
+    brokers: int = 1
+    """How many brokers of this chat are known, which are dialled in turn."""
 
 
 class ClientCore:
@@ -108,12 +110,15 @@ class ClientCore:
         return self._say_hello(now)
 
     def lost(self, reason: str, now: Now, pause: float = 0.0) -> list[Action]:
-        """The connection failed or broke: try again after a while (exponential, with jitter), and after `pause`."""
+        """The connection failed or broke: try again after a while (exponential, with jitter), and after `pause`.
+
+        Where there are several brokers the next is tried soon, and the while grows when all of them have been.
+        """
         was_live, self.live = self.live, False
         self._hello_at = None
         self._outbox.lost()
         self._following.lost()
-        ceiling = min(limits.BACKOFF_CAP, limits.BACKOFF_FIRST * 2 ** min(self._failures, 10))
+        ceiling = min(limits.BACKOFF_CAP, limits.BACKOFF_FIRST * 2 ** min(self._failures // self.profile.brokers, 10))
         self._failures += 1
         self._dial_at = now.mono + pause + ceiling * (0.5 + self._random(1)[0] / 510)
         actions: list[Action] = [HangUp()]
@@ -122,8 +127,11 @@ class ClientCore:
         return actions
 
     def _closing(self, closing: m.Closing, now: Now) -> list[Action]:
-        """The broker goes down: come back when it says, at a moment of our own so that not all come at once."""
-        pause = closing.retry * (1 + self._random(1)[0] / 255)
+        """The broker goes down: come back when it says, at a moment of our own so that not all come at once.
+
+        Where there are others, go to the next.
+        """
+        pause = closing.retry * (1 + self._random(1)[0] / 255) if self.profile.brokers == 1 else 0.0
         return self.lost(closing.reason, now, min(pause, limits.RETRY_CAP))
 
     def turned_away(self, error: ZchatError, now: Now, pause: float = 0.0) -> list[Action]:

@@ -62,8 +62,9 @@ class Examination:
         if link is not None:
             self._tell_broker(link)
             usable = not any(finding.error for finding in self.findings if finding.check in ("data", "state", "keys"))
-            if self._network(link) and usable:  # else there is no key to come in with
-                self._broker(link, nick, timeout)
+            reached = self._network(link)
+            if reached is not None and usable:  # else there is no key to come in with
+                self._broker(reached, nick, timeout)
         if any(finding.error is not None for finding in self.findings):
             raise Unwell(self.findings)
 
@@ -96,7 +97,16 @@ class Examination:
         self.tell(Finding("broker", "ok", f"{link.place}, key {fingerprint(link.key)}, {known}"))
 
     # --- the network ------------------------------------------------------------------------------------------
-    def _network(self, link: Link) -> bool:
+    def _network(self, link: Link) -> Link | None:
+        """The link to the first of its brokers that takes connections."""
+        reached = None
+        for place in link.places:
+            there = link.at(place)
+            if self._reach(there) and reached is None:
+                reached = there
+        return reached
+
+    def _reach(self, link: Link) -> bool:
         try:
             found = socket.getaddrinfo(link.host, link.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:

@@ -169,6 +169,7 @@ class BaseClient:
             private=self._private,
             bot=self._bot,
             invite=link.invite or account.own_invite(link),
+            brokers=len(link.places),
         )
         self._receiver = receiver = Receiver(
             link, profile, identity, own=self._own, inbox=self._inbox, patience=self._patience

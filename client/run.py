@@ -60,7 +60,7 @@ def run(
     identity = Identity(link, nick, key)
     invite = link.invite or account.own_invite(link)
     stopped = cursors.stopped if cursors is not None else Stopped()
-    profile = Profile(nick, secrets.token_hex(8), agent(), present, private, bot, invite, stopped)
+    profile = Profile(nick, secrets.token_hex(8), agent(), present, private, bot, invite, stopped, len(link.places))
     core = ClientCore(profile, secrets.token_bytes)
     if write is None:
         write = cursors.write if cursors is not None else functools.partial(print_lines, depth=depth)

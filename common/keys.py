@@ -14,6 +14,7 @@ import binascii
 import contextlib
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,10 @@ KEY_BYTES = 32
 FINGERPRINT_CHARACTERS = 32
 DEFAULT_PORT = 5555
 
-_LINK = re.compile(r"zchat://(?P<place>[^/?#]+)/(?P<key>[A-Za-z2-7]+)/?(?:\?(?P<query>[^#]*))?\Z")
+MOST_PLACES = 16
+"""Brokers in one link."""
+
+_LINK = re.compile(r"zchat://(?P<places>[^/?#]+)/(?P<key>[A-Za-z2-7]+)/?(?:\?(?P<query>[^#]*))?\Z")
 
 
 def to_base32(raw: bytes) -> str:
@@ -101,16 +105,21 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where a broker is and by which key it is known: ``zchat://HOST:PORT/KEY[?invite=TOKEN]``."""
+    """Where a broker is and by which key it is known: ``zchat://HOST:PORT[,HOST:PORT…]/KEY[?invite=TOKEN]``.
+
+    Several places are those of several brokers with one key, which are one chat.
+    """
 
     host: str
     port: int
     key: bytes
     invite: str = field(default="", repr=False)
     """The token of an invitation, a secret; no part of what the broker is known by."""
+    others: tuple[str, ...] = ()
+    """The places of the other brokers of this chat, in the order in which they are tried."""
 
     def __str__(self) -> str:
-        return f"zchat://{self.place}/{to_base32(self.key)}"
+        return f"zchat://{','.join(self.places)}/{to_base32(self.key)}"
 
     @property
     def with_invite(self) -> str:
@@ -122,6 +131,26 @@ class Link:
         """``HOST:PORT``, an IPv6 address in brackets."""
         return join_place(self.host, self.port)
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All places, that of this broker first."""
+        return self.place, *self.others
+
+    @property
+    def onward(self) -> Link:
+        """The link to the next of these brokers, after which this one comes last."""
+        return self.at(self.others[0]) if self.others else self
+
+    def at(self, place: str) -> Link:
+        """The link that begins with this one of its places."""
+        first = self.places.index(place)
+        return Link(*split_place(place), self.key, self.invite, (*self.places[first + 1 :], *self.places[:first]))
+
+    def beside(self, others: Iterable[str]) -> Link:
+        """The link with these other places instead of those that it names."""
+        new = tuple(dict.fromkeys(other for other in others if other != self.place))
+        return Link(self.host, self.port, self.key, self.invite, new)
+
     @classmethod
     def parse(cls, text: str) -> Link:
         """The link in a text; raises `InputError`."""
@@ -130,11 +159,14 @@ class Link:
             raise InputError(
                 "That is not a link of the form zchat://HOST:PORT/KEY. Copy the line that the broker printed."
             )
-        host, port = split_place(match["place"])
+        first, *others = (split_place(place) for place in match["places"].split(",", MOST_PLACES))
+        if len(others) >= MOST_PLACES:
+            raise InputError(f"A link names at most {MOST_PLACES} brokers. Take some of them out.")
         key = from_base32(match["key"])
         if len(key) != KEY_BYTES:
             raise InputError("The key in the link is cut short. Copy the whole line that the broker printed.")
-        return cls(host, port, key, _invite(match["query"] or ""))
+        link = cls(*first, key, _invite(match["query"] or ""))
+        return link.beside(join_place(*other) for other in others)
 
 
 def _invite(query: str) -> str:

@@ -560,11 +560,12 @@ def test_a_broker_that_cannot_be_reached_is_said_in_time(ends: Ends, name: str, 
 
 @pytest.mark.parametrize("name", ["ssh", "router", "wrong key"])
 def test_what_is_not_the_broker_is_said_at_once(ends: Ends, name: str) -> None:
-    """Something that answers, but not as the broker that is meant, is not waited for."""
+    """Something that answers, but not as the broker that is meant, is not waited for as a silent one is."""
     done, seconds = ends[name].result()
+    _, waited = ends["silent"].result()  # started with it, on a machine that is as busy
 
     assert_one_line(done, ExitCode.UNREACHABLE, "not as the zchat broker", "port", "link")
-    assert seconds < limits.CONNECT_PATIENCE
+    assert seconds < waited - 1
 
 
 def test_a_broker_that_cannot_be_reached_is_an_object_too(ends: Ends) -> None:

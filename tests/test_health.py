@@ -114,6 +114,20 @@ def test_a_dead_broker(tmp_path: Path) -> None:
     assert "connection refused" in detail
 
 
+def test_one_of_two_brokers_is_dead(tmp_path: Path, broker: Broker) -> None:
+    """A link of two brokers leads to the one that lives; doctor tells of both, and goes on with that one."""
+    with socket.socket() as taken:
+        taken.bind((HERE, 0))
+        link = Link.parse(broker.link)
+        several = Link(HERE, taken.getsockname()[1], link.key).beside([link.place])
+        code, states, _ = findings(tmp_path, "-b", several, "-u", "finn")
+        sent = run(tmp_path, "send", "-b", several, "hello", nick="erin")
+
+    assert sent.returncode == 0, sent.stderr
+    assert code == 3
+    assert states["pub"] == states["latency"] == "ok"
+
+
 def test_a_name_that_is_none(tmp_path: Path) -> None:
     """A host that does not resolve is told before any port is tried."""
     code, states, detail = findings(tmp_path, "-b", Link("no-such-host.invalid", 5555, bytes(32)))

@@ -80,6 +80,8 @@ def test_a_checked_configuration_is_one(tmp_path: Path) -> None:
         ('[broker]\nlog_format = "xml"\n', "The setting log_format is not possible"),
         ('[broker]\nmetrics = "here"\n', "--metrics takes [HOST:]PORT"),
         ('[broker]\nadvertise = "a:5"\n', "--advertise takes a host's name"),
+        ('[broker]\nadvertise = "a,b"\n', "--advertise takes a host's name"),
+        ('[broker]\nothers = "a:5,b:x"\n', "--others takes HOST:PORT, several with commas between. "),
         ('[broker]\nlog = "syslog+tls://h"\n', "Name FILE, syslog"),
         ('[history]\nkeep = "a while"\n', "keep"),
         ("[brokr]\n", "Did you mean broker?"),

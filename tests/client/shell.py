@@ -28,10 +28,14 @@ class Shell:
     core: ClientCore = field(init=False)
     actions: list[a.Action] = field(default_factory=list)
     """What the core asked for since `clear`."""
+    brokers: int = 1
+    """How many it knows."""
     hello: m.Hello | None = None
 
     def __post_init__(self) -> None:
-        profile = Profile("alice", "instance", "test", True, self.private, stopped=self.stopped, bot=self.bot)
+        profile = Profile(
+            "alice", "instance", "test", True, self.private, self.bot, stopped=self.stopped, brokers=self.brokers
+        )
         self.core = ClientCore(profile, self.random)
         self.do(self.core.start(self.now))
 

@@ -502,6 +502,31 @@ def test_a_broker_cannot_call_itself_another_ones_place(name: str) -> None:
     assert account.find_broker(name) == expected
 
 
+@pytest.mark.parametrize("named", ["127.0.0.1", "192.0.2.9:7000", "home"])
+def test_brokers_of_one_chat_are_known_together(named: str) -> None:
+    """Who has met one of them can name any, or the chat, and has the others to go on to; forgetting it forgets all."""
+    several = LINK.beside(["192.0.2.9:7000", "192.0.2.10:7000"])
+    account.remember_broker(several, "home")
+    account.remember_broker(several.onward, "home")
+    found = account.find_broker(named)
+
+    assert set(found.places) == set(several.places)
+    assert named in ("home", found.place, found.host)
+    with pytest.raises(RefusedError, match=r"AT 192\.0\.2\.10:7000 HAS CHANGED"):
+        account.find_broker(str(Link("192.0.2.10", 7000, CHANGED.key)))
+
+    account.forget_broker(fingerprint(LINK.key))
+    assert account.known_brokers() == []
+
+
+def test_a_chat_that_has_one_broker_again_is_known_so() -> None:
+    """What the link named last counts."""
+    account.remember_broker(LINK.beside(["192.0.2.9:7000"]), "home")
+    account.remember_broker(LINK, "home")
+
+    assert account.find_broker("home").places == (LINK.place,)
+
+
 @pytest.mark.parametrize("healer", [CHANGED.place, "home", fingerprint(LINK.key), str(CHANGED), str(LINK)])
 def test_a_changed_key_is_refused_loudly_until_it_is_forgotten(healer: str) -> None:
     """A link with another key for a known place is refused, with both keys and the way out, and the way out works."""

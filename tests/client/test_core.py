@@ -62,6 +62,18 @@ def test_the_pauses_are_spread_by_chance(byte: bytes) -> None:
     assert backoffs(shell, 7) == pytest.approx(expected, abs=2 * STEP)
 
 
+def test_of_several_brokers_the_next_is_tried_soon() -> None:
+    """The pauses grow only when all of them have failed, and one that goes down does not keep anybody waiting."""
+    shell = Shell(brokers=3)
+    expected = [0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.4]
+
+    assert backoffs(shell, 7) == pytest.approx(expected, abs=2 * STEP)
+
+    shell.welcome()
+    shell.receive(m.Closing(reason="it is being stopped", retry=3.0))
+    assert shell.until(a.Dial) == pytest.approx(0.1, abs=2 * STEP)
+
+
 def test_a_welcome_ends_the_doubling(shell: Shell) -> None:
     """After a connection that worked the next loss is tried again soon; one that only was dialled does not count."""
     backoffs(shell, 10)

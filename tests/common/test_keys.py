@@ -175,6 +175,43 @@ def test_any_text_is_a_link_or_an_input_error(text: str, head: str) -> None:
         assert isinstance(found, Link | tuple)
 
 
+# --- several brokers ---
+
+
+@given(key=KEYS, places=st.lists(st.tuples(HOSTS, PORTS), min_size=1, max_size=16, unique=True))
+@settings(max_examples=40, deadline=None)
+def test_a_link_names_several_brokers(key: bytes, places: list[tuple[str, int]]) -> None:
+    """All places come back in their order, and going onward from each leads through all of them to the first."""
+    first, *others = places
+    link = Link(*first, key).beside(join_place(*other) for other in others)
+    assert Link.parse(str(link)) == link
+    assert link.places == tuple(join_place(*place) for place in places)
+
+    seen = []
+    for _ in places:
+        seen.append(link.place)
+        link = link.onward
+    assert tuple(seen) == link.places == link.at(link.place).places
+
+
+def test_a_place_is_named_once() -> None:
+    """Also where somebody names it twice."""
+    assert Link("a", 1, KEY).beside(["b:2", "a:1", "b:2"]).places == ("a:1", "b:2")
+
+
+@pytest.mark.parametrize("places", ["a:1,", ",a:1", "a:1,,b:2", "a:1, b:2", "a:1,b:99999", "a:1;b:2"])
+def test_bad_places_are_refused(places: str) -> None:
+    """A link is read whole or not at all."""
+    with pytest.raises(InputError):
+        Link.parse(f"zchat://{places}/{KEY_TEXT}")
+
+
+def test_a_link_of_very_many_brokers_is_refused() -> None:
+    """It would keep a client dialling for ever, and is nobody's."""
+    with pytest.raises(InputError, match="at most 16"):
+        Link.parse(f"zchat://{','.join(f'h{number}' for number in range(17))}/{KEY_TEXT}")
+
+
 # --- invitations ---
 
 
