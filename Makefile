@@ -76,6 +76,10 @@ format: .venv/ready  ## format the code, fix what the linter can fix
 	@.venv/bin/ruff check --fix-only --quiet .
 	@.venv/bin/ruff format .
 
+.PHONY: release
+release: .venv/ready  ## wheel and source archive in dist/, built twice to the same bytes
+	@.venv/bin/python -m tests.releases dist
+
 .PHONY: clean
 clean:  ## remove everything that make, the tests and the tools made
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist zeromq_chat.egg-info

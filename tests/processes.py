@@ -40,12 +40,17 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def run(
-    home: Path, *arguments: object, stdin: str | bytes | None = None, nick: str | None = None, timeout: float = PATIENCE
+    home: Path,
+    *arguments: object,
+    stdin: str | bytes | None = None,
+    nick: str | None = None,
+    timeout: float = PATIENCE,
+    program: Path = ZCHAT,
 ) -> subprocess.CompletedProcess[str]:
     """Run `zchat` to its end; `stdin` is what it reads, None is no input at all."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
     done = subprocess.run(
-        [ZCHAT, *map(str, arguments)],
+        [program, *map(str, arguments)],
         env=environment(home, **_nick(nick)),
         **({"stdin": subprocess.DEVNULL} if data is None else {"input": data}),
         capture_output=True,
@@ -67,9 +72,9 @@ def holds(line: str, words: Sequence[str]) -> bool:
 class Process:
     """`zchat` on pipes; threads collect what it writes."""
 
-    def __init__(self, home: Path, *arguments: object, nick: str | None = None) -> None:
+    def __init__(self, home: Path, *arguments: object, nick: str | None = None, program: Path = ZCHAT) -> None:
         self._popen = subprocess.Popen(
-            [ZCHAT, *map(str, arguments)],
+            [program, *map(str, arguments)],
             env=environment(home, **_nick(nick)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -198,8 +203,9 @@ class LineMode(Process):
 class Broker:
     """`zchat broker` on a free pair of ports; it can be stopped or killed and started again on the same ones."""
 
-    def __init__(self, home: Path, *options: object, data: Path | None = None) -> None:
+    def __init__(self, home: Path, *options: object, data: Path | None = None, program: Path = ZCHAT) -> None:
         self._home = home
+        self.program = program
         self._options = options
         self._process: Process | None = None
         self._log = ""
@@ -233,7 +239,7 @@ class Broker:
         if self._process is not None:
             self._log = self.log
         options = ("--port", self.port, "--data", self.data, *self._options)
-        self._process = Process(self._home, "broker", *options)
+        self._process = Process(self._home, "broker", *options, program=self.program)
         with _ended_if_it_fails(self._process):
             self.link = self._process.wait_for("zchat broker is ready: ").rpartition(" ")[2]
         self.port = int(self.link.split("/")[2].rpartition(":")[2])

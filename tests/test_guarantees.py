@@ -1,4 +1,4 @@
-"""`docs/guarantees.md` and `docs/security.md` name tests for what they promise: they must exist."""
+"""The pages under docs/ name tests for what they promise: they must exist."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE, SECURITY = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("guarantees.md", "security.md"))
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGE + SECURITY)))
+PAGE = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+PAGES = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGES)))
 
 
 def named_in(path: Path) -> set[str]:

@@ -1,15 +1,11 @@
-"""The rules of the house: who may import what, and what gets installed. CONTRIBUTING.md tells why."""
+"""The rules of the house: who may import what. CONTRIBUTING.md tells why."""
 
 import ast
 import graphlib
-import importlib.metadata
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tomllib
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -365,71 +361,3 @@ def test_pure_modules_stay_pure_through_what_they_import(tmp_path: Path) -> None
     loaded = loaded_after_import_of([module_name(ROOT / path) for path in PURE], tmp_path)
 
     assert loaded & NEVER_BEHIND_PURE == set()
-
-
-# --- what gets installed ---
-
-
-@pytest.fixture(scope="module")
-def version() -> str:
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
-
-
-def run_pip(*arguments: str | Path, cwd: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel, built from a copy (building leaves files behind) and without a network."""
-    source = tmp_path_factory.mktemp("source")
-    for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / file, source)
-    run_pip("wheel", ".", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", "dist", cwd=source)
-    (built,) = (source / "dist").iterdir()
-    return built
-
-
-def test_wheel_holds_the_three_folders_and_nothing_else(wheel: Path, version: str) -> None:
-    """Every module is in the wheel under zchat/, each package is marked as typed, nothing lies beside it."""
-    expected = {f"zchat/{path.relative_to(ROOT).as_posix()}" for path in SOURCES.values()}
-    expected |= {f"zchat/{folder}/py.typed" for folder in FOLDERS}
-    with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if not name.endswith("/")}
-
-    code = {name for name in names if not name.startswith(f"zeromq_chat-{version}.dist-info/")}
-    assert code == expected
-
-
-def test_wheel_installs_a_command_that_runs(wheel: Path, version: str, tmp_path: Path) -> None:
-    """Installed from the wheel, away from the checkout, `zchat --version` tells the version."""
-    target = tmp_path / "installed"
-    run_pip("install", wheel, "--no-deps", "--no-index", "--target", target, cwd=tmp_path)
-    where = run_python("import zchat.common; print(zchat.common.__file__)", tmp_path, PYTHONPATH=str(target))
-    done = subprocess.run(
-        [target / "bin" / "zchat", "--version"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(target)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert Path(where.strip()).is_relative_to(target)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert version in done.stdout.split()
-
-
-def test_versions_agree(version: str) -> None:
-    """What is installed is what pyproject.toml says; if not, `make` has not been run since it changed."""
-    assert importlib.metadata.version("zeromq-chat") == version
