@@ -1,9 +1,11 @@
-"""Many bare peers in one process: `python -m tests.faults.crowd LINK ROOM NAME COUNT SPEAKERS`.
+"""Many bare peers in one process: `python -m tests.faults.crowd LINK ROOM NAME COUNT SPEAKERS PAUSE`.
 
 Each peer has a key, a DEALER and a SUB of its own, follows the room from its beginning by the rules of
 `docs/protocol.md`, and comes back by libzmq's own reconnecting, at once. The first SPEAKERS of them say a message
-whenever they were let in. Prints `{"in": COUNT}` whenever all of them have entered the room and seen something new
-there, with the moment of the last one; when its input ends, what each of them said, had acked and saw.
+whenever they were let in, and another one each PAUSE seconds (0: never). Prints `{"in": COUNT}` whenever all of them
+have entered the room and seen something new there, with the moment of the last one. After a line of input nobody
+says anything more, and it prints `{"quiet": COUNT}` once all has its ack; when its input ends, what each of them said,
+had acked and saw.
 """
 
 from __future__ import annotations
@@ -52,9 +54,11 @@ SOON = 0.5
 class Member:
     """One peer."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], link: Link, room: str, name: str, speaks: bool) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], link: Link, room: str, name: str, speaks: bool, pause: float
+    ) -> None:
         self.name = name
-        self._context, self._link, self._room, self._speaks = context, link, room, speaks
+        self._context, self._link, self._room, self._speaks, self._pause = context, link, room, speaks, pause
         self._key = KeyPair.generate()
         self._instance = secrets.token_hex(8)
         self.dealer = self._socket(zmq.DEALER)
@@ -63,7 +67,7 @@ class Member:
         self.sub: zmq.Socket[bytes] | None = None
         self._connected = self._welcome = self._entered = False
         self._ref = 0
-        self._asked_at = self._ping_at = 0.0
+        self._asked_at = self._ping_at = self._speak_at = 0.0
         self._replaying = False
         self._last_ping = 0
         """The ref of the ping whose answer tells that all was seen; 0 while there is more to come."""
@@ -114,6 +118,8 @@ class Member:
             self._replay(now)
         if self._welcome and now >= self._ping_at:
             self._ping(now)
+        if self._welcome and self._speaks and self._pause and now >= self._speak_at:
+            self._say(now)
 
     def _ping(self, now: float) -> None:
         self._ping_at = now + PING
@@ -153,7 +159,7 @@ class Member:
                 self._welcome, self._ping_at = True, now + SOON
                 self._listen()
                 self._join(now)
-                self._speak()
+                self._speak(now)
             case Entered(head=head) if not self._entered:
                 self._entered, self._replaying = True, False
                 self._head_then = head
@@ -168,14 +174,18 @@ class Member:
             self.sub.subscribe(topic)
         self.sub.connect(f"tcp://{self._link.host}:{self._link.port + 1}")
 
-    def _speak(self) -> None:
+    def _speak(self, now: float) -> None:
         for say in self._outbox.values():
             self._send(say)
         if self._speaks:
-            say = Say(id=secrets.token_hex(8), room=self._room, text=f"{self.name} says {len(self.said)}")
-            self.said.append(say.text)
-            self._outbox[say.id] = say
-            self._send(say)
+            self._say(now)
+
+    def _say(self, now: float) -> None:
+        self._speak_at = now + self._pause
+        say = Say(id=secrets.token_hex(8), room=self._room, text=f"{self.name} says {len(self.said)}")
+        self.said.append(say.text)
+        self._outbox[say.id] = say
+        self._send(say)
 
     def _show(self, entries: list[Entry], now: float) -> None:
         for entry in entries:
@@ -193,6 +203,15 @@ class Member:
     def _catch_up(self, now: float) -> None:
         if self._entered and not self._replaying and self._cursor < self._head:
             self._replay(now)
+
+    def hush(self) -> None:
+        """It says nothing more."""
+        self._speaks = False
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it says nothing more, and has an ack for all that it said."""
+        return not self._speaks and not self._outbox
 
     def finish(self, now: float) -> None:
         """Nobody says anything any more: ask for what is still missing."""
@@ -228,13 +247,13 @@ def bodies(sock: zmq.Socket[bytes]) -> Iterator[bytes]:
             return
 
 
-def main(link: str, room: str, name: str, count: int, speakers: int) -> None:
+def main(link: str, room: str, name: str, count: int, speakers: int, pause: float) -> None:
     """Until the input ends."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     context.max_sockets = 4 * count + 16
     at = Link.parse(link)
-    members = [Member(context, at, room, f"{name}x{number}", number < speakers) for number in range(count)]
-    told = False
+    members = [Member(context, at, room, f"{name}x{number}", number < speakers, pause) for number in range(count)]
+    told = hushed = False
     tick_at = end_at = 0.0
     while not end_at or not (all(member.finished for member in members) or time.monotonic() > end_at):
         poller = zmq.Poller()
@@ -247,10 +266,13 @@ def main(link: str, room: str, name: str, count: int, speakers: int) -> None:
                     poller.register(sock, zmq.POLLIN)
                     owners[sock] = member
         ready = dict(poller.poll(int(LOOK * 1_000)))
-        if sys.stdin.fileno() in ready and not os.read(sys.stdin.fileno(), 1):
-            end_at = time.monotonic() + PATIENCE
+        if sys.stdin.fileno() in ready:
+            ends = not os.read(sys.stdin.fileno(), 1_024)
             for member in members:
-                member.finish(time.monotonic())
+                member.hush()
+                if ends:
+                    member.finish(time.monotonic())
+            end_at = time.monotonic() + PATIENCE if ends else 0.0
         now = time.monotonic()
         for sock, member in owners.items():
             if sock in ready and not sock.closed:
@@ -266,10 +288,13 @@ def main(link: str, room: str, name: str, count: int, speakers: int) -> None:
         if all_in and not told:
             print(json.dumps({"in": count, "at": max(member.in_since for member in members)}), flush=True)
         told = all_in
+        if not hushed and all(member.quiet for member in members):
+            hushed = True
+            print(json.dumps({"quiet": count}), flush=True)
     for member in members:
         print(json.dumps(member.end()), flush=True)
     context.term()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6]))

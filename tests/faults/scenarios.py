@@ -5,11 +5,11 @@ Each comes in two sizes: `Size.SHORT` for every day, `Size.FULL` for `make fault
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import itertools
 import json
 import random
+import re
 import signal
 import sys
 import time
@@ -17,14 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..processes import environment, run
+from .. import releases
+from ..processes import run
 from .checker import Line, Record, Report
 from .ground import Cable, Clock, LimitedFiles, SmallDisk, Unable, file_limit
 from .stage import PATIENCE, ROOM, Actor, Chat
 from .wires import FRONT, Wires
 
 T = TypeVar("T")
-ROOT = Path(__file__).resolve().parent.parent.parent
 SEED = 20_261_121
 GONE, HELD = "The broker is gone", "takes no messages for the moment"
 """What a person is told, and a pipe."""
@@ -267,43 +267,83 @@ def clock_jumps(home: Path, size: Size) -> Report:
 def crowd(home: Path, size: Size) -> Report:
     """Everybody comes back at once after the broker was killed."""
     processes, each, cycles = size.of((2, 30, 1), (4, 250, 3))
-    file_limit(4 * processes * each)
-    speakers = each // 25
-    with Chat(home) as chat, contextlib.ExitStack() as stack:
+    with Chat(home) as chat:
         chat.people(1, 1, 0)
         chat.talk()
-        crowds: list[Actor] = []
-        for number in range(processes):
-            command = [sys.executable, "-m", "tests.faults.crowd", chat.link, ROOM, f"crowd{number}", each, speakers]
-            variables = environment(home, PYTHONPATH=str(ROOT))
-            crowds.append(Actor(f"crowd{number}", command, variables, chat.changed))
-            stack.callback(crowds[-1].close)
-
-        def all_in(times: int) -> bool:
-            assert not any(one.ended for one in crowds), [one.errors[-3:] for one in crowds]
-            return all(one.count('{"in": ') >= times for one in crowds)
-
-        chat.wait_until(lambda: all_in(1), "the crowd")
-        worst = 0.0
-        for cycle in range(cycles):
-            chat.kill_broker()
-            ready = chat.start_broker()
-            chat.wait_until(lambda: all_in(cycle + 2), "the crowd")  # noqa: B023
-            chat.recovers(ready)
-            last = [next(line for line in reversed(one.lines) if '{"in": ' in line) for one in crowds]
-            worst = max(worst, *(json.loads(line)["at"] - ready for line in last))
-        chat.recoveries.append(worst)
-
-        def hear(told: Record) -> None:
-            """Until all of the crowd has shown the last message, and what they have to say."""
-            for one in crowds:
-                one.end_input()
-                assert one.wait() == 0, one.errors[-3:]
-                for line in one.lines:
-                    if line.startswith('{"name"'):
-                        _hear(json.loads(line), told)
-
+        file_limit(4 * processes * each)
+        crowds = [chat.crowd(f"crowd{number}", each, each // 25, 0.0) for number in range(processes)]
+        hear = _all_return(chat, crowds, cycles, chat.kill_broker)
         return chat.report(f"{processes * each:,} clients come back at once", cycles, crowd=hear)
+
+
+def upgraded(home: Path, size: Size) -> Report:
+    """While everybody talks the broker is stopped, and another version started on its folder and its ports."""
+    processes, each, cycles = size.of((2, 50, 1), (4, 25, 10))
+    versions = {number: _installed(home / number, number) for number in ("9000.2", "9000.1")[: size.of(1, 2)]}
+    with Chat(home) as chat:
+        chat.people(size.of(2, 6), 1, 1)
+        chat.talk()
+        crowds = [chat.crowd(f"crowd{number}", each, each, 2.0) for number in range(processes)]
+        turns = itertools.cycle(versions)
+
+        def upgrade() -> None:
+            chat.says_more(size.of(20, 100))
+            chat.stop_broker()
+            chat.program = versions[next(turns)]
+
+        hear = _all_return(chat, crowds, cycles, upgrade)
+        assert chat.broker.count("zchat 9000."), chat.broker.errors
+        notices = chat.new_notices
+        besides = f"{notices} comings or goings told"
+        report = chat.report(f"upgraded under {processes * each} clients that talk", cycles, besides, crowd=hear)
+    assert not notices, "an upgrade is told as comings and goings"
+    return report
+
+
+def _installed(folder: Path, version: str) -> tuple[object, ...]:
+    """These sources as another version, in a place of its own; what starts it."""
+    source = releases.copy_sources(folder / "source")
+    project = source / "pyproject.toml"
+    project.write_text(re.sub(r'^version = "[^"]*"', f'version = "{version}"', project.read_text(), flags=re.M))
+    wheel = releases.build(source, folder / "dist", "wheel")["wheel"]
+    variables = releases.install_beside(wheel, folder / "installed")
+    settings = (f"{name}={value}" for name, value in variables.items())
+    return ("env", *settings, sys.executable, folder / "installed" / "bin" / "zchat")
+
+
+def _all_return(
+    chat: Chat, crowds: list[Actor], cycles: int, end_broker: Callable[[], object]
+) -> Callable[[Record], None]:
+    """The crowd comes, and comes back each time that the broker was ended and started; how it tells what it saw."""
+
+    def all_in(times: int) -> bool:
+        assert not any(one.ended for one in crowds), [one.errors[-3:] for one in crowds]
+        return all(one.count('{"in": ') >= times for one in crowds)
+
+    chat.wait_until(lambda: all_in(1), "the crowd")
+    worst = 0.0
+    for cycle in range(cycles):
+        end_broker()
+        ready = chat.start_broker()
+        chat.wait_until(lambda: all_in(cycle + 2), "the crowd")  # noqa: B023
+        chat.recovers(ready)
+        last = [next(line for line in reversed(one.lines) if '{"in": ' in line) for one in crowds]
+        worst = max(worst, *(json.loads(line)["at"] - ready for line in last))
+    chat.recoveries.append(worst)
+
+    def hear(told: Record) -> None:
+        """Until all of the crowd has shown the last message, and what they have to say."""
+        for one in crowds:
+            one.type("quiet")
+        chat.wait_until(lambda: all(one.count('{"quiet": ') for one in crowds), "the crowd's acks")
+        for one in crowds:
+            one.end_input()
+            assert one.wait() == 0, one.errors[-3:]
+            for line in one.lines:
+                if line.startswith('{"name"'):
+                    _hear(json.loads(line), told)
+
+    return hear
 
 
 def _hear(member: dict[str, Any], told: Record) -> None:
@@ -328,5 +368,6 @@ FAULTS: dict[str, Callable[[Path, Size], Report]] = {
         disk_refuses,
         clock_jumps,
         crowd,
+        upgraded,
     )
 }

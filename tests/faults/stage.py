@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,9 +24,12 @@ from .checker import Line, Record, Report, judge, longest_gap, recovery
 
 PATIENCE = 40.0
 """Seconds until somebody who should be back is missed."""
+STOPPING = 5.0
+"""Seconds that a broker may take to stop."""
 PACE = 0.05
 """Seconds between two messages of one writer."""
 ROOM = "faults"
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Actor:
@@ -164,8 +168,11 @@ class Chat:
         variables: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
-        self._command = [*under, ZCHAT, "broker", "--data", data or home / "broker", *options]
+        self._under = under
+        self._options = ("--data", data or home / "broker", *options)
         self._variables = environment(home, **(variables or {}))
+        self.program: Sequence[object] = (ZCHAT,)
+        """What starts the broker; another one from the next start on."""
         self._stack = contextlib.ExitStack()
         self.changed = threading.Condition()
         self.writers: list[Actor] = []
@@ -193,7 +200,8 @@ class Chat:
     # --- the broker -------------------------------------------------------------------------------------------
     def start_broker(self) -> float:
         """Start it, on the same ports as before; returns the moment at which it was ready."""
-        self.broker = Actor("broker", [*self._command, "--port", self.port], self._variables, self.changed)
+        command = [*self._under, *self.program, "broker", *self._options, "--port", self.port]
+        self.broker = Actor("broker", command, self._variables, self.changed)
         self._stack.callback(self.broker.close)
         ready = "zchat broker is ready: "
         self.wait_until(lambda: self.broker.count(ready) or self.broker.ended, "a broker")
@@ -207,6 +215,13 @@ class Chat:
         """Kill it with -9."""
         self.broker.send_signal(signal.SIGKILL)
         self.broker.wait()
+
+    def stop_broker(self) -> None:
+        """Stop it as a supervisor does; it has to end in order and in time."""
+        began = time.monotonic()
+        self.broker.send_signal(signal.SIGTERM)
+        assert self.broker.wait() == 0, self.broker.errors[-3:]
+        assert time.monotonic() - began < STOPPING
 
     # --- the people -------------------------------------------------------------------------------------------
     def _enter(self, actor: Actor, among: list[Actor]) -> Actor:
@@ -243,6 +258,13 @@ class Chat:
             self.reader(f"{prefix}tail{number}", link)
         for number in range(persons):
             self.person(f"{prefix}person{number}", link)
+
+    def crowd(self, name: str, count: int, speakers: int, pause: float) -> Actor:
+        """So many bare peers in one process; see `tests.faults.crowd`."""
+        command = [sys.executable, "-m", "tests.faults.crowd", self.link, ROOM, name, count, speakers, pause]
+        actor = Actor(name, command, environment(self.home, PYTHONPATH=str(ROOT)), self.changed)
+        self._stack.callback(actor.close)
+        return actor
 
     @property
     def everybody(self) -> list[Actor]:
