@@ -6,11 +6,12 @@ import contextlib
 import itertools
 import re
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zchat.broker.access import Secrets
 from zchat.broker.actions import Action, Cut, Log, Publish, Reply
 from zchat.broker.core import Core
+from zchat.broker.history import History
 from zchat.broker.inbox import Frame, groups
 from zchat.broker.policy import Policy
 from zchat.broker.roster import direct_room
@@ -44,8 +45,8 @@ SECRETS = Secrets(operator=key(OPERATOR), invite="own")
 class House:
     """A broker's core; what a user sends is answered at once, or with others' in one commit."""
 
-    def __init__(self, policy: Policy | None = None, history: SqliteHistory | None = None) -> None:
-        self.history = history or SqliteHistory(":memory:", patience=60)
+    def __init__(self, policy: Policy | None = None, history: History | None = None) -> None:
+        self.history: Any = history or SqliteHistory(":memory:", patience=60)
         self.policy = policy or Policy(room_burst=2_000, owned_rooms=2_000)
         self.now = NOW
         self.addresses: dict[str, str] = {}

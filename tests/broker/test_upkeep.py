@@ -12,13 +12,14 @@ from zchat.broker.policy import Policy
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import messages as m
 
+from ..simulation.store import MemoryHistory
 from .house import NOT_ALLOWED, OPERATOR, House, codes, direct, key
 
 
-@pytest.fixture
-def house() -> House:
+@pytest.fixture(params=["sqlite", "memory"])
+def house(request: pytest.FixtureRequest) -> House:
     """Alice has said something in every way there is, and others spoke to her and of her."""
-    house = House()
+    house = House(history=MemoryHistory() if request.param == "memory" else None)
     house.enter(OPERATOR, "alice", "bob")
     house.join("lobby", OPERATOR, "alice", "bob")
     house.say("bob", "of alice", room="lobby")

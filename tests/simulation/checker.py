@@ -14,6 +14,7 @@ import msgspec
 from zchat.broker.questions import READS
 from zchat.broker.rooms import ROOMS
 from zchat.broker.roster import STRANGER
+from zchat.broker.upkeep import FORGOTTEN, Forgotten
 from zchat.client.programs import Sender
 from zchat.common import messages as m, names
 from zchat.common.errors import Code
@@ -49,6 +50,7 @@ def check(world: World) -> list[Fault]:
         *_views(world),
         *_direct(world),
         *_agreement(world),
+        *_forgotten(world),
     ]
 
 
@@ -84,10 +86,12 @@ def _history(world: World) -> Iterator[Fault]:
         seen: set[tuple[str, str]] = set()
         answers = Counter(entry.about for entry in shelf.entries.values() if entry.kind == "answer")
         yield from (Fault("one answer counts", f"{room} {seq}") for seq, count in answers.items() if count > 1)
-        if list(shelf.entries) != list(range(1, shelf.head + 1)):
-            yield Fault("sequences have no gap", f"{room}: {list(shelf.entries)}")
-        for seq, kept in shelf.entries.items():
-            entry = shelf.erased.get(seq, kept)
+        everything = {**shelf.trimmed, **shelf.entries}
+        if sorted(everything) != list(range(1, shelf.head + 1)) or any(seq > shelf.floor for seq in shelf.trimmed):
+            yield Fault("sequences have no gap", f"{room}: {sorted(everything)}")
+        for seq in everything:
+            entry = shelf.said(seq)
+            assert entry is not None
             name = (entry.key, entry.id)
             if name in seen:
                 yield Fault("each id stands in the history once", f"{room} {seq}: {name}")
@@ -107,7 +111,7 @@ def _acks(world: World) -> Iterator[Fault]:
     for party in world.parties:
         for say, ack in party.acked:
             shelf = world.disk.shelves.get(ack.room, Shelf())
-            entry = shelf.entries.get(ack.seq)
+            entry = shelf.said(ack.seq)
             if entry is None or (entry.key, entry.id) != (party.key, say.id):
                 yield Fault("what was acked is stored", f"{party.slot}: {say}, {ack}; there stands {entry}")
         if not world.orderly:
@@ -156,7 +160,7 @@ def _views(world: World) -> Iterator[Fault]:
 def _memberships(shelf: Shelf, owner: str) -> dict[str, list[tuple[int, int]]]:
     """Key → the spans of sequences, both included, in which it was a member of a private room."""
     spans: dict[str, list[tuple[int, int]]] = {owner: [(1, 2**62)]}
-    for seq, entry in shelf.entries.items():
+    for seq, entry in sorted({**shelf.trimmed, **shelf.entries}.items()):
         target = entry.target or ""
         open_ = target in spans and spans[target][-1][1] == 2**62
         if entry.kind == "invite" and not open_:
@@ -171,15 +175,15 @@ def _view(world: World, party: Party, segment: Segment, stays: list[tuple[int, i
     shown = [entry.seq for entry in segment.shown]
 
     def fault(promise: str, detail: str) -> Fault:
-        history = [(seq, (shelf.erased.get(seq) or entry).text) for seq, entry in shelf.entries.items()]
+        said = [(seq, shelf.said(seq)) for seq in range(1, shelf.head + 1)]
+        history = [(seq, entry and entry.text) for seq, entry in said]
         view = [(entry.seq, entry.text) for entry in segment.shown]
         where = (f"began after {segment.after}, shown: {view}", f"history: {history}", f"may read: {stays}")
         return Fault(promise, f"{party.slot} ({party.core.profile.instance}) in {segment.room}: {detail}", where)
 
     for entry in segment.shown:
-        kept = shelf.entries.get(entry.seq)
-        original = shelf.erased.get(entry.seq, kept)
-        if entry != kept and (original is None or entry != original):
+        kept = shelf.entries.get(entry.seq) or shelf.trimmed.get(entry.seq)
+        if entry != kept and entry not in shelf.former.get(entry.seq, ()):
             yield fault("what is shown stands in the history", f"{entry} is {kept}")
             return
     if sorted(set(shown)) != shown:
@@ -200,7 +204,7 @@ def _view(world: World, party: Party, segment: Segment, stays: list[tuple[int, i
         for seq in range(max(first, begin + 1), min(last, end) + 1)
         if live or seq <= max(shown, default=0)
     ]
-    if shown != due:
+    if not set(shown) <= set(due) or any(seq > shelf.floor for seq in set(due) - set(shown)):
         yield fault(
             "a view is the history", f"missing {sorted(set(due) - set(shown))}, too much {set(shown) - set(due)}"
         )
@@ -217,9 +221,21 @@ def _direct(world: World) -> Iterator[Fault]:
         if not room.startswith(names.PRIVATE_MARK):
             continue
         for key in set(room[1:].split(".")) & here:
-            missing = set(shelf.entries) - shown.get((key, room), set())
+            missing = {seq for seq in shelf.entries if seq > shelf.floor} - shown.get((key, room), set())
             if missing:
                 yield Fault("a private message waits", f"{key} was never shown {sorted(missing)} of {room}")
+
+
+def _forgotten(world: World) -> Iterator[Fault]:
+    """Of who was to be forgotten nothing is left that they had said before."""
+    for key, (value, _) in world.disk.state.get(FORGOTTEN, {}).items():
+        state = msgspec.msgpack.decode(value, type=Forgotten)
+        if not state.done:
+            yield Fault("who is forgotten has said nothing", f"{key} is still being erased")
+        for room, shelf in world.disk.shelves.items():
+            for seq, entry in shelf.entries.items():
+                if entry.key == key and entry.time < state.time and entry.text and entry.kind != "answer":
+                    yield Fault("who is forgotten has said nothing", f"{room} {seq}: {entry}")
 
 
 # --- what broker, disk and clients believe --------------------------------------------------------------------

@@ -85,6 +85,7 @@ def compose(seed: int, length: int = 120) -> Script:
         rate=random.choice((40.0, 100.0)) if slow else 5_000.0,
         page_entries=random.choice((20, 500) if slow else (2, 7, 500)),
         open_questions=random.choice((2, 64)),
+        keep_messages=random.choice((0, 0, 5, 30)),
     )
     orderly = random.random() < 0.7
     roles, starts = _cast(random)
@@ -182,6 +183,10 @@ def _event(
             who, words, numbers = "", (random.choice(("before", "after")),), (some(3),)
         case "disk full" | "disk unreadable":
             who, numbers = "", (some(random.choice((1, 10))),)
+        case "forget":
+            who, words = "", (random.choice(roles).key,)
+        case "vacuum":
+            who = ""
         case "commits fail":
             who, numbers = "", (random.choice((1, 1, 2)),)
     return Event(at, salt, what, who, words, numbers)
@@ -214,6 +219,8 @@ _WEIGHTS = {
     "disk full": 1.5,
     "disk unreadable": 0.7,
     "commits fail": 2,
+    "forget": 0.7,
+    "vacuum": 0.7,
 }
 
 
@@ -277,12 +284,8 @@ class Performance:
                 self._speak(event, party)
 
     def _return(self, event: Event, seconds: float) -> None:
-        def back() -> None:
-            self._away -= 1
-            self._arrive(event.who, event.salt)
-
         self._away += 1
-        self.world.later(seconds, back)
+        self.world.later(seconds, lambda: self._come_back(event.who, event.salt))
 
     def _speak(self, event: Event, party: Party) -> None:
         words, id_ = event.words, f"{event.who}.{event.salt:x}.{event.at}"
@@ -400,8 +403,26 @@ class Performance:
             case "disk unreadable":
                 history.unreadable = True
                 world.later(numbers[0], lambda: setattr(history, "unreadable", False))
+            case "forget":
+                self._forget(event)
+            case "vacuum":
+                world.order("vacuum")
             case "commits fail":
                 history.failing = int(numbers[0])
+
+    def _forget(self, event: Event) -> None:
+        """Somebody's words are erased; they come back as if nothing had been."""
+        world, (key,) = self.world, event.words
+        slots = [role.slot for role in self.roles.values() if role.key == key and role.slot in world.slots]
+        nick = next(role.nick for role in self.roles.values() if role.key == key)
+        world.order("forget", world.nicks.get(key, nick))
+        for slot in slots:
+            self._away += 1
+            world.later(4.0, lambda slot=slot: self._come_back(slot, event.salt))
+
+    def _come_back(self, slot: str, salt: int) -> None:
+        self._away -= 1
+        self._arrive(slot, salt)
 
     # --- the healing ------------------------------------------------------------------------------------------
     def _heal(self) -> None:
@@ -426,7 +447,7 @@ class Performance:
 
     def at_rest(self) -> bool:
         """Whether nobody waits for anything any more."""
-        if self._away:
+        if self._away or self.world.forgets:
             return False
         heads = self.world.history.heads()
         for party in self.world.parties:

@@ -15,7 +15,10 @@ from zchat.broker.history import (
     Append,
     Appended,
     Change,
+    Checkpoint,
     Conflict,
+    Disown,
+    Disowned,
     Done,
     Erase,
     Find,
@@ -36,16 +39,22 @@ from zchat.broker.history import (
     Resolve,
     Reused,
     Settled,
+    Shrink,
+    Shrunk,
     Together,
     Trim,
     Trimmed,
 )
 from zchat.common import limits, wire
 from zchat.common.messages import Entry
+from zchat.common.names import PRIVATE_MARK
 from zchat.common.rules import SEARCHED, WORDS
 from zchat.common.searching import holds
 
 _TRIM_ENTRIES = 500
+_DISOWN_ENTRIES = 40
+"""Fewer than on a disk, so that something happens in between."""
+_PAGE = 100
 
 
 @dataclass(slots=True)
@@ -62,8 +71,20 @@ class Shelf:
     topic: str = ""
     topic_at: int = 0
     readers: tuple[str, ...] | None = None
-    erased: dict[int, Entry] = field(default_factory=dict)
-    """What was deleted, as it had been said; no part of the contract, but of what tests want to know."""
+    # No part of the contract, but of what tests want to know:
+    former: dict[int, list[Entry]] = field(default_factory=dict)
+    """What was changed afterwards, as it had been: first as it was said."""
+    trimmed: dict[int, Entry] = field(default_factory=dict)
+    """What is no longer kept."""
+
+    def said(self, seq: int) -> Entry | None:
+        """An entry as it was said, whatever became of it."""
+        return next(iter(self.former.get(seq, ())), self.entries.get(seq) or self.trimmed.get(seq))
+
+    def change(self, seq: int, entry: Entry) -> None:
+        """From now on this stands there."""
+        self.former.setdefault(seq, []).append(self.entries[seq])
+        self.entries[seq] = entry
 
 
 @dataclass(slots=True)
@@ -75,6 +96,8 @@ class Disk:
     state: dict[str, dict[str, tuple[bytes, int]]] = field(default_factory=dict)
     order: list[tuple[str, int]] = field(default_factory=list)
     """Room and sequence of all entries, as they were stored."""
+    free: int = 0
+    """Bytes that nothing needs any more."""
 
 
 def _content(what: Append | Entry) -> tuple[object, ...]:
@@ -110,6 +133,12 @@ class MemoryHistory:
                 return self._trim(change)
             case Index():
                 return Indexed(0)
+            case Disown():
+                return self._disown(change)
+            case Shrink(pages):
+                freed = min(self.disk.free, pages * _PAGE)
+                self.disk.free -= freed
+                return Shrunk(freed, self.disk.free)
             case Together(changes):
                 return self._together(changes)
 
@@ -195,9 +224,52 @@ class MemoryHistory:
 
     def _erase(self, erase: Erase) -> Done:
         shelf = self.disk.shelves[erase.room]
-        shelf.erased[erase.seq] = entry = shelf.entries[erase.seq]
-        shelf.entries[erase.seq] = replace(entry, text="", kind="deleted", choices=[])
+        entry = shelf.entries[erase.seq]
+        shelf.change(erase.seq, replace(entry, text="", kind="deleted", choices=[]))
+        self.disk.free += len(entry.text)
         return Done()
+
+    def _disown(self, disown: Disown) -> Disowned:
+        rooms = list(self.disk.shelves)
+        for shelf in self.disk.shelves.values():
+            for name, (seq, time, _) in shelf.gone.items():
+                if name[0] == disown.author:
+                    shelf.gone[name] = (seq, time, None)
+        places = sorted(
+            (number, seq) for number, room in enumerate(rooms) for seq in self.disk.shelves[room].entries
+        )  # fmt: skip
+        left = [place for place in places if place > disown.after]
+        changed, topics = 0, {}
+        for number, seq in left[:_DISOWN_ENTRIES]:
+            room = rooms[number]
+            shelf = self.disk.shelves[room]
+            entry = self._disowned(shelf.entries[seq], room, disown)
+            own = entry.key == disown.author
+            changed += own
+            if entry == shelf.entries[seq]:
+                continue
+            self.disk.free += len(shelf.entries[seq].text) - len(entry.text)
+            was_topic = own and shelf.entries[seq].kind == "topic"
+            shelf.change(seq, entry)
+            if was_topic:
+                shelf.topic_at = max((each.seq for each in shelf.entries.values() if each.kind == "topic"), default=0)
+                topics[room] = shelf.topic = shelf.entries[shelf.topic_at].text if shelf.topic_at else ""
+        return Disowned(changed, left[_DISOWN_ENTRIES - 1] if len(left) > _DISOWN_ENTRIES else None, topics)
+
+    @staticmethod
+    def _disowned(entry: Entry, room: str, disown: Disown) -> Entry:
+        author = disown.author
+        own = entry.key == author
+        between = room.startswith(PRIVATE_MARK) and author in room
+        if own and entry.kind != "answer":
+            kind = "deleted" if entry.kind in (*WORDS, "topic") else entry.kind
+            entry = replace(entry, kind=kind, text="", choices=[])
+        if own:
+            entry = replace(entry, nick=disown.nick, choices=[])
+        theirs = not own or room == f"{PRIVATE_MARK}{author}.{author}"
+        if entry.to is not None and theirs and (own or between or entry.target == author):
+            entry = replace(entry, to=disown.nick)
+        return entry
 
     def _trim(self, trim: Trim) -> Trimmed:
         shelf = self._shelf(trim.room)
@@ -215,8 +287,9 @@ class MemoryHistory:
         if not looked_at:
             return Trimmed(shelf.floor, more=False)
         for seq in [seq for seq in shelf.entries if seq <= end and seq != shelf.topic_at]:
-            entry = shelf.entries.pop(seq)
+            entry = shelf.trimmed[seq] = shelf.entries.pop(seq)
             del shelf.ids[entry.key, entry.id]
+            self.disk.free += len(entry.text)
         shelf.floor = end
         return Trimmed(end, more=looked_at == _TRIM_ENTRIES)
 
@@ -230,6 +303,8 @@ class MemoryHistory:
                 return self._locate(question)
             case Find():
                 return self._find(question)
+            case Checkpoint():
+                return Done()
             case Recall(room, author, id_, kind, text):
                 shelf = self._shelf(room)
                 seq = shelf.ids.get((author, id_))

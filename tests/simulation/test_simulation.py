@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import pytest
 
-from zchat.broker.history import Append, Appended, Change, Outcome
+from zchat.broker.history import Append, Appended, Change, Disown, Disowned, Outcome
+from zchat.broker.upkeep import FORGOTTEN
 
 from .checker import check
 from .script import Event, Performance, Script, compose
@@ -44,11 +45,14 @@ def test_everything_really_goes_wrong() -> None:
     """The seeds above lose, double, cut, starve, crash and restart; and there is something to lose."""
     happened: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
+    trimmed = forgotten = 0
     for seed in range(80):
         world = Performance(compose(seed)).play()
         happened.update(world.happened)
         kinds.update(entry.kind for shelf in world.disk.shelves.values() for entry in shelf.entries.values())
         happened["commits refused"] += world.history.refused
+        trimmed += sum(len(shelf.trimmed) for shelf in world.disk.shelves.values())
+        forgotten += len(world.disk.state.get(FORGOTTEN, {}))
 
     assert set(happened) == {
         "broadcasts doubled",
@@ -61,6 +65,7 @@ def test_everything_really_goes_wrong() -> None:
         "connections starved",
         "crashes",
         "crashes around a commit",
+        "orders",
         "partitions",
         "replies doubled",
         "replies dropped",
@@ -69,6 +74,8 @@ def test_everything_really_goes_wrong() -> None:
     }
     assert {"message", "deleted", "delete", "invite", "kick", "mute", "topic"} <= set(kinds)
     assert kinds["message"] > 2_000
+    assert trimmed > 1_000
+    assert forgotten > 10
 
 
 def test_the_same_seed_is_the_same_run() -> None:
@@ -131,6 +138,13 @@ class Changing(MemoryHistory):
         )
 
 
+class Remembering(MemoryHistory):
+    """Erases nobody's words."""
+
+    def _disown(self, disown: Disown) -> Disowned:
+        return Disowned(0, None, {})
+
+
 @pytest.mark.parametrize(
     ("history", "promise"),
     [
@@ -141,6 +155,7 @@ class Changing(MemoryHistory):
         (Open, "what must never happen"),
         (Open, "a restart changes nothing"),
         (Changing, "nothing unsent appears"),
+        (Remembering, "who is forgotten has said nothing"),
     ],
 )
 def test_a_broken_history_is_found(history: type[MemoryHistory], promise: str) -> None:
