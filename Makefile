@@ -52,6 +52,10 @@ screenshots: .venv/ready  ## the pictures of docs/tour.md, made anew from real r
 bench-quick: .venv/ready  ## the main figures in short, and what a flood does to others and to typing, in under three minutes
 	@.venv/bin/python -m bench.quick $(ARGS)
 
+.PHONY: bench-metrics
+bench-metrics: .venv/ready  ## what serving metrics costs at full load: two brokers in turn, two to three minutes
+	@.venv/bin/python -m bench.metrics $(ARGS)
+
 .PHONY: man
 man: .venv/ready  ## the manual pages, in build/man/man1, made of what --help says
 	@.venv/bin/python -m zchat.common.man_cli build/man/man1
