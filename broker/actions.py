@@ -163,10 +163,17 @@ class Ask(msgspec.Struct, frozen=True):
     purpose: Purpose
 
 
+class Repaired(msgspec.Struct, frozen=True):
+    """A client that had all of a room missed something, and has been sent it again: so many entries."""
+
+    identity: bytes
+    entries: int
+
+
 class Await(msgspec.Struct, frozen=True):
     """Nothing to store, but it must keep its place among what is: `purpose` comes back in order."""
 
     purpose: Purpose
 
 
-Action = Reply | Publish | Tell | Log | Cut | Store | Await | Ask
+Action = Reply | Publish | Tell | Log | Cut | Repaired | Store | Await | Ask

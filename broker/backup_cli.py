@@ -33,10 +33,13 @@ def backup(data: Path | None, as_json: bool, file: Path) -> None:
     The broker may run meanwhile. The copy holds everything that is said, and who may do what: keep it like the
     history. Keys are not in it.
     """
+    from . import deeds
     from .backup import backup
     from .home import HISTORY, usual_folder
 
-    size = backup((data or usual_folder()) / HISTORY, file)
+    folder = data or usual_folder()
+    size = backup(folder / HISTORY, file)
+    deeds.leave(folder, f"the history was copied to {file.absolute()}")
     click.echo(json.dumps({"backup": str(file), "bytes": size}) if as_json else f"{file}: {size:,} bytes")
 
 
@@ -50,11 +53,13 @@ def restore(data: Path | None, as_json: bool, file: Path) -> None:
     The broker must be stopped. What was there is kept beside it. Clients notice that the history is
     another one, and show it anew.
     """
+    from . import deeds
     from .backup import restore
     from .home import usual_folder
 
     folder = data or usual_folder()
     former = restore(folder, file)
+    deeds.leave(folder, f"the history was replaced by {file.absolute()}")
     if as_json:
         click.echo(json.dumps({"restored": str(file), "former": str(former) if former else None}))
         return

@@ -54,6 +54,11 @@ COUNTERS = (
     ("bytes_published", "Bytes of these."),
     ("replays", "Pages of history that were sent: what a client had missed, or begins with."),
     ("replayed", "Messages in these."),
+    (
+        "gaps",
+        "Pages of these that filled a gap: what the network had dropped on its way to somebody who had all before.",
+    ),
+    ("gap_entries", "Messages in the gaps."),
     ("dropped", "Frames that were dropped because their reader is too slow; replay brings them again."),
     ("commits_failed", "Commits that could not be stored."),
     ("log_lost", "Lines of the log that were not written."),

@@ -82,7 +82,8 @@ class Governing:
             case "forget":
                 return self._forget(session, admin, now)
             case "vacuum":
-                return self._upkeep.vacuum(session, admin)
+                told = _order(session, "What is free of the history's file is given back to the system.")
+                return self._upkeep.vacuum(session, admin, told)
 
     # --- the verbs --------------------------------------------------------------------------------------------
     def _invite(self, session: Session, admin: m.Admin, now: Now) -> list[Action]:

@@ -54,6 +54,9 @@ class Metrics:
     bytes_published: int = 0
     replays: int = 0
     replayed: int = 0
+    gaps: int = 0
+    """Pages of what had been missed by somebody who had all before it."""
+    gap_entries: int = 0
     dropped: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
     commits_failed: int = 0

@@ -14,7 +14,7 @@ import msgspec
 from ..common import limits, messages as m, names, wire
 from ..common.clock import Now
 from . import rights
-from .actions import Action, Ask, Mark, Paging, Reply, Store
+from .actions import Action, Ask, Mark, Paging, Repaired, Reply, Store
 from .history import Done, Found, Outcome, Put, Read
 from .policy import Policy
 from .refusals import Refusal, no_room, no_user, refuse, why_not
@@ -53,6 +53,8 @@ class Questions:
             if room is None or seq > room.head:
                 continue
             session.seen[id_] = seq
+            if seq == room.head:
+                session.whole.add(id_)
             if session.present and seq > self._reads.get((session.user.key, id_), 0):
                 self._reads[session.user.key, id_] = seq
                 self._unstored[session.user.key, id_] = None
@@ -142,7 +144,14 @@ class Questions:
             floor=room.floor if room is not None else 0,
             ref=paging.replay.ref,
         )
-        return [Reply((paging.identity,), page)]
+        reply: list[Action] = [Reply((paging.identity,), page)]
+        if paging.replay.after is None or self._followed(session, paging.room) is None:
+            return reply
+        if paging.room in session.whole and page.entries:
+            reply.append(Repaired(paging.identity, len(page.entries)))
+        if not page.more:
+            session.whole.add(paging.room)
+        return reply
 
     def _who(self, session: Session, who: m.Who, now: Now) -> list[Action]:
         """`Who`: the present users by nick, or one user."""

@@ -69,6 +69,8 @@ class Session:
     stall: Stall | None = None
     seen: dict[str, int] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+    """Rooms of which it once had everything: what it asks for from then on, it has missed."""
     bot: bool = False
     pinged: float = 0.0
     """When the last ping came."""
@@ -280,6 +282,7 @@ class Roster:
         """The session follows the room no more; True when its user is thereby no longer present in it."""
         del session.rooms[room.id]
         session.seen.pop(room.id, None)
+        session.whole.discard(room.id)
         _count(room.followers, session.user, -1)
         return session.present and _count(room.present, session.user, -1) == 0
 

@@ -24,9 +24,9 @@ import zmq
 from ..common import clock, limits, messages as m, wire
 from ..common.clock import Now
 from ..common.keys import Link, to_base32
-from . import footprint, home
+from . import deeds, footprint, home
 from .access import Secrets
-from .actions import Action, Cut, Log, Publish, Reply, Tell
+from .actions import Action, Cut, Log, Publish, Repaired, Reply, Tell
 from .connections import Connections, Peer
 from .core import Core
 from .gate import DOMAIN, PUB_DOMAIN, Gate
@@ -268,6 +268,8 @@ class Server:
         metrics = self._watch.metrics
         metrics.sessions, metrics.users, metrics.rooms = self._core.census
         metrics.connections, metrics.listeners = len(self._speakers), len(self._listeners)
+        for deed in deeds.take(self._home.folder):
+            tell(f"{deed.account} on this machine: {deed.done}", "outside", account=deed.account, done=deed.done)
         self._reporter.tick(now.mono)
         self._supervisor.alive()
 
@@ -359,6 +361,8 @@ class Server:
                     self._watch.published(event, len(body))
                 case Log():
                     self._watch.logged(action)
+                case Repaired(identity, entries):
+                    self._watch.repaired(identity, entries)
                 case Cut():
                     self._listeners.cut(action)
                     if action.at_once:

@@ -30,10 +30,13 @@ def export(data: Path | None, as_json: bool, room: str, file: Path | None) -> No
 
     It is done on the broker's machine, for private rooms too; private messages are only in a backup.
     """
+    from . import deeds
     from .home import HISTORY, usual_folder
     from .transfer import export
 
-    count = export((data or usual_folder()) / HISTORY, room, file)
+    folder = data or usual_folder()
+    count = export(folder / HISTORY, room, file)
+    deeds.leave(folder, f"{room} was exported, {count} entries, to {file.absolute() if file else 'standard output'}")
     if file is not None:
         done = {"room": room, "exported": count, "file": str(file)}
         click.echo(json.dumps(done) if as_json else f"{file}: {count:,} entries of {room}")
@@ -51,10 +54,13 @@ def import_(data: Path | None, as_json: bool, room: str | None, file: Path) -> N
 
     Authors, ids and times stay; what is there already is not added again.
     """
+    from . import deeds
     from .home import usual_folder
     from .transfer import import_
 
-    done = import_(data or usual_folder(), file, room)
+    folder = data or usual_folder()
+    done = import_(folder, file, room)
+    deeds.leave(folder, f"{done.added} entries were imported into {done.room} from {file.absolute()}")
     if as_json:
         click.echo(json.dumps({"room": done.room, "added": done.added, "known": done.known, "other": done.other}))
         return

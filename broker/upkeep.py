@@ -99,8 +99,8 @@ class Upkeep:
             del self._erasures[key]
         return Reply((identity,), m.Administered(detail=_erased(key, work), more=not work.done, ref=admin.ref))
 
-    def vacuum(self, session: Session, admin: m.Admin) -> list[Action]:
-        """Begin, or tell how far it is."""
+    def vacuum(self, session: Session, admin: m.Admin, told: Log) -> list[Action]:
+        """Begin, which the log is told, or tell how far it is."""
         if self._vacuum is not None:
             return [self._tell_vacuum(session.identity, admin)]
 
@@ -110,7 +110,7 @@ class Upkeep:
             if not outcome.able:
                 return [refuse(session.identity, admin, Code.NOT_ALLOWED, _UNABLE)]
             self._vacuum = self._vacuum or _Vacuum()
-            return [*self._shrunk(outcome), self._tell_vacuum(session.identity, admin)]
+            return [told, *self._shrunk(outcome), self._tell_vacuum(session.identity, admin)]
 
         return [Store(Shrink(SHRINK_PAGES), Then(session.identity, admin, begun))]
 

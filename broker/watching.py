@@ -50,6 +50,9 @@ class Watch:
         self._who = who
         self._slow: dict[bytes, int] = {}
         """Replies that were dropped since the last tick, for whom."""
+        self._gaps: dict[bytes, tuple[int, int]] = {}
+        """Gaps, and entries in them, that were filled since it was told last."""
+        self._gaps_told = 0.0
         self._refused: dict[tuple[str, str], tuple[float, int]] = {}
         """(Key, code) → when it was told, and how often it has come since."""
         self._failure_told, self._failures = -AGAIN, 0
@@ -109,6 +112,13 @@ class Watch:
         self.metrics.dropped += 1
         self._slow[identity] = self._slow.get(identity, 0) + 1
 
+    def repaired(self, identity: bytes, entries: int) -> None:
+        """What somebody had missed was sent to them again."""
+        self.metrics.gaps += 1
+        self.metrics.gap_entries += entries
+        gaps, before = self._gaps.get(identity, (0, 0))
+        self._gaps[identity] = gaps + 1, before + entries
+
     def logged(self, action: Log) -> None:
         """The core tells the operator something."""
         if action.warning:
@@ -136,12 +146,23 @@ class Watch:
             text = f"{count} replies to {nick or 'somebody'} ({key}) were dropped: too slow a reader, replay will help"
             self._warn(text, "slow_reader", user=key, nick=nick, frames=count)
         self._slow.clear()
+        if mono - self._gaps_told > AGAIN:
+            self._gaps_told = mono
+            self._tell_gaps()
         for (key, code), (at, count) in list(self._refused.items()):
             if mono - at > AGAIN:
                 del self._refused[key, code]
                 if count:
                     text = f"{key} was refused {count} times more: {code}"
                     self._warn(text, "refused", user=key, code=code, times=count)
+
+    def _tell_gaps(self) -> None:
+        gaps, self._gaps = self._gaps, {}
+        for identity, (count, entries) in gaps.items():
+            key, nick = self._who(identity)
+            if key:
+                text = f"{nick} ({key}) had missed {entries} messages in {count} gaps, and got them by replay"
+                tell(text, "repaired", user=key, nick=nick, gaps=count, entries=entries)
 
     def _warn(self, text: str, event: str, **fields: object) -> None:
         """Write a warning, and keep it."""

@@ -35,6 +35,8 @@ def test_a_backup_is_restored(home: Path, broker: Broker, zchat: Zchat, tmp_path
     restored = zchat("admin", "restore", "--data", broker.data, file)
     broker.start()
 
+    broker.process.wait_for("on this machine: the history was replaced by", "copy.sqlite")
+    assert "on this machine: the history was copied to" in broker.log
     assert made.returncode == 0
     assert file.stat().st_mode & 0o777 == 0o600
     assert refused.returncode == ExitCode.OTHER

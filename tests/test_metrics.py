@@ -102,7 +102,7 @@ def test_who_hangs_up_rudely_leaves_no_traceback(broker: Server, capfd: pytest.C
 
 
 def test_what_happens_is_counted(broker: Server) -> None:
-    """Messages, repeats, deliveries, acks, commits, replays and refusals are what two people made of them."""
+    """Messages, repeats, deliveries, acks, commits, replays, gaps and refusals are what two people made of them."""
     with Peer(str(broker.link)) as alice, Peer(str(broker.link)) as bob:
         for peer, nick in ((alice, "alice"), (bob, "bob")):
             peer.hello(nick, present=True)
@@ -115,18 +115,23 @@ def test_what_happens_is_counted(broker: Server) -> None:
         alice.receive(m.Refused)
         bob.send(m.Replay(room="lobby", after=0, ref=3))
         bob.receive(m.Page)
+        alice.send(m.Say(id="four", text="not heard", room="lobby"))
+        alice.receive(m.Acked)
+        bob.send(m.Replay(room="lobby", after=2, ref=4))
+        bob.receive(m.Page)
         broker.ask(PATIENCE)  # so that the tick below is a later one
         deadline = threading.Event()
         while (found := numbers(broker))["zchat_sessions"] != 2:
             deadline.wait(0.05)
 
-    assert found["zchat_messages_total"] == 2
+    assert found["zchat_messages_total"] == 3
     assert found["zchat_duplicates_total"] == 1
-    assert found["zchat_deliveries_total"] == 2
-    assert found["zchat_ack_seconds_count"] == 3
+    assert found["zchat_deliveries_total"] == 3
+    assert found["zchat_ack_seconds_count"] == 4
     assert 0 < found["zchat_ack_seconds_sum"] < PATIENCE
-    assert found["zchat_replays_total"] == 1
-    assert found["zchat_replayed_total"] == 2
+    assert found["zchat_replays_total"] == 2
+    assert found["zchat_replayed_total"] == 3
+    assert (found["zchat_gaps_total"], found["zchat_gap_entries_total"]) == (1, 1), "a beginning is no gap"
     assert found['zchat_refusals_total{code="no_such_user"}'] == 1
     assert found['zchat_handshakes_total{status="200"}'] >= 2
     assert found["zchat_commit_seconds_count"] >= 4

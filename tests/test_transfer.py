@@ -23,12 +23,16 @@ def test_a_room_moves_to_another_broker(broker: Broker, home: Path, zchat: Zchat
     made = zchat("admin", "export", "lobby", file, "--data", broker.data)
     lines = zchat("admin", "export", "lobby", "--data", broker.data).stdout.splitlines()
     running = zchat("admin", "import", file, "--data", broker.data)
+    broker.process.wait_for("on this machine: lobby was exported, 3 entries, to", "lobby.jsonl")
+    broker.process.wait_for("on this machine: lobby was exported, 3 entries, to standard output")
     with Broker(home, data=tmp_path / "other") as other:
         other.stop()
         moved = zchat("admin", "import", file, "--data", other.data, "--json")
         again = zchat("admin", "import", file, "--data", other.data, "-r", "lobby")
         other.start()
         read = zchat("tail", "--since", "all", "--no-follow", "--json", "-b", other.link, nick="bob").stdout
+        other.process.wait_for("on this machine: 3 entries were imported into lobby from", "lobby.jsonl")
+        assert not list((other.data / "deeds").iterdir()), "told once"
 
     assert made.stdout == f"{file}: 3 entries of lobby\n"
     assert file.read_text().splitlines() == lines

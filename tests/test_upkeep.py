@@ -44,5 +44,6 @@ def test_room_is_given_back(broker: Broker, zchat: Zchat) -> None:
     assert done.returncode == 0, done
     assert "given back" in json.loads(done.stdout)["done"]
     assert "were given back" in broker.log
+    assert "operator: What is free of the history's file is given back" in broker.log
     assert zchat("admin", "vacuum", "-u", "alice").returncode == ExitCode.NOT_ALLOWED
     assert zchat("admin", "forget", "nobody").returncode == ExitCode.NOT_FOUND

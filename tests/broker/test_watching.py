@@ -57,6 +57,23 @@ def test_a_full_disk_is_told_once_a_minute(watch: Watch, told: Told) -> None:
     assert watch.metrics.commits_failed == 101
 
 
+def test_gaps_are_told_once_a_minute_for_each_client(watch: Watch, told: Told) -> None:
+    """What was sent again is counted at once, and told with whose it was; of who has gone nothing is told."""
+    for _ in range(3):
+        watch.repaired(b"b", 5)
+    watch.repaired(b"gone", 1)
+    watch.tick(2 * AGAIN)
+    first = told()
+    watch.repaired(b"b", 1)
+    watch.tick(3 * AGAIN - 1)
+
+    assert [(event, fields) for event, fields, _ in first] == [
+        ("repaired", {"user": KEY, "nick": "bob", "gaps": 3, "entries": 15})
+    ]
+    assert told() == []
+    assert (watch.metrics.gaps, watch.metrics.gap_entries) == (5, 17)
+
+
 def test_a_refusal_is_told_once_a_minute(watch: Watch, told: Told) -> None:
     """Who is refused again and again makes one line for each reason, and one more with how often; all are counted."""
     for _ in range(1_000):
