@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import plistlib
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from zchat.broker.options import OPTIONS
 from zchat.common.cli import COMMANDS
 
-from .processes import run
+from .processes import Broker, run
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 UNIT, OPENRC, DOCKERFILE = (
@@ -52,12 +54,45 @@ def test_the_container_sets_what_there_is() -> None:
     assert variables <= {name.upper() for name in OPTIONS}
     assert re.search(r"^EXPOSE 5555 5556$", DOCKERFILE, re.M)
     assert re.search(r"^USER zchat$", DOCKERFILE, re.M)
-    assert "/healthz" in DOCKERFILE
+    assert re.search(r'^ENTRYPOINT \["zchat"\]\nCMD \["broker"\]$', DOCKERFILE, re.M)
+    for names in re.findall(r"^COPY (?!--)(.*) \S+$", DOCKERFILE, re.M):
+        assert all((DEPLOY.parent / name).exists() for name in names.split()), names
+    created = re.search(r"useradd --system .*--home-dir (\S+)", DOCKERFILE)
+    assert created is not None
+    assert f"VOLUME {created[1]}\n" in DOCKERFILE
+    assert f"ZCHAT_HOME={created[1]} " in DOCKERFILE
+
+
+def test_the_container_looks_whether_it_is_healthy(home: Path) -> None:
+    """Its check, run as it stands there, succeeds where a broker can store something, and fails where none is."""
+    found = re.search(r"^HEALTHCHECK .*CMD \\\n\s+(\[.*\])$", DOCKERFILE, re.M)
+    assert found is not None
+    _, *check = json.loads(found[1])
+    place = re.search(r"ZCHAT_METRICS=(\S+)", DOCKERFILE)
+    assert place is not None
+
+    with Broker(home, "--metrics", "127.0.0.1:0") as broker:
+        url = broker.process.wait_for("metrics are served at").rpartition(" ")[2]
+        assert place[1] in check[-1], "it asks where the broker serves"
+        here = [word.replace(place[1], url.removeprefix("http://").removesuffix("/metrics")) for word in check]
+        assert subprocess.run([sys.executable, *here], check=False).returncode == 0
+        broker.stop()
+        assert subprocess.run([sys.executable, *here], capture_output=True, check=False).returncode != 0
 
 
 def test_openrc_reads_its_script() -> None:
     """The shell finds no fault in it."""
     assert subprocess.run(["sh", "-n", DEPLOY / "zchat.openrc"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs Prometheus' own judgement")
+def test_prometheus_takes_the_alerts() -> None:
+    """promtool finds no fault in the rules."""
+    done = subprocess.run(
+        ["promtool", "check", "rules", DEPLOY / "alerts.yml"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd's own judgement")
