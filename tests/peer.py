@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from typing import Self, TypeVar
 
@@ -14,7 +15,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
-from zchat.common.messages import Hello, Message, Ping, Pong, Refused, Say, Welcome
+from zchat.common.messages import Acked, Entries, Hello, Message, Ping, Pong, Refused, Say, Welcome
 
 from .processes import PATIENCE
 
@@ -49,6 +50,9 @@ def timed_context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
         assert not ending.is_alive(), "a socket was left open"
 
 
+_MARK = "do you hear me "
+
+
 class Ear:
     """A SUB at a broker's PUB, which lets in only keys that have a session."""
 
@@ -76,17 +80,22 @@ class Ear:
         self.fate.close()
         self._stack.close()
 
-    def hears(self, kind: type[M]) -> list[M]:
-        """All events of this kind that came before a beacon, which comes every other second."""
+    def hears(self, kind: type[M], speaker: Peer) -> list[M]:
+        """All events of this kind until `speaker` is heard in the lobby, who speaks there until then."""
         events: list[M] = []
-        while True:
-            assert self.socket.poll(int(PATIENCE * 1_000)), "no beacon came"
-            topic, body = self.socket.recv_multipart()
-            if topic == wire.BEACON_TOPIC:
-                return events
-            event = wire.decode_event(body)
-            if isinstance(event, kind):
-                events.append(event)
+        word = f"{_MARK}{secrets.token_hex(8)}"
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            speaker.send(Say(id=secrets.token_hex(8), text=word, room="lobby"))
+            speaker.receive(Acked)
+            while self.socket.poll(50):
+                event = wire.decode_event(self.socket.recv_multipart()[1])
+                texts = [entry.text for entry in event.entries] if isinstance(event, Entries) else []
+                if word in texts:
+                    return events
+                if isinstance(event, kind) and not any(text.startswith(_MARK) for text in texts):
+                    events.append(event)
+        raise AssertionError("the speaker was not heard")
 
 
 class Peer:

@@ -90,13 +90,13 @@ def test_a_subscription_to_everything_hears_nothing_private(broker: Broker) -> N
         alice.send(m.Join(room="plans", private=True, ref=2))
         alice.receive(m.Entered)
         with Ear(broker.link, eve.key, b"", b"plans\0", b"@", b"p") as ear:
-            ear.hears(m.Entries)
+            ear.hears(m.Entries, alice)
             say(alice, "the secret plan", room="plans")
             say(alice, "for your eyes", to="bob")
             alice.send(m.Say(id="t", text="a secret topic", room="plans", kind="topic"))
             alice.receive(m.Acked)
             say(alice, "hello all", room="lobby")
-            heard = ear.hears(m.Entries)
+            heard = ear.hears(m.Entries, alice)
 
     assert [entry.text for entries in heard for entry in entries.entries] == ["hello all"]
     assert {entries.room for entries in heard} == {"lobby"}
@@ -265,7 +265,7 @@ def test_pub_is_closed_to_who_has_not_said_hello(broker: Broker) -> None:
 def test_a_ban_ends_what_is_there_and_keeps_it_out(broker: Broker, by: str) -> None:
     """Whoever is banned is told so and cut on both sockets, hears nothing that is said after it, and is not let in."""
     with operator(broker) as boss, user(broker, "eve") as eve, Ear(broker.link, eve.key, b"") as ear:
-        ear.hears(m.Entries)
+        ear.hears(m.Entries, boss)
         target = {"nick": "eve", "key": eve.key.fingerprint, "address": "127.0.0.0/8"}[by]
         administer(boss, verb="ban", target=target, reason="enough")
         assert "enough" in eve.receive(m.Refused).detail
