@@ -16,15 +16,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from .actions import Cut
 from .admission import Network, network_of, within
 
+# Event and value (zmq_socket_monitor(3)). zmq.utils.monitor does the same, and loads asyncio at every start.
+_TOLD = struct.Struct("=Hi")
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 _numbers = itertools.count()
 
@@ -85,12 +87,12 @@ class Connections:
         """Take in what the monitor tells."""
         while True:
             try:
-                event = parse_monitor_message(self.monitor.recv_multipart(zmq.NOBLOCK))
+                told, _ = self.monitor.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            descriptor = event["value"]
+            event, descriptor = _TOLD.unpack(told)
             self._forget(descriptor)
-            if event["event"] == zmq.EVENT_ACCEPTED:
+            if event == zmq.EVENT_ACCEPTED:
                 self._peers[descriptor] = Peer(mono, _peername(descriptor))
 
     def _forget(self, descriptor: int) -> None:

@@ -6,16 +6,18 @@ what an end means (`trouble`). Used by the receive thread.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 import zmq
 from zmq.utils import z85
-from zmq.utils.monitor import parse_monitor_message
 
 from ..common import limits
 from ..common.keys import KeyPair, Link, join_place
 from ..common.signals import uninterrupted
 
+# Event and value (zmq_socket_monitor(3)). zmq.utils.monitor does the same, and loads asyncio at every start.
+_TOLD = struct.Struct("=Hi")
 _EVENTS = (
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -54,10 +56,11 @@ class Monitored:
         """What the monitor has to tell now: event and value; ends when it is closed, too."""
         while not self.monitor.closed:
             try:
-                event = parse_monitor_message(self.monitor.recv_multipart(zmq.NOBLOCK))
+                told, _ = self.monitor.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            yield event["event"], event["value"]
+            event, value = _TOLD.unpack(told)
+            yield event, value
 
     def close(self, linger: int = 0) -> None:
         """Close both; a monitor that stays open would hang the context's end."""

@@ -276,6 +276,12 @@ def test_one_side_loads_nothing_of_the_other(package: str, other: str, tmp_path:
     assert [name for name in loaded if name.startswith(f"zchat.{other}")] == []
 
 
+def test_commands_load_no_asyncio(tmp_path: Path) -> None:
+    """What every command of a client and a broker loads does without it: it is a tenth of their start."""
+    assert "asyncio" not in loaded_after_import_of(["zchat.client.programs", "zchat.client.run"], tmp_path)
+    assert "asyncio" not in loaded_after_import_of(["zchat.broker.server"], tmp_path)
+
+
 def test_folders_are_never_bare_packages(tmp_path: Path) -> None:
     """Nothing imports common, client or broker under their bare names, neither zchat nor its tests."""
     modules = [name for name in SOURCES if not name.endswith("__main__")]
