@@ -12,8 +12,16 @@ from typing import Any
 
 import pytest
 
-from . import processes
+from . import processes, releases
 from .processes import Broker, LineMode, Terminal
+
+
+def pytest_report_header() -> str:
+    """With which Pythons of this machine a release is tried, and which are left out."""
+    found = [f"3.{minor}" for minor in releases.pythons()]
+    tried = dict.fromkeys((found[0], found[-1]))
+    left_out = [each for each in found if each not in tried]
+    return f"a release is tried with Python {', '.join(tried)}" + (f", not {', '.join(left_out)}" if left_out else "")
 
 
 @pytest.fixture(autouse=True)
