@@ -185,6 +185,9 @@ def checkout(commit: str, folder: Path) -> Path:
 def main(arguments: Sequence[str]) -> int:
     """Build twice from two copies, compare, and leave the files in the folder that is named."""
     target = Path(arguments[0])
+    if has_repository() and _output("git", "status", "--porcelain"):
+        print("zchat: There are changes that are not committed. Commit them, or put them aside.", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory(prefix="zchat-release-") as name:
         first, second = (
             build(copy_sources(Path(name) / turn / "source"), Path(name) / turn / "dist") for turn in ("a", "b")
