@@ -214,19 +214,21 @@ class Flooder:
             while True:
                 body = self._socket.recv_multipart(zmq.NOBLOCK)[-1]
                 self._heard = time.monotonic()
-                try:
-                    event = wire.decode_event(body)
-                except WireError:
-                    continue
-                if not self._may_speak:
-                    self._begin()
-                if isinstance(event, UNASKED):
-                    continue
-                answers = len(event.acks) if isinstance(event, Acked) else 1
-                self.refused += isinstance(event, Refused)
-                if not getattr(event, "more", False) or isinstance(event, Page):
-                    self.answers += answers
-                    self._unanswered = max(0, self._unanswered - answers)
+                for event in wire.decode_events(body):
+                    self._count(event)
+
+    def _count(self, event: object) -> None:
+        if isinstance(event, WireError):
+            return
+        if not self._may_speak:
+            self._begin()
+        if isinstance(event, UNASKED):
+            return
+        answers = len(event.acks) if isinstance(event, Acked) else 1
+        self.refused += isinstance(event, Refused)
+        if not getattr(event, "more", False) or isinstance(event, Page):
+            self.answers += answers
+            self._unanswered = max(0, self._unanswered - answers)
 
 
 def main() -> None:

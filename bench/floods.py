@@ -170,15 +170,15 @@ class Pair:
         if self._sub in ready:
             with contextlib.suppress(zmq.Again):
                 while True:
-                    event = wire.decode_event(self._sub.recv_multipart(zmq.NOBLOCK)[-1])
-                    for entry in event.entries if isinstance(event, Entries) else ():
-                        if entry.id in self._due:
-                            self._latencies.append(now - self._due.pop(entry.id))
+                    for event in wire.decode_events(self._sub.recv_multipart(zmq.NOBLOCK)[-1]):
+                        for entry in event.entries if isinstance(event, Entries) else ():
+                            if entry.id in self._due:
+                                self._latencies.append(now - self._due.pop(entry.id))
         for dealer in (self._sender, self._reader):
             with contextlib.suppress(zmq.Again):
                 while dealer in ready:
-                    event = wire.decode_event(dealer.recv(zmq.NOBLOCK))
-                    self.refused += isinstance(event, Refused)
+                    events = wire.decode_events(dealer.recv(zmq.NOBLOCK))
+                    self.refused += sum(isinstance(event, Refused) for event in events)
         if now >= self._ping_at:
             self._ping_at = now + PING_EVERY
             for dealer in (self._sender, self._reader):

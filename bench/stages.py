@@ -1,8 +1,8 @@
 """Where the broker's time goes, message by message: each stage timed by itself, without sockets: `make bench-stages`.
 
 Owns the stages and how they are cut. Eight senders in one room, all rights checked, the history in a file with
-``synchronous=FULL``; sizes of the batches that reach the broker together as named. What libzmq takes is not in it:
-`bench.compare` measures the whole.
+``synchronous=FULL``; sizes of the batches that reach the broker together as named, in one frame of each sender. What
+libzmq takes is not in it: `bench.compare` measures the whole.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from zchat.broker.policy import Policy
 from zchat.broker.sqlite import SqliteHistory
 from zchat.broker.storage import fulfil
 from zchat.common import clock, wire
+from zchat.common.limits import PACK_BYTES
 from zchat.common.messages import Hello, Join
 
 from .dialects import ROOM
@@ -46,9 +47,9 @@ def stages(folder: Path, batch: int) -> dict[str, float]:
                 actions = core.complete(fulfil(history, actions), now)
 
         def together(*bodies: bytes) -> Iterator[Frame]:
-            for number, body in enumerate(bodies):
-                user = number % SENDERS
-                yield Frame(f"id{user}".encode(), f"{user:032x}", "127.0.0.1", body)
+            for user in range(SENDERS):
+                for frame in wire.pack(bodies[user::SENDERS], PACK_BYTES):
+                    yield Frame(f"id{user}".encode(), f"{user:032x}", "127.0.0.1", frame)
 
         for words in (
             [wire.encode(Hello(nick=f"n{user}", instance="i", ref=1)) for user in range(SENDERS)],
@@ -60,11 +61,12 @@ def stages(folder: Path, batch: int) -> dict[str, float]:
         taken: dict[str, list[float]] = {stage: [] for stage in STAGES}
         for _ in range(max(20, min(MESSAGES // batch, 400))):
             said = [next(bodies[number % SENDERS]) for number in range(batch)]
+            frames = list(together(*said))
             times = [time.perf_counter()]
-            for body in said:
-                wire.decode_command(body)
+            for frame in frames:
+                wire.decode_commands(frame.body or b"")
             times.append(time.perf_counter())
-            actions = list(itertools.chain.from_iterable(groups(core, together(*said), now)))
+            actions = list(itertools.chain.from_iterable(groups(core, frames, now)))
             times.append(time.perf_counter())
             assert sum(isinstance(action, Store) for action in actions) == batch
             done = fulfil(history, actions)

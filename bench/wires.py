@@ -44,11 +44,11 @@ def hello(nick: str, *, present: bool = True) -> bytes:
 
 
 def receive(socket: zmq.Socket[bytes], kind: type[Message]) -> Message:
-    """The next event of this kind; others before it are passed over."""
+    """The next event of this kind; others beside it are passed over."""
     while socket.poll(int(PATIENCE * 1_000)):
-        event = wire.decode_event(socket.recv_multipart()[-1])
-        if isinstance(event, kind):
-            return event
-        if isinstance(event, Refused):
-            raise SystemExit(f"bench: the broker refused: {event.detail}")
+        for event in wire.decode_events(socket.recv_multipart()[-1]):
+            if isinstance(event, kind):
+                return event
+            if isinstance(event, Refused):
+                raise SystemExit(f"bench: the broker refused: {event.detail}")
     raise SystemExit(f"bench: no {kind.__name__} came from the broker")

@@ -12,15 +12,17 @@ import itertools
 import secrets
 import select
 import time
+import uuid
 from collections.abc import Sequence
+from typing import Self
 
 import msgspec
 import zmq
 
 from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
-from zchat.common.limits import PING_INTERVAL
-from zchat.common.messages import Entered, Join, Ping, Say, Welcome
+from zchat.common.limits import PACK_BYTES, PING_INTERVAL
+from zchat.common.messages import Entered, Entries, Join, Ping, Say, Welcome
 
 from .crowds import Delivered
 from .dialects import ROOM, text
@@ -28,33 +30,49 @@ from .relay import TOPIC
 from .servers import PATIENCE, Failed, Running
 from .wires import Context, hello, open_socket, receive
 
-_ID = "0123456789abcdef-0123456789"
+_ID = str(uuid.UUID(int=0))
+
+
+class _Ids(msgspec.Struct):
+    """Of a batch, how many it has; the rest is skipped."""
+
+    ids: bytes | list[str] = b""
+
+    def __len__(self) -> int:
+        return len(self.ids) // 16 if isinstance(self.ids, bytes) else len(self.ids)
 
 
 class _Counted(msgspec.Struct):
     """Of an event, how many entries or acks it has."""
 
     type: str
-    entries: list[msgspec.Raw] = []
-    acks: list[msgspec.Raw] = []
+    batch: _Ids | None = None
+    acks: list[_Ids] = []
 
 
-_counts = msgspec.msgpack.Decoder(_Counted)
+_counts = msgspec.msgpack.Decoder(_Counted | list[_Counted])
+
+
+def _counted(body: bytes) -> list[_Counted]:
+    events = _counts.decode(memoryview(body)[1:])
+    return events if isinstance(events, list) else [events]
 
 
 class Bodies:
-    """Messages of one sender, each with an id of its own."""
+    """Messages of one sender, each with an id of its own, a UUID as a client makes it."""
 
     def __init__(self, sender: object, room: str | None = ROOM, to: str | None = None) -> None:
         said = wire.encode(Say(id=_ID, room=room, to=to, text=text("m")))
         self._before, self._after = said.split(_ID.encode())
-        self._prefix = f"{time.time_ns():x}-{sender}-"
+        start = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{time.time_ns()} {sender}"))
+        self._before += start[:24].encode()
         self._numbers = itertools.count()
 
+    def __iter__(self) -> Self:
+        return self
+
     def __next__(self) -> bytes:
-        # 27 characters, so that the length before it stays true.
-        id_ = f"{self._prefix}{next(self._numbers):0{27 - len(self._prefix)}}"
-        return self._before + id_.encode() + self._after
+        return b"%b%012x%b" % (self._before, next(self._numbers), self._after)
 
 
 class ZmqCrowd:
@@ -137,8 +155,12 @@ class ZmqCrowd:
     def send(self, count: int, sender: int = 0) -> None:
         """Say so many messages."""
         sock, bodies = self.senders[sender], self._bodies[sender]
-        for _ in range(count):
-            sock.send(next(bodies) if self._is_zchat else self._plain)
+        if self._is_zchat:
+            for frame in wire.pack(itertools.islice(bodies, count), PACK_BYTES):
+                sock.send(frame)
+        else:
+            for _ in range(count):
+                sock.send(self._plain)
         # Sending may swallow what the descriptor had to tell (zmq_getsockopt(3), ZMQ_FD).
         self._take_acks(sender)
 
@@ -160,16 +182,16 @@ class ZmqCrowd:
             while True:
                 body = sub.recv_multipart(zmq.NOBLOCK)[1]
                 self.frames += 1
-                count += len(_counts.decode(memoryview(body)[1:]).entries) if self._is_zchat else 1
+                count += sum(len(event.batch or ()) for event in _counted(body)) if self._is_zchat else 1
         return count
 
     def _take_acks(self, sender: int) -> None:
         with contextlib.suppress(zmq.Again):
             while True:
-                event = _counts.decode(memoryview(self.senders[sender].recv(zmq.NOBLOCK))[1:])
-                if event.type == "refused":
-                    raise Failed("a message was refused")
-                self.acked[sender] += len(event.acks)
+                for event in _counted(self.senders[sender].recv(zmq.NOBLOCK)):
+                    if event.type == "refused":
+                        raise Failed("a message was refused")
+                    self.acked[sender] += sum(map(len, event.acks))
 
     def together(self) -> None:
         """Give signs of life, one client after the other; throw away what the readers' DEALERs got."""
@@ -251,10 +273,10 @@ class _Pair:
             body = self._dealers[who].recv()
             if not self._is_zchat:
                 return
-            event = _counts.decode(memoryview(body)[1:])
-            if event.entries and f"n{1 - who}".encode() in bytes(event.entries[0]):
-                entry = msgspec.msgpack.decode(event.entries[0])
-                if entry["nick"] == f"n{1 - who}":
+            if b"batch" not in body:
+                continue
+            for event in wire.decode_events(body):
+                if isinstance(event, Entries) and any(entry.nick == f"n{1 - who}" for entry in event.entries):
                     return
 
     def close(self) -> None:

@@ -169,6 +169,17 @@ class Core:
             return [*self._talk.stall(session, say, TOO_FAST, now), *self._strike(user, now)]
         return self._talk.say(session, say, now)
 
+    def put_off(self, identity: bytes, user: str, command: m.Command | m.Unknown, now: Now) -> list[Action]:
+        """A command that came with too many others in one frame: it may come again."""
+        session = self._roster.by_identity.get(identity)
+        if not isinstance(command, m.Say) or session is None:
+            no: list[Action] = [refuse(identity, command, *TOO_FAST)]
+        elif self._talk.stalled(session, command, now):
+            no = []
+        else:
+            no = self._talk.stall(session, command, TOO_FAST, now)
+        return [*no, *self._strike(user, now)]
+
     def over_subscribed(self, user: str, now: Now) -> list[Action]:
         """A SUB connection was cut for asking for too much; who does that again and again is shut out for a while."""
         return self._strike(user, now, limits.STRIKES // 3)

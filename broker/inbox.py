@@ -10,11 +10,12 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..common import messages as m, wire
+from ..common import limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import WireError
 from .actions import Action, Log
 from .core import Core
+from .rates import COSTS
 
 
 class Frame(NamedTuple):
@@ -25,7 +26,7 @@ class Frame(NamedTuple):
     """The fingerprint of the connection's key, as the gate knows it."""
     address: str
     body: bytes | None
-    """None when it is not a single frame."""
+    """Of one command or of many; None when it is not a single frame."""
 
 
 def groups(core: Core, frames: Iterable[Frame], now: Now) -> Iterator[list[Action]]:
@@ -35,27 +36,38 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Iterator[list[Actio
     """
     actions: list[Action] = []
     for frame in frames:
-        command: m.Command | m.Unknown | None = None
-        size = len(frame.body or b"")
-        try:
-            if frame.body is None:
-                raise WireError("a command is one frame")
-            command = wire.decode_command(frame.body)
-            settles = core.settles(frame.user, command)
-            if settles and actions:
-                yield actions
-                actions = []
-            actions += core.handle(frame.identity, frame.user, command, now, frame.address, size)
-            if settles:
-                yield actions
-                actions = []
-        except WireError as error:
-            actions += core.refuse_frame(frame.identity, frame.user, error, now, size)
-        except Exception:  # a fault of ours that one client found must not end the others' chat
-            id_ = command.id if isinstance(command, m.Say) else None
-            fault = WireError("the broker failed on this command", ref=getattr(command, "ref", 0), id=id_)
-            actions += [
-                *core.refuse_frame(frame.identity, frame.user, fault, now),
-                Log(traceback.format_exc(), True, "fault"),
-            ]
+        said = _said(frame)
+        # Each message of a pack pays for itself and its share of the bytes: together for no less than all of them.
+        size = len(frame.body or b"") // len(said)
+        weighty = 0
+        for command in said:
+            try:
+                if isinstance(command, WireError):
+                    actions += core.refuse_frame(frame.identity, frame.user, command, now, size)
+                    continue
+                settles = core.settles(frame.user, command)
+                weighty += settles or type(command) in COSTS
+                if weighty > limits.PACK_WEIGHTY:
+                    actions += core.put_off(frame.identity, frame.user, command, now)
+                    continue
+                if settles and actions:
+                    yield actions
+                    actions = []
+                actions += core.handle(frame.identity, frame.user, command, now, frame.address, size)
+                if settles:
+                    yield actions
+                    actions = []
+            except Exception:  # a fault of ours that one client found must not end the others' chat
+                id_ = command.id if isinstance(command, m.Say) else None
+                fault = WireError("the broker failed on this command", ref=getattr(command, "ref", 0), id=id_)
+                actions += [
+                    *core.refuse_frame(frame.identity, frame.user, fault, now),
+                    Log(traceback.format_exc(), True, "fault"),
+                ]
     yield [*actions, *core.turn(now)]
+
+
+def _said(frame: Frame) -> list[m.Command | m.Unknown | WireError]:
+    if frame.body is None:
+        return [WireError("a command is one frame")]
+    return wire.decode_commands(frame.body)

@@ -74,7 +74,7 @@ class Rates:
         self._keys: dict[str, _Budgets] = {}
 
     def charge(self, key: str, command: m.Command | m.Unknown, size: int, now: Now) -> bool:
-        """Whether this key may do that now, in a frame of so many bytes."""
+        """Whether this key may do that now, in so many bytes."""
         cost = COSTS.get(type(command), 1) + size // 1_024
         if isinstance(command, m.Say):
             cost += 50 if command.kind in DONE_TO_SOMEBODY else 0

@@ -13,7 +13,7 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,7 @@ from .gate import DOMAIN, PUB_DOMAIN, Gate
 from .history import History, NotStored, Put
 from .inbox import Frame, groups
 from .policy import Policy
+from .replies import Replies
 from .reporting import Reporter
 from .sockets import bind_pair, file_limit, reachable_host, server_socket
 from .sqlite import SqliteHistory
@@ -136,6 +137,9 @@ class Server:
             self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
         )
         self._watch = Watch(self._core.who)
+        self._replies = Replies(
+            self._router, self._watch, lambda identity: self._core.disconnect(identity, clock.read())
+        )
         self._reporter = Reporter(self._watch.metrics, version("zeromq-chat"), zmq.zmq_version(), time.monotonic())
         self.metrics_url: str | None = None
         if settings.metrics:
@@ -348,9 +352,9 @@ class Server:
         for action in actions:
             match action:
                 case Reply(identities, event):
-                    self._reply_all(identities, event, now)
+                    self._replies.add(identities, event, now.mono)
                 case Tell(identity, question, numbers):
-                    self._reply_all((identity,), self._report(question, numbers, now), now)
+                    self._replies.add((identity,), self._report(question, numbers, now), now.mono)
                 case Publish(topic, event):
                     if not listened:
                         # libzmq looks at new subscriptions only now and then while sending; this makes it look.
@@ -364,31 +368,17 @@ class Server:
                 case Repaired(identity, entries):
                     self._watch.repaired(identity, entries)
                 case Cut():
+                    self._replies.send()
                     self._listeners.cut(action)
                     if action.at_once:
                         self._speakers.cut(action)
                     else:
                         self._condemned.append(action)
+        self._replies.send()
 
     def _report(self, question: m.Inspect, numbers: bool, now: Now) -> m.Report:
         taken = footprint.taken(self._home.history) if numbers else None
         return self._reporter.report(question, now, taken, self._watch.troubles)
-
-    def _reply_all(self, identities: Sequence[bytes], event: m.Event, now: Now) -> None:
-        body = wire.encode(event)
-        for identity in identities:
-            self._reply(identity, body, now)
-        self._watch.replied(event, identities, len(body), now.mono)
-
-    def _reply(self, identity: bytes, body: bytes, now: Now) -> None:
-        try:
-            self._router.send_multipart([identity, body], zmq.NOBLOCK)
-        except zmq.Again:
-            self._watch.dropped(identity)
-        except zmq.ZMQError as error:
-            if error.errno != zmq.EHOSTUNREACH:
-                raise
-            self._core.disconnect(identity, now)
 
 
 def _word() -> str:

@@ -67,7 +67,6 @@ class Watch:
     def replied(self, event: m.Event, identities: Sequence[bytes], size: int, since: float) -> None:
         """An event goes out by ROUTER; `since` is when what it answers came, in monotonic seconds."""
         metrics = self.metrics
-        metrics.frames_sent += len(identities)
         metrics.bytes_sent += len(identities) * size
         match event:
             case m.Acked(acks=acks):

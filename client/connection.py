@@ -142,7 +142,9 @@ class Connection:
         self._dealer: Monitored | None = None
         self._sub: Monitored | None = None
         self._unsent: deque[bytes] = deque()
-        """Bodies that DEALER could not take yet."""
+        """Bodies that have not left, of many messages each as far as they were said together."""
+        self._said: list[bytes] = []
+        """What was said since the last look at the network, and leaves together."""
         self._ended: End | None = None
         self._reached = False
         self._away_since: float | None = None
@@ -177,6 +179,7 @@ class Connection:
             raise
         finally:
             self.pipe.ended = True
+            self._flush()
             self._hang_up(_FAREWELL_MS if self._core.live else 0)
             self._inside.close(linger=0)
 
@@ -225,6 +228,7 @@ class Connection:
         if self._inside in readable:
             self._receive_lines(now)
         self._carry_out([*self._core.tick(now), *self._program.tick(now)], now)
+        self._flush()
 
     def _receive_dealer(self, now: Now) -> None:
         for _ in range(_BATCH):
@@ -249,19 +253,24 @@ class Connection:
             self._receive(frames[1] if len(frames) == 2 else b"", now)
 
     def _receive(self, body: bytes, now: Now) -> None:
-        try:
-            event = wire.decode_event(body)
-        except WireError as error:
-            if error.code == Code.BAD_VERSION and not self._reached:
-                why = f"The broker cannot be understood: {error}. Install the same version on both sides."
-                self._carry_out([End(RefusedError(error.code, why))], now)
-                return
-            self._garbled += 1
-            if self._garbled == 1:
-                why = f"zchat: The broker sent what cannot be understood: {error}. Are both sides of the same version?"
-                self._carry_out([Print(why, aside=True)], now)
+        dealer = self._dealer
+        for event in wire.decode_events(body):
+            if isinstance(event, WireError):
+                self._not_understood(event, now)
+            else:
+                self._carry_out(self._core.receive(event, now), now)
+            if self._ended or self._dealer is not dealer:
+                return  # the rest is of a connection that was given up
+
+    def _not_understood(self, error: WireError, now: Now) -> None:
+        if error.code == Code.BAD_VERSION and not self._reached:
+            why = f"The broker cannot be understood: {error}. Install the same version on both sides."
+            self._carry_out([End(RefusedError(error.code, why))], now)
             return
-        self._carry_out(self._core.receive(event, now), now)
+        self._garbled += 1
+        if self._garbled == 1:
+            why = f"zchat: The broker sent what cannot be understood: {error}. Are both sides of the same version?"
+            self._carry_out([Print(why, aside=True)], now)
 
     def _receive_lines(self, now: Now) -> None:
         for _ in range(_BATCH):
@@ -294,7 +303,10 @@ class Connection:
                     queue.extendleft(reversed(self._program.notice(notice, now)))
                 case Print() | Reached() | Run() | Told() | Status() | Alert():
                     lines.append(action)
+                case Send(m.Say(kind="message" | "me") as say):
+                    self._said.append(wire.encode(say))
                 case Send(command):
+                    self._pack()
                     self._unsent.append(wire.encode(command))
                 case Dial():
                     queue.extendleft(reversed(self._dial(now)))
@@ -312,7 +324,6 @@ class Connection:
                     self._ended = self._ended or action
         if lines:
             self._write(lines)
-        self._flush()
 
     def _watch(self, notice: Notice, now: Now) -> None:
         match notice:
@@ -328,7 +339,12 @@ class Connection:
             case NickChanged(old, new):
                 self._renamed(old, new)
 
+    def _pack(self) -> None:
+        self._unsent.extend(wire.pack(self._said, limits.PACK_BYTES))
+        self._said.clear()
+
     def _flush(self) -> None:
+        self._pack()
         while self._unsent and self._dealer is not None:
             try:
                 self._dealer.socket.send(self._unsent[0], zmq.NOBLOCK)
@@ -362,6 +378,7 @@ class Connection:
     def _hang_up(self, linger: int) -> None:
         """Close DEALER and SUB; what is still unsent is the core's to repeat."""
         self._unsent.clear()
+        self._said.clear()
         self._close_sub()
         if self._dealer is not None:
             self._dealer.close(linger)

@@ -38,6 +38,12 @@ client that needs more is cut and opens a new one."""
 PUB_FRAME_BYTES = 512
 """MAXMSGSIZE of what reaches the PUB socket: handshakes, and subscriptions of at most a room's name of 64 characters
 (257 bytes with its NUL, some 40 more when encrypted). Each subscription costs the broker a multiple of its length."""
+PACK_MESSAGES = 1_024
+"""Messages in one frame: whoever decodes it holds all of them at once."""
+PACK_BYTES = 32_768
+"""What a frame of many commands aims to stay under: far below ROUTER_FRAME_BYTES, which counts encryption, too."""
+PACK_WEIGHTY = 16
+"""Commands of one frame that cost more than a message or are stored by themselves; nobody else is heard meanwhile."""
 CLIENT_FRAME_BYTES = 1_048_576
 """MAXMSGSIZE of a client: far above FRAME_BYTES, so that a newer broker may pack more."""
 

@@ -97,8 +97,8 @@ class Entry(Value, frozen=True):
     """What a question can be answered with."""
 
 
-class Ack(Value, frozen=True):
-    """One message is on the broker's disk."""
+class Ack(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One message is on the broker's disk; it travels with others (`batches`)."""
 
     id: str
     room: str

@@ -2,23 +2,27 @@
 
 Owns the version byte, msgpack and the forward rule. Does not know what a message means. Pure; any thread.
 
-A body is one version byte and one msgpack map with a ``type``. ROUTER/DEALER carry a body as one frame, PUB
-carries ``[topic, body]``. A map may hold keys and a ``type`` that this version does not know: keys are skipped,
-a type becomes `Unknown`. `decode_command` and `decode_event` return a message or raise `WireError`; any other
-exception is a bug here.
+A body is one version byte and one msgpack map with a ``type``, or an array of such maps: a pack. ROUTER/DEALER carry
+a body as one frame, PUB carries ``[topic, body]``. A map may hold keys and a ``type`` that this version does not know:
+keys are skipped, a type becomes `Unknown`. Whatever comes is decoded into messages and `WireError`s; any exception
+but that is a bug here.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from operator import or_
+from typing import Any, TypeVar, cast
 
 import msgspec
 
+from . import batches
+from .batches import entry_size as entry_size
 from .errors import Code, WireError
-from .limits import ID_CHARACTERS
-from .messages import Command, Entry, Event, Message, Unknown
+from .limits import ID_CHARACTERS, PACK_MESSAGES
+from .messages import Command, Event, Message, Unknown
 
 VERSION = 1
 """The protocol's version, apart from the program's; it changes only when old and new cannot talk."""
@@ -26,12 +30,23 @@ VERSION = 1
 BEACON_TOPIC = b"\0"
 """The topic of `Beacon`: no room's topic begins with NUL."""
 
+PACK_HEAD = 4
+"""Bytes of a pack before its messages, at most."""
 _PREFIX = bytes([VERSION])
+_ARRAYS = frozenset(bytes([byte]) for byte in (*range(0x90, 0xA0), 0xDC, 0xDD))
+"""How an array begins in msgpack."""
+_BROKEN = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
-_events: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+_command_packs: msgspec.msgpack.Decoder[list[Command]] = msgspec.msgpack.Decoder(list[Command])
+_Event: Any = reduce(or_, (batches.FORMS.get(kind, kind) for kind in Event.__args__))
+_events: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(_Event)
+_event_packs: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[_Event])
+_FORMS = frozenset(batches.FORMS.values())
+_raws = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 
 
 class _Head(msgspec.Struct):
@@ -55,17 +70,84 @@ EVENT_TYPES = _types(Event)
 
 def encode(message: Message) -> bytes:
     """One message as a body."""
-    return _PREFIX + _encoder.encode(message)
+    return _PREFIX + _encoder.encode(batches.form_of(message))
+
+
+def pack(bodies: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """Bodies of one message each, in order, as few bodies of many; only a single one is larger than so many bytes."""
+    together: list[bytes] = []
+    size = 0
+    for body in bodies:
+        size += len(body)
+        if together and (size + PACK_HEAD > most or len(together) == PACK_MESSAGES):
+            yield _join(together)
+            together, size = [], len(body)
+        together.append(body)
+    if together:
+        yield _join(together)
+
+
+def _join(bodies: list[bytes]) -> bytes:
+    count = len(bodies)
+    if count == 1:
+        return bodies[0]
+    head = bytes([0x90 | count]) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
+    return b"".join([_PREFIX, head, *(body[1:] for body in bodies)])
+
+
+def decode_commands(body: bytes) -> list[Command | Unknown | WireError]:
+    """All that a client said in one body; in the place of what is no command is what is wrong with it."""
+    if body[1:2] not in _ARRAYS:
+        return [_judged(body, decode_command)]
+    return _decode_pack(body, decode_command, _command_packs)
+
+
+def decode_events(body: bytes) -> list[Event | Unknown | WireError]:
+    """All that a broker said in one body; in the place of what is no event is what is wrong with it."""
+    if body[1:2] not in _ARRAYS:
+        return [_judged(body, decode_event)]
+    return _decode_pack(body, decode_event, _event_packs)
 
 
 def decode_command(body: bytes | memoryview) -> Command | Unknown:
-    """What a client said; raises `WireError` when it is not a command."""
+    """What a client said in a body of one message; raises `WireError` when it is not a command."""
     return _decode(body, _commands, COMMAND_TYPES)
 
 
 def decode_event(body: bytes | memoryview) -> Event | Unknown:
-    """What a broker said; raises `WireError` when it is not an event."""
+    """What a broker said in a body of one message; raises `WireError` when it is not an event."""
     return _decode(body, _events, EVENT_TYPES)
+
+
+def _decode_pack(
+    body: bytes, decode: Callable[[bytes], M | Unknown], packs: msgspec.msgpack.Decoder[list[M]]
+) -> list[M | Unknown | WireError]:
+    if body[0] != VERSION:
+        return [_judged(body, decode)]
+    kind = body[1]
+    count = kind & 0x0F if kind & 0xF0 == 0x90 else int.from_bytes(body[2 : 4 if kind == 0xDC else 6], "big")
+    if not 1 <= count <= PACK_MESSAGES:
+        return [WireError(f"the frame holds {count} messages, not 1 to {PACK_MESSAGES}")]
+    view = memoryview(body)[1:]
+    try:
+        return [_opened(message) for message in packs.decode(view)]
+    except _BROKEN:
+        pass  # one by one, so that what is wrong or unknown costs only itself
+    try:
+        return [_judged(_PREFIX + bytes(raw), decode) for raw in _raws.decode(view)]
+    except _BROKEN as error:
+        return [WireError(f"the frame is not a pack of messages: {_brief(error)}")]
+
+
+def _judged(body: bytes, decode: Callable[[bytes], T]) -> T | WireError:
+    try:
+        return decode(body)
+    except WireError as error:
+        return error
+
+
+def _opened(message: M) -> M:
+    return cast("Any", message).opened() if type(message) in _FORMS else message
 
 
 def _decode(body: bytes | memoryview, decoder: msgspec.msgpack.Decoder[M], known: frozenset[str]) -> M | Unknown:
@@ -77,8 +159,8 @@ def _decode(body: bytes | memoryview, decoder: msgspec.msgpack.Decoder[M], known
             f"the frame speaks version {view[0]} of the protocol, this side speaks {VERSION}", Code.BAD_VERSION
         )
     try:
-        return decoder.decode(view[1:])
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
+        return _opened(decoder.decode(view[1:]))
+    except _BROKEN as error:
         head = _head(view[1:])
         if isinstance(head.type, str) and head.type not in known:
             return Unknown(kind=head.type)
@@ -90,19 +172,13 @@ def _decode(body: bytes | memoryview, decoder: msgspec.msgpack.Decoder[M], known
 def _head(body: memoryview) -> _Head:
     try:
         return _heads.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+    except _BROKEN:
         return _Head()
 
 
 def _brief(error: BaseException) -> str:
     # Parts of the peer's bytes may be quoted in the library's text, so it is cut and made plain ASCII.
     return ascii(str(error))[1:-1][:200]
-
-
-def entry_size(entry: Entry) -> int:
-    """About how many bytes an entry takes in a frame; never less."""
-    size = len(entry.text.encode()) + len(entry.nick.encode()) + len((entry.to or "").encode()) + len(entry.id) + 160
-    return size + sum(len(choice.encode()) + 3 for choice in entry.choices) if entry.choices else size
 
 
 def digest(rooms: Iterable[str]) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Self, TypeVar
 
@@ -14,6 +15,7 @@ from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
 from zchat.common import wire
+from zchat.common.errors import WireError
 from zchat.common.keys import KeyPair, Link
 from zchat.common.messages import Acked, Entries, Hello, Message, Ping, Pong, Refused, Say, Welcome
 
@@ -35,6 +37,13 @@ def fate_of(monitor: zmq.Socket[bytes]) -> int:
     """What happened next to a connection; fails when nothing did in time."""
     assert monitor.poll(int(PATIENCE * 1_000)), "nothing happened to the connection"
     return int(parse_monitor_message(monitor.recv_multipart())["event"])
+
+
+def events_of(body: bytes) -> list[Message]:
+    """What a broker said in one frame; fails when any of it is not understood."""
+    events = [event for event in wire.decode_events(body) if not isinstance(event, WireError)]
+    assert len(events) == len(wire.decode_events(body))
+    return list(events)
 
 
 @contextlib.contextmanager
@@ -89,12 +98,12 @@ class Ear:
             speaker.send(Say(id=secrets.token_hex(8), text=word, room="lobby"))
             speaker.receive(Acked)
             while self.socket.poll(50):
-                event = wire.decode_event(self.socket.recv_multipart()[1])
-                texts = [entry.text for entry in event.entries] if isinstance(event, Entries) else []
-                if word in texts:
-                    return events
-                if isinstance(event, kind) and not any(text.startswith(_MARK) for text in texts):
-                    events.append(event)
+                for event in wire.decode_events(self.socket.recv_multipart()[1]):
+                    texts = [entry.text for entry in event.entries] if isinstance(event, Entries) else []
+                    if word in texts:
+                        return events
+                    if isinstance(event, kind) and not any(text.startswith(_MARK) for text in texts):
+                        events.append(event)
         raise AssertionError("the speaker was not heard")
 
 
@@ -120,6 +129,8 @@ class Peer:
         self.socket.connect(f"tcp://{self.link.place}")
         self.heard: list[Message] = []
         """Every event that was received."""
+        self._waiting: deque[Message] = deque()
+        """What came in one frame with what was received."""
 
     def __enter__(self) -> Self:
         return self
@@ -137,15 +148,17 @@ class Peer:
     def receive(self, kind: type[M]) -> M:
         """The next event of this kind; others before it are passed over."""
         while True:
-            assert self.hears(PATIENCE), f"no {kind.__name__} came"
-            event = wire.decode_event(self.socket.recv())
+            if not self._waiting:
+                assert self.hears(PATIENCE), f"no {kind.__name__} came"
+                self._waiting.extend(events_of(self.socket.recv()))
+            event = self._waiting.popleft()
             self.heard.append(event)
             if isinstance(event, kind):
                 return event
 
     def hears(self, seconds: float) -> bool:
         """Whether anything comes within a time."""
-        return bool(self.socket.poll(int(seconds * 1_000)))
+        return bool(self._waiting or self.socket.poll(int(seconds * 1_000)))
 
     def hello(self, nick: str, *, present: bool = False) -> Welcome:
         """Become a session."""
@@ -166,24 +179,24 @@ def mute_broker(*, refusing: str = "") -> Iterator[str]:
         with contextlib.suppress(zmq.ContextTerminated), router, pub:
             while True:
                 identity, body = router.recv_multipart()
-                command = wire.decode_command(body)
-                if isinstance(command, Hello):
-                    welcome = Welcome(
-                        nick=command.nick,
-                        key="",
-                        session="1",
-                        broker="mute",
-                        history="1",
-                        pub=port,
-                        time=0,
-                        ref=command.ref,
-                    )
-                    router.send_multipart([identity, wire.encode(welcome)])
-                elif isinstance(command, Ping):
-                    router.send_multipart([identity, wire.encode(Pong(ref=command.ref))])
-                elif isinstance(command, Say) and refusing:
-                    refused = Refused(code=refusing, detail="No, it is said.", id=command.id)
-                    router.send_multipart([identity, wire.encode(refused)])
+                for command in wire.decode_commands(body):
+                    if isinstance(command, Hello):
+                        welcome = Welcome(
+                            nick=command.nick,
+                            key="",
+                            session="1",
+                            broker="mute",
+                            history="1",
+                            pub=port,
+                            time=0,
+                            ref=command.ref,
+                        )
+                        router.send_multipart([identity, wire.encode(welcome)])
+                    elif isinstance(command, Ping):
+                        router.send_multipart([identity, wire.encode(Pong(ref=command.ref))])
+                    elif isinstance(command, Say) and refusing:
+                        refused = Refused(code=refusing, detail="No, it is said.", id=command.id)
+                        router.send_multipart([identity, wire.encode(refused)])
 
     router, pub = context.socket(zmq.ROUTER), context.socket(zmq.PUB)
     for each in (router, pub):

@@ -22,7 +22,7 @@ from zmq.utils.monitor import parse_monitor_message
 from zchat.common import limits, wire
 from zchat.common.errors import Code
 from zchat.common.keys import KeyPair, Link
-from zchat.common.messages import Acked, Command, Entered, Join, Ping, Pong, Refused, Say, Who
+from zchat.common.messages import Acked, Command, Entered, Goodbye, Join, Ping, Pong, Refused, Say, Welcome, Who
 
 from .peer import ENDED, IN, Ear, Peer, fate_of, timed_context
 from .processes import PATIENCE, Broker
@@ -66,6 +66,8 @@ def serves(broker: Broker) -> None:
         peer.receive(Entered)
         with Ear(broker.link, peer.key, wire.topic("lobby")) as ear:
             until(lambda: said(peer) and ear.socket.poll(SOON), "a message on PUB")
+        peer.send(Goodbye())  # a key has so many sessions
+        peer.socket.linger = round(PATIENCE * 1_000)
 
 
 def said(peer: Peer) -> bool:
@@ -138,6 +140,12 @@ GARBAGE: dict[str, list[bytes]] = {
     "a sequence of 2 to the 64": [body({"type": "replay", "room": "lobby", "after": 2**64 - 1})],
     "a sequence that is not a number": [body({"type": "replay", "room": "lobby", "after": float("nan")})],
     "a kind unknown": [body({**SAY, "kind": "shout"})],
+    "an empty pack": [body([])],
+    "a pack of one message too many": [body([{}] * (limits.PACK_MESSAGES + 1))],
+    "a pack that says it has four billion messages": [bytes([wire.VERSION]) + b"\xdd\xff\xff\xff\xff\x80"],
+    "a pack that ends too early": [body([HELLO, HELLO])[:-1]],
+    "packs in packs": [body([[[HELLO]], [SAY]])],
+    "as many empty maps as a pack holds": [body([{}] * limits.PACK_MESSAGES)],
     "a date of the library": [bytes([wire.VERSION]) + b"\x81\xa4type\xd6\xff\x00\x00\x00\x00"],
 }
 
@@ -184,6 +192,30 @@ def test_a_command_of_a_later_version_is_passed_over(broker: Broker) -> None:
         assert not any(isinstance(event, Refused) for event in peer.heard)
 
 
+def test_what_is_wrong_in_a_pack_costs_only_itself(broker: Broker) -> None:
+    """The messages around it are taken, and each is answered."""
+    with Peer(broker.link) as peer:
+        peer.hello(f"peer-{secrets.token_hex(4)}")
+        peer.send(body([{"type": "ping", "ref": 3}, {**SAY, "text": 7}, {"type": "dance"}, {**SAY, "id": "2"}]))
+
+        assert peer.receive(Pong).ref == 3
+        assert peer.receive(Refused).id == "1"
+        assert [ack.id for ack in peer.receive(Acked).acks] == ["2"]
+
+
+def test_a_pack_of_hellos_is_one_session(broker: Broker) -> None:
+    """Who says hello a thousand times at once is welcomed a few times, told to wait, and may go on."""
+    with Peer(broker.link) as peer:
+        nick = peer.hello(f"peer-{secrets.token_hex(4)}").nick
+        peer.send(body([{**HELLO, "nick": nick, "instance": str(number), "ref": number} for number in range(700)]))
+        peer.send(Ping(ref=9))
+
+        assert peer.receive(Refused).retry > 0
+        assert peer.receive(Pong).ref == 9
+        assert 1 <= sum(isinstance(event, Welcome) for event in peer.heard) <= limits.PACK_WEIGHTY + 1
+        serves(broker)
+
+
 def test_a_frame_too_large_ends_its_connection_only(broker: Broker) -> None:
     """Who sends a megabyte is cut off before the broker holds it; the same key may come again."""
     key, nick = KeyPair.generate(), f"peer-{secrets.token_hex(4)}"
@@ -201,7 +233,7 @@ def test_a_frame_too_large_ends_its_connection_only(broker: Broker) -> None:
 
 def test_a_storm_of_garbage_leaves_no_trace(broker: Broker, idle: int) -> None:
     """Ten thousand frames of it cost the broker neither memory nor descriptors."""
-    frames = [frame for frames in GARBAGE.values() if len(frames) == 1 for frame in frames if len(frame) < 2_000]
+    frames = [frame for frames in GARBAGE.values() if len(frames) == 1 for frame in frames if len(frame) < 1_024]
     memory = resident(broker)
     with Peer(broker.link) as peer:
         for number in range(10_000):

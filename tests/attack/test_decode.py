@@ -52,6 +52,10 @@ def judged(data: bytes) -> None:
             continue
         assert isinstance(message, (*kinds, m.Unknown))
         assert isinstance(message, m.Unknown) or decode(wire.encode(message)) == message
+    for decode_all, kinds in ((wire.decode_commands, COMMANDS), (wire.decode_events, EVENTS)):
+        held = decode_all(data)
+        assert 1 <= len(held) <= limits.PACK_MESSAGES
+        assert all(isinstance(message, (*kinds, m.Unknown, WireError)) for message in held)
 
 
 # --- sizes ----------------------------------------------------------------------------------------------------
@@ -148,6 +152,14 @@ def built_frames(draw: st.DrawFn) -> bytes:
 def test_built_frames_are_judged(data: bytes) -> None:
     """Containers of every depth and width, which say how much they hold, truly or not."""
     judged(data)
+
+
+@given(st.lists(built_frames(), max_size=6), st.sampled_from([1, 1, 40, 2_000]), TRUTHS)
+@settings(max_examples=100, deadline=None)
+def test_built_packs_are_judged(frames: list[bytes], times: int, lie: int) -> None:
+    """Such messages many at a time, more or fewer than the pack says."""
+    items = repeated([frame[1:] for frame in frames], times)
+    judged((PREFIX + container(items, lie, pairs=False))[:LONGEST])
 
 
 @given(

@@ -26,7 +26,7 @@ from zchat.common import wire
 from zchat.common.keys import Link
 from zchat.common.messages import Acked, Entered, Hello, Join, Ping, Pong, Say
 
-from ..peer import Peer
+from ..peer import Peer, events_of
 from ..processes import PATIENCE, Broker, LineMode, run
 from .streams import Stream, Streams, real_client, real_hello, relay, send
 from .words import Words
@@ -168,7 +168,7 @@ def heard_out(peer: zmq.Socket[bytes], gone: zmq.Socket[bytes]) -> None:
     while True:
         ready = dict(poller.poll(int(PATIENCE * 1_000)))
         assert ready, "the broker neither answers nor hangs up"
-        if gone in ready or getattr(wire.decode_event(peer.recv()), "ref", 0) == last:
+        if gone in ready or any(getattr(event, "ref", 0) == last for event in events_of(peer.recv())):
             return
 
 

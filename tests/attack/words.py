@@ -37,6 +37,7 @@ class Words:
             self._large,
             self._nested,
             self._lying_lengths,
+            self._packed,
         ]
 
     def command(self) -> list[bytes]:
@@ -176,6 +177,14 @@ class Words:
             [10, 900, 30_000]
         )
         return [PREFIX + b"\x82\xa4type\xa4ping\xa1x" + deep + self._random.choice([b"", b"\xc0"])]
+
+    def _packed(self) -> list[bytes]:
+        source = self._random
+        count = source.choice([0, 1, 3, 20, 300, limits.PACK_MESSAGES + 1])
+        parts = [self._body()[1:] if source.random() < 0.9 else pack(self._value()) for _ in range(min(count, 20))]
+        said = max(0, count + source.choice([0, 0, 0, 1, -1]))
+        inside = b"".join(source.choice(parts) for _ in range(count)) if count else b""
+        return [PREFIX + b"\xdc" + said.to_bytes(2, "big") + inside]
 
     def _lying_lengths(self) -> list[bytes]:
         said = self._random.choice([b"\xdf", b"\xdd", b"\xdb", b"\xc6", b"\xc9"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import msgspec
 import pytest
 
 from zchat.broker.actions import Ask, Reply, Store
@@ -79,6 +82,110 @@ def test_the_rest_does_not(house: House, command: m.Command) -> None:
 def test_a_quiet_wake_up_stores_nothing(house: House) -> None:
     """No frames, no changes."""
     assert stored(house) == [0]
+
+
+# --- packs ----------------------------------------------------------------------------------------------------
+def pack(*commands: m.Command) -> bytes:
+    """Commands as one frame."""
+    (body,) = wire.pack(map(wire.encode, commands), limits.ROUTER_FRAME_BYTES)
+    return body
+
+
+def taken(house: House, *frames: tuple[str, bytes]) -> tuple[list[int], list[Reply]]:
+    """How many changes each group of one wake-up has, and what is replied."""
+    counts, sent = [], []
+    for actions in groups(house.core, [house.frame(user, body) for user, body in frames], house.now):
+        counts.append(sum(isinstance(action, Store) for action in actions))
+        sent += house.carry_out(actions)
+    return counts, sent
+
+
+def test_a_pack_is_its_commands(house: House) -> None:
+    """It is taken as if they had come one by one: one commit for all that is said, one frame of acks."""
+    counts, sent = taken(
+        house, ("alice", pack(*(say(str(n)) for n in range(100)), m.Ping(ref=7))), ("bob", pack(say("b")))
+    )
+
+    assert counts == [101]
+    assert only(sent, m.Pong, to="alice").ref == 7
+    assert [ack.id for ack in only(sent, m.Acked, to="alice").acks] == [str(n) for n in range(100)]
+    assert [entry.id for entry in house.page("bob", "lobby")] == [*(str(n) for n in range(100)), "b"]
+
+
+def test_what_changes_rights_stands_alone_in_a_pack(house: House) -> None:
+    """What was said before it in the same frame is stored before it, what comes after it is judged by it."""
+    mute = m.Say(id="do", kind="mute", to="alice", room="lobby", text="")
+    counts, sent = taken(
+        house, ("alice", pack(say("1"))), (OPERATOR, pack(say("2"), mute, say("3"))), ("alice", pack(say("4")))
+    )
+
+    assert counts[:2] == [2, 1]
+    assert codes(sent, "alice") == ["not_allowed"]
+    assert [entry.id for entry in house.page("bob", "lobby")] == ["1", "2", "do", "3"]
+
+
+def test_a_bad_command_of_a_pack_costs_only_itself(house: House) -> None:
+    """Whether it cannot be read, is none that we know, or finds a fault of ours."""
+    house.core.__class__ = Faulty
+    bad = [{"type": "say", "id": "bad", "room": "lobby", "text": 7}, {"type": "dance"}, [], None]
+    good = [{"type": "say", "id": id_, "room": "lobby", "text": "x"} for id_ in ("1", "bug", "2")]
+    raw = [good[0], *bad, good[1], good[2]]
+    _, sent = taken(house, ("alice", b"\x01" + msgspec.msgpack.encode(raw)))
+
+    assert sorted(refused.id or "" for refused in events(sent, m.Refused, to="alice")) == ["", "", "bad", "bug"]
+    assert [entry.id for entry in house.page("bob", "lobby")] == ["1", "2"]
+
+
+def test_each_message_of_a_pack_is_charged() -> None:
+    """A pack of many small ones costs as many, and one of large ones as much as its bytes."""
+    many = House(Policy(burst=200, rate=0.001))
+    many.enter("alice")
+    many.join("lobby", "alice")
+    small = [say(str(number)) for number in range(300)]
+    _, sent = taken(many, ("alice", pack(*small)))
+    few = House(Policy(burst=200, rate=0.001))
+    few.enter("alice")
+    few.join("lobby", "alice")
+    large = [m.Say(id=str(number), text="x" * 7_000, room="lobby") for number in range(5)]
+    _, more = taken(few, *[("alice", pack(*large))] * 6)
+
+    assert len(only(sent, m.Acked, to="alice").acks) == 200 - 50 - 10  # a hello costs 50, a join 10
+    assert codes(sent, "alice") == [TOO_FAST]
+    assert 140 // 8 <= len(only(more, m.Acked, to="alice").acks) <= 140 // 7
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda number: m.Join(room=f"room-{number}", ref=number + 1),
+        lambda number: m.Replay(room="lobby", ref=number + 1),
+        lambda number: hello("alice"),
+        lambda number: m.Away(ref=number + 1),
+    ],
+    ids=["joins", "replays", "hellos", "aways"],
+)
+def test_weighty_commands_of_a_pack_are_bounded(house: House, command: Callable[[int], m.Command]) -> None:
+    """One frame has so many done that keep the others waiting; the rest is to come again."""
+    _, sent = taken(house, ("alice", pack(*map(command, range(limits.PACK_WEIGHTY + 5)))))
+    refused = events(sent, m.Refused, to="alice")
+
+    assert [each.code for each in refused] == [TOO_FAST] * 5
+    assert all(each.retry > 0 for each in refused)
+
+
+def test_the_order_is_kept_when_a_pack_is_cut_short(house: House) -> None:
+    """Messages that make too many rooms wait, and so does all that was said after the first of them."""
+    first = limits.PACK_WEIGHTY
+    says = [*(say(str(number), room=f"room-{number}") for number in range(first + 3)), say("last")]
+    _, sent = taken(house, ("alice", pack(*says)))
+    held = only(sent, m.Refused, to="alice")
+    _, again = taken(house, ("alice", pack(*says[first:])))
+
+    assert (held.id, held.code) == (str(first), TOO_FAST)
+    assert len(events(sent, m.Acked, to="alice")) == first
+    assert [ack.id for event in events(again, m.Acked, to="alice") for ack in event.acks] == [
+        s.id for s in says[first:]
+    ]
 
 
 # --- faults ---------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from msgspec import inspect
 from zchat.broker import Broker, moderation, rates, rights
 from zchat.broker.policy import Access
 from zchat.broker.roster import direct_room
-from zchat.common import limits, messages as m, wire
+from zchat.common import batches, limits, messages as m, wire
 from zchat.common.errors import Code, InputError
 from zchat.common.keys import Link, fingerprint, to_base32
 from zchat.common.names import fold, parse_nick, parse_room
@@ -85,13 +85,19 @@ def hex_dump(word: str) -> bytes:
 
 GROUPS: dict[str, tuple[type, ...]] = {
     "Commands": m.Command.__args__,
-    "Events": m.Event.__args__,
-    "Parts": tuple(m.Value.__subclasses__()),
+    "Events": tuple(batches.FORMS.get(kind, kind) for kind in m.Event.__args__),
+    "Parts": (
+        *(part for part in m.Value.__subclasses__() if part.__module__ == m.__name__),
+        batches.Batch,
+        batches.Author,
+        batches.Detail,
+        batches.AckBatch,
+    ),
 }
 
 
 def called(kind: type) -> str:
-    return kind.__name__.lower() if issubclass(kind, m.Message) else kind.__name__
+    return str(kind.__struct_config__.tag) if issubclass(kind, m.Message) else kind.__name__
 
 
 def number(value: float | None) -> str:
@@ -119,6 +125,10 @@ def told(info: inspect.Type) -> str:
             return f"str, {low} to {high}"
         case inspect.LiteralType(values=words):
             return "one of " + ", ".join(sorted(map(str, words)))
+        case inspect.BytesType():
+            return "bin"
+        case inspect.UnionType(types=(inspect.BytesType(), inspect.ListType()) as types):
+            return " or ".join(map(told, types))
         case inspect.UnionType(types=types):
             (other,) = (each for each in types if not isinstance(each, inspect.NoneType))
             return told(other)
@@ -272,6 +282,14 @@ def test_dumps_are_annotated_rightly(word: str) -> None:
             yield msgspec.json.encode(value).decode()
 
     assert notes == ["version", *lines(items)]
+
+
+def test_a_batch_is_as_in_the_example() -> None:
+    """The entries that are written out become the batch beside them."""
+    rows = [code(row[-1]) for row in table(section("Batches"))]
+    entries = [msgspec.json.decode(row, type=m.Entry) for row in rows[:-1]]
+
+    assert msgspec.json.decode(msgspec.json.encode(batches.pack(entries))) == msgspec.json.decode(rows[-1])
 
 
 def test_keys_are_as_in_the_example() -> None:

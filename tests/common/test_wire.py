@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import struct
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from msgspec import inspect
 
-from zchat.common import limits, messages as m, wire
+from zchat.common import batches, limits, messages as m, wire
 from zchat.common.errors import Code, InputError, WireError
 from zchat.common.names import fold, parse_room
 
@@ -23,6 +24,11 @@ EVENTS: tuple[type[m.Message], ...] = m.Event.__args__
 KINDS = COMMANDS + EVENTS
 PREFIX = bytes([wire.VERSION])
 SEEDS = range(8)
+SAMPLES: dict[type, dict[str, Any]] = {
+    batches.Batch: {"seq": 0, "prev": 0, "time": 0, "ids": ["i"], "texts": ["a"], "authors": [["alice", "key", None]]},
+    batches.AckBatch: {"room": "a", "seq": 0, "time": 0, "ids": ["i"]},
+}
+"""What holds lists that belong together cannot be made field by field; `test_batches` has more."""
 
 pack = msgspec.msgpack.encode
 
@@ -96,9 +102,9 @@ def test_every_kind_belongs_to_one_side() -> None:
     """A kind is a command or an event, never both, and all that are defined can be decoded."""
     kinds = set(m.Message.__subclasses__()) - {m.Unknown}
 
-    assert set(KINDS) == kinds
-    assert len(KINDS) == len(kinds)
-    assert {kind.__name__.lower() for kind in kinds} == wire.COMMAND_TYPES | wire.EVENT_TYPES
+    assert set(KINDS) == kinds - set(batches.FORMS.values())
+    assert len(KINDS) == len(set(KINDS))
+    assert {kind.__name__.lower() for kind in KINDS} == wire.COMMAND_TYPES | wire.EVENT_TYPES
 
 
 def test_defaults_are_not_sent() -> None:
@@ -135,6 +141,8 @@ def minimal(info: inspect.Type) -> Any:
             return words[0]
         case inspect.UnionType():
             return None
+        case inspect.StructType(cls=cls) if cls is batches.Author:
+            return ["a", "a"]
         case inspect.ListType():
             return []
         case inspect.DictType():
@@ -145,7 +153,14 @@ def minimal(info: inspect.Type) -> Any:
 
 
 def minimal_map(kind: type) -> dict[str, Any]:
-    return {name: minimal(field.type) for name, field in fields_of(kind).items() if field.required}
+    """The smallest map of a kind, as it travels."""
+    if kind in SAMPLES:
+        return SAMPLES[kind]
+    return {name: minimal(field.type) for name, field in travelling(kind).items() if field.required}
+
+
+def travelling(kind: type) -> dict[str, inspect.Field]:
+    return fields_of(batches.FORMS.get(kind, kind))
 
 
 def frame(kind: type[m.Message], /, **fields: object) -> bytes:
@@ -169,6 +184,8 @@ def inside(info: inspect.Type) -> Iterator[Any]:
         case inspect.UnionType(types=types):
             yield None
             yield from (value for each in types for value in inside(each))
+        case inspect.StructType(cls=cls) if cls in SAMPLES:
+            yield SAMPLES[cls]
         case inspect.ListType(item_type=item):
             yield from ([value] * 3 for value in inside(item))
         case inspect.DictType(key_type=key, value_type=value, max_length=most):
@@ -205,6 +222,12 @@ def outside(info: inspect.Type) -> Iterator[Any]:
                 yield "é" * (high + 1)
         case inspect.LiteralType(values=words):
             yield from (None, 0, "", words[0].upper(), words[0] + " ")
+        case inspect.BytesType():
+            yield from (None, 1, "a", b"a", {})
+        case inspect.UnionType(types=(inspect.BytesType() as other, inspect.ListType())):
+            yield from outside(other)
+        case inspect.StructType(cls=cls) if cls is batches.Author:
+            yield from (None, {}, ["a"], [1, "a"], ["a", "a", 1])
         case inspect.UnionType(types=types):
             (other,) = (each for each in types if not isinstance(each, inspect.NoneType))
             yield from (value for value in outside(other) if value is not None)
@@ -225,13 +248,13 @@ def outside(info: inspect.Type) -> Iterator[Any]:
                 yield from ({**minimal_map(cls), name: one} for one in outside(field.type))
 
 
-FIELDS = [(kind, name) for kind in KINDS for name in fields_of(kind)]
+FIELDS = [(kind, name) for kind in KINDS for name in travelling(kind)]
 
 
 @pytest.mark.parametrize(("kind", "name"), FIELDS)
 def test_bounds_are_kept(kind: type[m.Message], name: str) -> None:
     """A value at a bound is taken, one just beyond it or of another type is refused."""
-    info = fields_of(kind)[name].type
+    info = travelling(kind)[name].type
     decode = decoder_of(kind)
 
     for value in inside(info):
@@ -242,7 +265,7 @@ def test_bounds_are_kept(kind: type[m.Message], name: str) -> None:
         assert caught.value.code == Code.BAD_FRAME, value
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in FIELDS if fields_of(kind)[name].required])
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in FIELDS if travelling(kind)[name].required])
 def test_required_fields_are_required(kind: type[m.Message], name: str) -> None:
     """A message without a field that has no default is refused."""
     raw = {"type": kind.__name__.lower(), **minimal_map(kind)}
@@ -269,10 +292,10 @@ def test_unknown_fields_are_ignored(kind: type[m.Message], extra: dict[str, obje
 
 def test_unknown_fields_inside_of_parts_are_ignored() -> None:
     """The forward rule holds for what stands inside a message, too."""
-    entry = {**minimal_map(m.Entry), "colour": "red"}
+    user = {**minimal_map(m.UserInfo), "colour": "red"}
 
-    assert wire.decode_event(frame(m.Entries, entries=[entry])) == wire.decode_event(
-        frame(m.Entries, entries=[minimal_map(m.Entry)])
+    assert wire.decode_event(frame(m.Roster, users=[user])) == wire.decode_event(
+        frame(m.Roster, users=[minimal_map(m.UserInfo)])
     )
 
 
@@ -542,47 +565,134 @@ def test_a_field_given_twice_counts_once() -> None:
     assert wire.decode_event(PREFIX + b"\x83" + PONG + b"\xa3ref\x01\xa3ref\x02") == m.Pong(ref=2)
 
 
-# --- sizes ---
-
-LONG = st.builds("".join, st.lists(st.text(max_size=20) | st.sampled_from(["x" * 255, "é" * 128, "𝓍" * 16_384])))
-SEQS = values(fields_of(m.Entry)["seq"].type)
+# --- packs ---
 
 
-@given(
-    st.builds(
-        m.Entry,
-        seq=SEQS,
-        prev=SEQS,
-        id=values(fields_of(m.Say)["id"].type),
-        time=values(fields_of(m.Entry)["time"].type),
-        nick=st.text(max_size=limits.NICK_CHARACTERS),
-        key=st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=32, max_size=32),
-        text=LONG,
-        kind=values(fields_of(m.Say)["kind"].type),
-        to=st.none() | st.text(max_size=limits.NICK_CHARACTERS),
-    )
+def packed(*messages: m.Message) -> bytes:
+    (body,) = wire.pack(map(wire.encode, messages), 2**20)
+    return body
+
+
+def test_a_pack_is_its_messages() -> None:
+    """Messages of one body are those that were put into it, in order, and come with nothing between them."""
+    commands = [m.Ping(ref=number) for number in range(40)]
+    events = [m.Pong(), m.Acked(acks=[m.Ack(id="i", room="r", seq=1, time=2)]), m.Entries(room="r", entries=[], head=3)]
+
+    assert wire.decode_commands(packed(*commands)) == commands
+    assert wire.decode_events(packed(*events)) == events
+    assert packed(*commands[:2]) == body([{"type": "ping"}, {"type": "ping", "ref": 1}])
+
+
+def test_one_message_is_no_pack() -> None:
+    """It stays as it is, and an array of one is read all the same."""
+    assert packed(m.Ping()) == wire.encode(m.Ping())
+    assert wire.decode_commands(wire.encode(m.Ping())) == [m.Ping()]
+    assert wire.decode_commands(body([{"type": "ping"}])) == [m.Ping()]
+
+
+@given(sizes=st.lists(st.integers(0, 1_024), max_size=60), most=st.integers(100, 5_000))
+@settings(max_examples=100, deadline=None)
+def test_packs_are_cut_by_size(sizes: list[int], most: int) -> None:
+    """Nothing is lost, only a single message may be larger than a pack, and what would have fitted is not left over."""
+    commands = [m.Goodbye(reason="x" * size) for size in sizes]
+    bodies = list(wire.pack(map(wire.encode, commands), most))
+    held = [wire.decode_commands(each) for each in bodies]
+
+    assert [command for each in held for command in each] == commands
+    assert all(len(body) <= most or len(each) == 1 for body, each in zip(bodies, held, strict=True))
+    for (one, _), (_, following) in itertools.pairwise(zip(bodies, held, strict=True)):
+        assert len(one) + len(wire.encode(following[0])) + wire.PACK_HEAD > most
+
+
+def test_packs_are_cut_by_number() -> None:
+    """A pack holds no more messages than the other side takes."""
+    bodies = list(wire.pack([wire.encode(m.Ping())] * (limits.PACK_MESSAGES + 1), 2**20))
+
+    assert [len(wire.decode_commands(each)) for each in bodies] == [limits.PACK_MESSAGES, 1]
+
+
+def kinds_in(data: bytes) -> list[str]:
+    """What both sides make of a body."""
+    return [type(message).__name__ for message in wire.decode_commands(data)]
+
+
+PING = {"type": "ping"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ([PING, {"type": "dance"}, PING], ["Ping", "Unknown", "Ping"]),
+        ([PING, {"type": "ping", "seen": 7}, PING], ["Ping", "WireError", "Ping"]),
+        ([PING, 7, None, "ping", PING], ["Ping", "WireError", "WireError", "WireError", "Ping"]),
+        ([[PING], PING], ["WireError", "Ping"]),
+        ([[[[]]]], ["WireError"]),
+        ([], ["WireError"]),
+        ([PING] * limits.PACK_MESSAGES, ["Ping"] * limits.PACK_MESSAGES),
+        ([PING] * (limits.PACK_MESSAGES + 1), ["WireError"]),
+        ([{}] * 3, ["WireError"] * 3),
+    ],
+    ids=["unknown", "bad", "no maps", "nested", "deep", "empty", "at most", "too many", "no types"],
 )
-@settings(max_examples=300, deadline=None)
-def test_an_entry_takes_no_more_than_is_counted_for_it(entry: m.Entry) -> None:
-    """What frames are packed by is never too low, and not much too high."""
-    assert len(pack(entry)) <= wire.entry_size(entry) <= len(pack(entry)) + 160
+def test_what_is_wrong_in_a_pack_costs_only_itself(raw: list[object], expected: list[str]) -> None:
+    """The others are read; a pack that is none, or too large, is wrong as a whole."""
+    assert kinds_in(body(raw)) == expected
 
 
-def test_the_largest_entry_takes_no_more_than_is_counted_for_it() -> None:
-    """The same with everything at its most."""
-    largest = m.Entry(
-        seq=2**63 - 1,
-        prev=2**63 - 1,
-        id="i" * limits.ID_CHARACTERS,
-        time=2**47,
-        nick="𝓍" * limits.NICK_CHARACTERS,
-        key="k" * 32,
-        text="x" * limits.MESSAGE_BYTES,
-        kind="topic",
-        to="𝓍" * limits.NICK_CHARACTERS,
-    )
+def test_what_is_wrong_in_a_pack_is_known_by_its_number() -> None:
+    """A message that cannot be read tells its ref and id as far as they can."""
+    wrong = [{"type": "who", "room": 7, "ref": 5}, {"type": "say", "id": "i", "text": 1}]
+    errors = wire.decode_commands(body([PING, *wrong]))[1:]
 
-    assert len(pack(largest)) <= wire.entry_size(largest)
+    assert [(error.ref, error.id) for error in errors if isinstance(error, WireError)] == [(5, None), (0, "i")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PREFIX + b"\x92" + pack(PING),
+        PREFIX + b"\x91" + pack(PING) + b"\xc0",
+        PREFIX + b"\x91",
+        PREFIX + b"\xdc",
+        PREFIX + b"\xdc\x00",
+        PREFIX + b"\xdd\x00\x00",
+        PREFIX + b"\xdd\xff\xff\xff\xff" + pack(PING),
+        PREFIX + b"\xdc\x04\x00" + pack(PING) * 1_023,
+        PREFIX + b"\x91" * 40_000,
+        PREFIX + b"\x91" * 40_000 + b"\xc0",
+        PREFIX + b"\x92\x81\xa4type\xa2\xff\xfe",
+    ],
+    ids=lambda data: ascii(data[:9]),
+)
+def test_broken_packs_are_refused(data: bytes) -> None:
+    """Packs that end too early or too late, or say what they do not hold, are one error."""
+    for decode in (wire.decode_commands, wire.decode_events):
+        (error,) = decode(data)
+        assert isinstance(error, WireError)
+        assert error.code == Code.BAD_FRAME
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_damaged_packs_are_judged(seed: int) -> None:
+    """Packs with bytes changed or lost give messages and errors, and nothing else."""
+    source = random.Random(seed)
+    entry = m.Entry(seq=3, prev=2, id="i", time=1, nick="é", key="k", text="hello " * 20)
+    valid = packed(m.Ping(ref=1), m.Entries(room="lobby", entries=[entry] * 5), *[m.Pong()] * 20)
+    for _ in range(200):
+        data = bytearray(valid)
+        for _ in range(source.randint(1, 4)):
+            data[source.randrange(len(data))] = source.randrange(256)
+        del data[source.choice([len(data), source.randrange(2, len(data))]) :]
+        for decode, kinds in ((wire.decode_commands, COMMANDS), (wire.decode_events, EVENTS)):
+            assert all(isinstance(each, (*kinds, m.Unknown, WireError)) for each in decode(bytes(data)))
+
+
+def test_a_pack_of_another_version_is_refused_by_name() -> None:
+    """As any frame is."""
+    (error,) = wire.decode_commands(b"\x02" + packed(m.Ping(), m.Ping())[1:])
+
+    assert isinstance(error, WireError)
+    assert error.code == Code.BAD_VERSION
 
 
 # --- topics ---

@@ -138,8 +138,12 @@ class Member:
         self._send(Replay(room=self._room, ref=self._next_ref(), after=self._cursor))
 
     def take(self, body: bytes, now: float) -> None:
-        """One event."""
-        match wire.decode_event(body):
+        """One frame."""
+        for event in wire.decode_events(body):
+            self._take(event, now)
+
+    def _take(self, event: object, now: float) -> None:
+        match event:
             case Entries(entries=entries):
                 self._show(entries, now)
             case Pong(heads=heads, ref=ref):
