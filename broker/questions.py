@@ -55,7 +55,7 @@ class Questions:
             session.seen[id_] = seq
             if seq == room.head:
                 session.whole.add(id_)
-            if session.present and seq > self._reads.get((session.user.key, id_), 0):
+            if session.present and seq > self._reads.get((session.user.key, id_), -1):
                 self._reads[session.user.key, id_] = seq
                 self._unstored[session.user.key, id_] = None
         behind = dict(itertools.islice(self._behind(session), limits.PONG_ROOMS))

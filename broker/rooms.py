@@ -159,8 +159,10 @@ class Rooms:
     def _begin(self, session: Session, room: Room, join: m.Join) -> int:
         if join.after is not None:
             return join.after
-        read = self._reads.get((session.user.key, room.id), 0)
-        return read if room.is_direct or (join.unread and read) else room.head
+        read = self._reads.get((session.user.key, room.id))
+        if room.is_direct:
+            return read or 0
+        return read if join.unread and read is not None else room.head
 
     def started_at(self, start: Start, outcome: Outcome, now: Now) -> list[Action]:
         """Storage has found where the join begins."""
@@ -198,7 +200,7 @@ class Rooms:
             online=[user.nick for user in list(room.present)[:100]],
             private=room.private,
             role=room.member(session.user).role,
-            read=self._reads.get((session.user.key, room.id), 0),
+            read=self._reads.get((session.user.key, room.id)),
             ref=join.ref,
         )
         return [Reply((session.identity,), entered), *actions]

@@ -137,7 +137,7 @@ class ScreenChat(Chat):
         place = self._places.room(entered.room, self.core.name_of(entered.room))
         place.people = {names.fold(nick): nick for nick in (*entered.online, self._me)}
         place.crowd = len(entered.online) >= CROWD
-        if 0 < entered.read < entered.head:
+        if entered.read is not None and entered.read < entered.head:
             place.unread_after = entered.read
 
     def _note_presence(self, presence: m.Presence) -> None:

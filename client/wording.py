@@ -65,7 +65,7 @@ def joined(entered: Entered, name: str, others: Sequence[str], again: str = "") 
 
 def _unread(entered: Entered, again: str) -> str:
     """What was not seen yet and does not come by itself, for who has been here before."""
-    if not 0 < entered.read < entered.after:
+    if entered.read is None or not entered.read < entered.after:
         return ""
     count = entered.head - entered.read
     shown = min(count, LONGEST_HISTORY)

@@ -437,8 +437,8 @@ class Entered(Message, frozen=True):
     """For its members only; nothing of it goes over PUB."""
     role: str = ""
     """What you are in it: ``owner``, ``operator``, ``member`` (of a private room) or nothing."""
-    read: Seq = 0
-    """The last sequence that you have seen on any screen."""
+    read: Seq | None = None
+    """The last sequence that you have seen on any screen; of a room that was empty then, 0."""
     ref: Ref = 0
 
 

@@ -161,6 +161,22 @@ def test_what_was_read_on_one_screen_is_known_on_the_other() -> None:
     assert house.ask("alice", m.Join(room="lobby", ref=6), m.Entered).after == 3
 
 
+def test_what_came_after_a_room_was_seen_empty_is_unread() -> None:
+    """Who was the first in a room finds what was said while they were away, also after a restart of the broker."""
+    house = House()
+    house.enter("alice", "bob")
+    assert house.ask("alice", m.Join(room="ops", ref=5), m.Entered).read is None
+    house.send(("alice", m.Ping(seen={"ops": 0})), ("alice", m.Goodbye()))
+    house.join("ops", "bob")
+    house.say("bob", "one", "two", room="ops")
+    house.tick()
+    house.restart()
+    house.enter("alice")
+    entered = house.ask("alice", m.Join(room="ops", unread=True, ref=6), m.Entered)
+
+    assert (entered.after, entered.read, entered.head) == (0, 0, 2)
+
+
 def test_where_nothing_was_read_one_begins_from_now_on() -> None:
     """A room that one has never been in has no unread messages."""
     house = House()

@@ -21,7 +21,7 @@ DIRECT = "@bob.key"
 class Seat:
     """alice at a terminal, in some rooms with bob; `lines` is what was told since she sat down."""
 
-    def __init__(self, *rooms: str, read: int = 0, ignored: Ignored | None = None, bell: str = "all") -> None:
+    def __init__(self, *rooms: str, read: int | None = None, ignored: Ignored | None = None, bell: str = "all") -> None:
         numbers = itertools.count()
         self.shell = Shell(random=lambda size: (next(numbers) % 256).to_bytes(size))
         options = ChatOptions(rooms or ("lobby", "dev"), Start(last=20), ignored=ignored or Ignored(), bell=bell)
@@ -74,7 +74,7 @@ class Seat:
         """The broker says something."""
         self.do(self.shell.core.receive(event, self.shell.now))
 
-    def enter(self, join: m.Join, *, head: int = 0, read: int = 0, after: int | None = None) -> None:
+    def enter(self, join: m.Join, *, head: int = 0, read: int | None = None, after: int | None = None) -> None:
         """The broker lets her into a room in which bob is."""
         begin = head if after is None else after
         self.hear(

@@ -213,10 +213,11 @@ def test_more_seen_than_there_is_leaves_nothing_unread() -> None:
         (3, 15, 1003, " 1000 unread messages; see the last 500 with /history 500."),
         (3, 3, 15, ""),  # they are shown anyway
         (15, 15, 15, ""),
-        (0, 15, 15, ""),  # never here before
+        (0, 15, 15, " 15 unread messages; see them with /history 15."),  # it was empty when they were here
+        (None, 15, 15, ""),  # never here before
     ],
 )
-def test_who_joins_is_told_what_is_unread(read: int, after: int, head: int, told: str) -> None:
+def test_who_joins_is_told_what_is_unread(read: int | None, after: int, head: int, told: str) -> None:
     """Only when it does not come by itself."""
     shell = Shell()
     chat = Chat(shell.core, ChatOptions(["lobby"], Start()))
