@@ -109,7 +109,6 @@ class InputLine:
                 multiline=True,
                 accept_handler=lambda typed: self._accept(typed.text),
                 document=Document(self._drafts.get(place, "")),
-                tempfile_suffix=".txt",
             )
         return buffer
 

@@ -17,7 +17,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
+from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import create_input
 from prompt_toolkit.layout import Layout as Widgets
@@ -28,7 +29,7 @@ from prompt_toolkit.styles import Style
 
 from ..common.errors import InputError
 from ..common.rules import refuse_text
-from . import commands, status as statusline, themes
+from . import commands, editor, status as statusline, themes
 from .actions import Output, Print
 from .input_line import InputLine
 from .keys import bindings
@@ -181,16 +182,25 @@ class Terminal:
 
     def _edit(self, text: str) -> None:
         """Write in an editor; what comes of it is put into the input line."""
-        self._line.buffer.text = text
-        self._elsewhere = True
+        buffer = self._line.buffer
+        buffer.document = Document(text)
+        try:
+            command = editor.choose(os.environ)
+        except InputError as error:
+            return self._notice(str(error))
 
-        def done(task: asyncio.Task[None]) -> None:
-            self._elsewhere = False
-            if not task.cancelled() and task.exception() is not None:
-                self._notice("What the editor wrote is no UTF-8 text. The message stays as it was.")
-            self._draw_soon()
+        async def write() -> None:
+            self._elsewhere = True
+            try:
+                written = await run_in_terminal(lambda: editor.write(command, text), in_executor=True)
+                buffer.document = Document(written)
+            except InputError as error:
+                self._notice(str(error))
+            finally:
+                self._elsewhere = False
+                self._draw_soon()
 
-        self._line.buffer.open_in_editor().add_done_callback(done)
+        self._app.create_background_task(write())
 
     def _save_soon(self) -> None:
         loop = self._app.loop
