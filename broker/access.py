@@ -111,7 +111,7 @@ class Access:
             return ()
         given = key in self._given and self._given[key].given
         if (key in self._given and not given) or self.banned(key, address, now):
-            return not_allowed(f"The operator of this broker has shut out this key ({key}) or address.")
+            return not_allowed(f"The operator of this broker has shut out this key ({key}) or address. Ask them.")
         if self._floods.get(key, 0) > now.wall:
             return Refusal(Code.TOO_FAST, "This key was too fast for too long. Wait a while.", limits.LOCKOUT)
         own = bool(hello.invite) and hello.invite == self._secrets.invite

@@ -28,6 +28,10 @@ from .upkeep import Upkeep
 
 Effect = Callable[[Now], list[Action]]
 
+ASK = "Ask the broker's operator to let you in again."
+ANEW = "Join again with another nick."
+"""What somebody who was shut out can do."""
+
 
 class Governing:
     """The operators' commands."""
@@ -132,7 +136,7 @@ class Governing:
 
         def follow(now: Now) -> list[Action]:
             self._access.give(key, state)
-            return [] if given else self._shut_out(key, "", _by(session.user, admin), now)
+            return [] if given else self._shut_out(key, "", _by(session.user, admin), ASK, now)
 
         detail = f"The key {key} is let in." if given else f"The key {key} is not let in any more."
         return self._store(session, admin, Put(ACCESS, key, msgspec.msgpack.encode(state)), detail, follow)
@@ -149,13 +153,18 @@ class Governing:
         if admin.verb == "unban":
             if self._access.banned_until(name) is None:
                 return not_allowed(f"{admin.target} is not banned.")
-            until, detail = None, f"{admin.target} is not banned any more."
+            until, detail, advice = None, f"{admin.target} is not banned any more.", ""
         else:
             seconds = limits.KICK_SECONDS if admin.verb == "kick" else admin.seconds
             until = now.wall + round(seconds * 1_000) if seconds else 0
             if admin.verb == "kick" and in_force(self._access.banned_until(name), until):
                 return not_allowed(f"{admin.target} is banned from this broker already.")
-            detail = f"{admin.target} is banned from this broker{until_when(until)}."
+            if admin.verb == "kick":
+                back = f"come back in {limits.KICK_SECONDS:.0f} seconds"
+                detail, advice = f"{admin.target} was put out of this broker, and may {back}.", f"You may {back}."
+            else:
+                detail = f"{admin.target} is banned from this broker{until_when(until)}."
+                advice = f"That holds{until_when(until)}. {ASK}" if until else ASK
         state = BanState(until, session.user.key, admin.reason)
 
         def follow(now: Now) -> list[Action]:
@@ -163,14 +172,14 @@ class Governing:
             if until is None:
                 return []
             key, address = (name, "") if network is None else ("", name)
-            return self._shut_out(key, address, _by(session.user, admin), now)
+            return self._shut_out(key, address, _by(session.user, admin), advice, now)
 
         return self._store(session, admin, Put(BANS, name, msgspec.msgpack.encode(state)), detail, follow)
 
-    def _shut_out(self, key: str, network: str, why: str, now: Now) -> list[Action]:
+    def _shut_out(self, key: str, network: str, why: str, advice: str, now: Now) -> list[Action]:
         """End every session of a key or network, operators' excepted, and cut the connections."""
         actions: list[Action] = []
-        refused = m.Refused(code=str(Code.NOT_ALLOWED), detail=f"You were shut out {why}.")
+        refused = m.Refused(code=str(Code.NOT_ALLOWED), detail=f"You were shut out {why.rstrip('.')}. {advice}")
         for session in self._access.sessions_at(key or network):
             if session.user.key == self._operator:
                 continue
@@ -234,7 +243,8 @@ class Governing:
             return self._sessions.give_nick(heir, nick, then, now)
 
         def leave(now: Now) -> list[Action]:
-            return self._shut_out(user.key, "", f"since its nick was taken away {_by(session.user, admin)}", now)
+            why = f"since the nick was taken away {_by(session.user, admin)}"
+            return self._shut_out(user.key, "", why, ANEW, now)
 
         # Whoever finds or has stolen the key shall not be an operator with it.
         state = KeyState(False, session.user.key, now.wall)
@@ -272,7 +282,9 @@ class Governing:
             puts.append(Put(OPERATORS, key, msgspec.msgpack.encode(revoked)))
 
         def leave(now: Now) -> list[Action]:
-            return self._shut_out(key, "", f"since their words were erased {_by(session.user, admin)}", now)
+            return self._shut_out(
+                key, "", f"since the words of this key were erased {_by(session.user, admin)}", ANEW, now
+            )
 
         return self._sessions.free_nick(user, user.nick, puts, leave, then)
 
@@ -311,4 +323,5 @@ def _too_high(target: str) -> Refusal:
 
 
 def _by(user: User, admin: m.Admin) -> str:
-    return f"by {user.nick}" + (f": {admin.reason}" if admin.reason else "")
+    name = "the operator" if user.nick == names.OPERATOR else user.nick
+    return f"by {name}" + (f": {admin.reason}" if admin.reason else "")

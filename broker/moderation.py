@@ -67,6 +67,9 @@ class Moderation:
         target = self._roster.named(say.to or "")
         if target is None:
             return no_user(say.to or "")
+        if say.kind == "invite" and room.is_public:
+            nick = target.nick
+            return not_allowed(f"{room.name} is public: {nick} may come in. Tell them: /msg {nick} come to {room.name}")
         rank = rights.rank(actor, room)
         silent = rights.why_not_speak(actor, room, now.wall)
         if silent is not None and not actor.operator:
@@ -85,8 +88,6 @@ class Moderation:
         # Out of a private room means a member no more; its door is closed anyway.
         outside = Member(muted=member.muted) if room.private else member
         match say.kind:
-            case "invite" if not room.private:
-                return not_allowed(f"The room {room.name} is public: {nick} may come in without an invitation.")
             case "invite" if member.role:
                 return not_allowed(f"{nick} is a member of {room.name} already.")
             case "invite" if rights.in_force(member.banned, now.wall):

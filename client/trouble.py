@@ -48,8 +48,8 @@ def shut_out(place: str, fingerprint: str) -> ZchatError:
     """The error for a key or address that the broker's gate refuses."""
     return RefusedError(
         Code.NOT_ALLOWED,
-        f"The broker at {place} does not let this key in ({fingerprint}), or this address: it is banned."
-        " Ask its operator: zchat admin unban.",
+        f"The broker at {place} does not let this key in ({fingerprint}), or this address: it is banned,"
+        " or was just kicked. Try again in a minute, or ask its operator: zchat admin unban.",
     )
 
 

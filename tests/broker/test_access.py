@@ -356,6 +356,32 @@ def test_a_kick_lasts_a_minute(house: House) -> None:
     assert house.enter("mallory")
 
 
+@pytest.mark.parametrize(
+    ("verb", "more", "done", "told"),
+    [
+        (
+            "kick",
+            {},
+            "was put out of this broker, and may come back in 60 seconds.",
+            "You may come back in 60 seconds.",
+        ),
+        ("ban", {}, "is banned from this broker.", "Ask the broker's operator"),
+        ("ban", {"seconds": 60.0}, " UTC.", "That holds until 2023-11-14 22:14 UTC. Ask the broker's operator"),
+        ("deny", {}, "is not let in any more.", "Ask the broker's operator"),
+        ("reset", {}, "is free now.", "Join again with another nick."),
+    ],
+)
+def test_who_is_shut_out_is_told_what_to_do(
+    house: House, verb: m.AdminVerb, more: dict[str, float], done: str, told: str
+) -> None:
+    """And the operator is told what was done, not how."""
+    house.enter("mallory")
+    sent = house.admin(verb, "mallory", **more)
+
+    assert only(sent, m.Administered, to=OPERATOR).detail.endswith(done)
+    assert told in only(sent, m.Refused, to="mallory").detail
+
+
 def test_a_kick_does_not_shorten_a_ban(house: House) -> None:
     """Who is banned for good is not let in a minute later because somebody kicked them too."""
     house.enter("mallory")
