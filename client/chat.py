@@ -47,6 +47,7 @@ from .destination import place_of
 from .ignoring import Ignored
 from .mentions import concerns
 from .programs import refused
+from .remarks import Remarks
 from .rooms import Start
 from .searching import NOTHING, found_lines
 from .speaking import Speaker
@@ -90,6 +91,7 @@ class Chat(Speaker):
         self._caught_up: set[str] = set()
         """Rooms of which all that stood there when we came has been shown."""
         self._absence = Absence()
+        self._remarks = Remarks()
         self._alone_told = False
         self._held_told = False
         """Since something was last stored it was told that messages wait."""
@@ -183,7 +185,8 @@ class Chat(Speaker):
         private = room.startswith(names.PRIVATE_MARK)
         place = place_of(None, entry.to if mine else entry.nick) if private else room
         self._answers.heard(place, None if private else room, entry, mine=mine)
-        return [*self._lines(room, entry, replay, author), *self._hook(room, entry, replay)]
+        below = map(self._tell, self._remarks.below(room, entry.seq))
+        return [*self._lines(room, entry, replay, author), *below, *self._hook(room, entry, replay)]
 
     def _hook(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
         """What is meant for us has its command run, but not what was said before we came."""
@@ -248,7 +251,7 @@ class Chat(Speaker):
         if ack.delivered:
             self._alone_told = False
             away = self._absence.stored(say, ack)
-            return [self._tell(away)] if away else []
+            return self._remark(away, ack, now) if away else []
         # Right after a reconnection the others may still be on their way back.
         settling = self._again and now.mono - self._connected_at < SESSION_EXPIRY
         if settling:
@@ -256,11 +259,27 @@ class Chat(Speaker):
         if say.to is not None and say.room is None:
             if say.kind not in WORDS or names.fold(say.to) == names.fold(self._me):
                 return []
-            return [self._tell(wording.away_without_word(clean(say.to)))]
+            return self._remark(wording.away_without_word(clean(say.to)), ack, now)
         if self._alone_told or say.kind not in WORDS:
             return []
         self._alone_told = True
-        return [self._tell("Nobody else is here; the message is kept for those who come.")]
+        return self._remark("Nobody else is here; the message is kept for those who come.", ack, now)
+
+    def _remark(self, text: str, ack: m.Ack, now: Now) -> list[Action]:
+        """Told below the message, which may not be shown yet."""
+        view = self.core.rooms.get(ack.room)
+        if view is not None and (view.cursor or 0) >= ack.seq:
+            return [self._tell(text)]
+        self._remarks.add(text, ack.room, ack.seq, now.mono)
+        return []
+
+    def _leave_if_done(self) -> list[Action]:
+        done = super()._leave_if_done()
+        return [*map(self._tell, self._remarks.rest()), *done] if done else []
+
+    def tick(self, now: Now) -> list[Action]:
+        """A message that is not shown holds nothing up for long."""
+        return [*map(self._tell, self._remarks.overdue(now.mono)), *super().tick(now)]
 
     def _refused(self, command: m.Command, refusal: m.Refused, notice: Refusal) -> list[Action]:
         if isinstance(command, m.Hello):

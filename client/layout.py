@@ -91,20 +91,23 @@ def _text(told: Told, columns: int) -> list[Row]:
 def _entry(told: Told, time: str, columns: int) -> list[Row]:
     cells = nick_cells(columns + 1)
     lead = " " * (TIME_CELLS + cells + 2)
+    author = "class:again" if told.again else nick_style(told.key)
     nick, text_style = clean(told.nick), f"class:{'text' if told.kind == 'message' else told.kind}"
     if told.to:
         text_style = "class:private"
     elif told.mention:
         text_style = "class:mention"
     label, label_style, end = {
-        "message": (nick, nick_style(told.key), ": "),
-        "me": ("*", nick_style(told.key), " "),
+        "message": (nick, author, ": "),
+        "me": ("*", author, " "),
     }.get(told.kind, ("--", f"class:{told.kind}.mark", " "))
     if told.to:
         label = f"{'* ' if told.kind == 'me' else ''}{nick} -> {clean(told.to)}"
         label_style, end = f"class:private {label_style}", ": "
     if told.mention:
         label_style = f"class:mention {label_style}"
+    if told.again:
+        label_style = text_style = author
     before = f"{nick} " if told.kind == "me" and not told.to else ""
     texts = [clean(told.text)] if told.kind == "notice" else clean_lines(before + told.text)
     wrapped = [row for text in texts for row in wrap(text, columns - len(lead), "")]
@@ -120,7 +123,7 @@ def _entry(told: Told, time: str, columns: int) -> list[Row]:
     for number, row in enumerate(wrapped):
         here = head if number == 0 else [("", lead)]
         if before and number == 0 and row.startswith(before):
-            here, row = [*here, (nick_style(told.key), _isolated(nick)), ("", " ")], row[len(before) :]
+            here, row = [*here, (author, _isolated(nick)), ("", " ")], row[len(before) :]
         rows.append([*here, (text_style, _isolated(row))])
     return rows
 

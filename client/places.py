@@ -7,14 +7,17 @@ Pure; used by the receive thread alone.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..common.names import PRIVATE_MARK, fold
+from . import wording
 from .destination import place_of
 from .told import PlaceStatus, Told
 
 KEPT = 200
 """Lines that wait for a place to be shown; of more the oldest are left to the history."""
+RECENT = 5
+"""Lines that are told once more when one turns to a place, to show where one is."""
 COMPLETED = 200
 """Nicks that are offered of one place."""
 
@@ -40,6 +43,8 @@ class Place:
     """How many lines that wait were too many."""
     lines: deque[Told] = field(default_factory=deque)
     """What waits to be shown."""
+    recent: deque[Told] = field(default_factory=lambda: deque(maxlen=RECENT))
+    """What was shown last."""
     people: dict[str, str] = field(default_factory=dict)
     """Who is there, by folded nick; those who spoke last stand last."""
     crowd: bool = False
@@ -67,15 +72,38 @@ class Place:
         """An entry was shown."""
         self.oldest = min(self.oldest or seq, seq)
 
+    def told(self, line: Told) -> None:
+        """A line of this place was shown."""
+        self.recent.append(line)
+        if line.seq:
+            self.showed(line.seq)
+
     def take(self) -> list[Told]:
         """What waited; it counts as read and shown."""
         lines = list(self.lines)
         self.lines.clear()
         self.unread = self.mentions = self.left_out = 0
         for line in lines:
-            if line.seq:
-                self.showed(line.seq)
+            self.told(line)
         return lines
+
+    def open(self, wall: int) -> list[Told]:
+        """What is told to who turns here, at this time: the last lines, so that one sees where one is; what waited."""
+        told = [Told("rule", f"{self.name} (private)" if self.private else self.name)]
+        told += [replace(line, again=True) for line in self.recent]
+        if self.recent and self.unread:
+            told.append(Told("rule", "unread"))
+        if self.left_out:
+            more = f"{wording.messages(self.left_out)} before these: see them with PageUp."
+            told.append(Told("notice", more, wall))
+        return told + self.take()
+
+    def deleted(self, seq: int) -> None:
+        """A message is not to be told any more."""
+        for lines in (self.recent, self.lines):
+            kept = [line for line in lines if line.seq != seq]
+            lines.clear()
+            lines.extend(kept)
 
     def spoke(self, nick: str) -> None:
         """Somebody said something here."""

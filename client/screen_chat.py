@@ -128,6 +128,7 @@ class ScreenChat(Chat):
                 place = self._places.find(names.fold(room))
                 if place is not None:
                     place.oldest = 0
+                    place.recent.clear()
             case Heard(room, entry, _):
                 place = self._places.find(room)
                 if place is not None and entry.kind in WORDS and names.fold(entry.nick) in place.people:
@@ -173,6 +174,14 @@ class ScreenChat(Chat):
                 return self._query("")
         return super()._command(command, rest, now)
 
+    def _tell_privately(self, nick: str, text: str, now: Now) -> list[Action]:
+        """Who answers has read what was told of it."""
+        actions = super()._tell_privately(nick, text, now)
+        place = self._places.find(place_of(None, nick))
+        if place is not None:
+            place.take()
+        return actions
+
     def _page_back(self, now: Now) -> list[Action]:
         place = self._places.find(self._place())
         room, partner = self._to.target
@@ -216,9 +225,11 @@ class ScreenChat(Chat):
         private = room.startswith(PRIVATE_MARK)
         mine = self.core.welcome is not None and entry.key == self.core.welcome.key
         place = self._places.partner((entry.to or "") if mine else entry.nick) if private else self._places.room(room)
+        if entry.kind == "delete":
+            place.deleted(entry.about)
         told = telling.of_entry(entry, me=self._me, mine=mine, author=author)
         if place.id == self._place():
-            place.showed(entry.seq)
+            place.told(told)
             return [*self._new_mark(place, entry, replay), told, *self._alerts(entry, room, told, replay, mine=mine)]
         fresh = place.caught_up or not replay or private or place.unread_at_first(entry.seq)
         if fresh and not mine and entry.kind in telling.SPOKEN:
@@ -243,7 +254,12 @@ class ScreenChat(Chat):
         return [Alert(entry.nick, entry.text, "" if private else self.core.name_of(room))]
 
     def _presence(self, presence: m.Presence, room: str) -> list[Action]:
-        return [telling.of_presence(presence, room)] if presence.room == self._place() else []
+        place = self._places.find(presence.room)
+        if place is None or place.id != self._place():
+            return []
+        told = telling.of_presence(presence, room)
+        place.told(told)
+        return [told]
 
     def _refused(self, command: m.Command, refusal: m.Refused, notice: Refusal) -> list[Action]:
         if isinstance(command, m.Say) and command.kind in WORDS and len(self._failed) < FAILED:
@@ -288,11 +304,7 @@ class ScreenChat(Chat):
         if here != self._here:
             self._here = here
             if place is not None:
-                left_out = place.left_out
-                told.append(Told("rule", f"{place.name} (private)" if place.private else place.name))
-                if left_out:
-                    told.append(self._tell(f"{wording.messages(left_out)} before these: see them with PageUp."))
-                told += place.take()
+                told += place.open(self._now.wall)
                 self.core.look(place.id, None)
         status = self._status(place, rooms)
         if status != self._told_status:

@@ -52,7 +52,7 @@ def rules(theme: str, depth: int) -> dict[str, str]:
             else ("#6c6c6c", "#b00020", "#9a4a00", "#7b35b5", "#1a7030")
         )
     coloured = {f"nick.c{number}": name for number, name in enumerate(names)}
-    coloured |= dict.fromkeys(("time", "event", "notice", "waiting", "hint", "status", "status.quiet"), grey)
+    coloured |= dict.fromkeys(("again", "time", "event", "notice", "waiting", "hint", "status", "status.quiet"), grey)
     coloured |= {"rule": grey, "refused": red, "status.trouble": red, "mention": mention, "private": private}
     coloured |= {"status.mention": mention, "prompt": green}
     return {name: f"{coloured.get(name, '')} {styles.get(name, '')}".strip() for name in {**styles, **coloured}}

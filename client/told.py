@@ -29,6 +29,8 @@ class Told:
     mine: bool = False
     mention: bool = False
     """It names us."""
+    again: bool = False
+    """It was told before."""
     seq: int = 0
     """Of an entry: its place in the history."""
     marks: tuple[tuple[int, int], ...] = ()

@@ -73,6 +73,7 @@ PURE = (
     "client/places.py",
     "client/programs.py",
     "client/questions.py",
+    "client/remarks.py",
     "client/render.py",
     "client/reports.py",
     "client/replaying.py",

@@ -9,6 +9,7 @@ import pytest
 from zchat.client import actions as a
 from zchat.client.chat import Chat, ChatOptions
 from zchat.client.core import ClientCore
+from zchat.client.remarks import PATIENCE
 from zchat.client.rooms import Start
 from zchat.common import messages as m
 from zchat.common.errors import Code
@@ -417,3 +418,39 @@ def test_programs_see_what_is_done_as_objects() -> None:
         "carol",
         "1970-01-01T00:00:00.001Z",
     )
+
+
+# --- what is told of one's own messages -----------------------------------------------------------------------
+def test_what_becomes_of_a_message_is_told_below_it() -> None:
+    """That its addressee is away, though the ack, which tells so, comes before the message itself."""
+    alice = Alice()
+    alice.type("/msg bob hello")
+    (say,) = alice.core.waiting_says
+    ack = m.Ack(id=say.id, room=DIRECT, seq=1, time=0, delivered=1, away="lunch")
+    alice.hear(m.Acked(acks=[ack]))
+    assert alice.lines == []
+    entry = m.Entry(seq=1, prev=0, id=say.id, time=0, nick="alice", key="key", text="hello", to="bob")
+    alice.hear(m.Entries(room=DIRECT, entries=[entry]))
+    (join,) = [join for join in alice.shell.sent(m.Join) if isinstance(join, m.Join) and join.room == DIRECT]
+    alice.hear(m.Entered(room=DIRECT, name=DIRECT, head=1, after=0, ref=join.ref))
+
+    assert [line.partition(" -- ")[2] or line[17:] for line in alice.lines[:1]] == ["alice -> bob: hello"]
+    assert alice.lines[1:] == ["-- bob is away (lunch); the message waits for them."]
+
+
+def test_it_is_told_soon_if_the_message_is_not_shown() -> None:
+    """Or at the end, if that comes first."""
+    for end in (False, True):
+        alice = Alice()
+        alice.type("anybody?")
+        (say,) = alice.core.waiting_says
+        alice.hear(m.Acked(acks=[m.Ack(id=say.id, room="lobby", seq=1, time=0, delivered=0)]))
+        assert alice.lines == []
+        alice.shell.mono += PATIENCE + 2 * end
+        if end:
+            alice.type("/quit")
+            alice.shell.mono += 60
+        alice.do(alice.chat.tick(alice.shell.now))
+
+        assert alice.lines == ["-- Nobody else is here; the message is kept for those who come."]
+        assert (alice.ended is not None) == end

@@ -6,7 +6,7 @@ import pytest
 
 from zchat.client import actions as a
 from zchat.client.ignoring import Ignored
-from zchat.client.places import KEPT
+from zchat.client.places import KEPT, RECENT
 from zchat.common import messages as m
 from zchat.common.errors import Code
 
@@ -43,6 +43,47 @@ def test_turning_to_a_place_tells_what_was_unread_there(alice: Seat) -> None:
     assert say.room == "dev"
     alice.entry("not here", "lobby")
     assert alice.lines[2:] == []
+
+
+def test_turning_to_a_place_shows_where_one_is(alice: Seat) -> None:
+    """The last lines that were shown there come again, marked as such, and what is unread below a heading."""
+    for number in range(RECENT + 1):
+        alice.entry(str(number))
+    alice.presence("left")
+    alice.type("/join dev", "/join lobby")
+    again = [*(f"bob: {number}" for number in range(2, RECENT + 1)), "-- bob left lobby"]
+    assert alice.lines[RECENT + 2 :] == ["== dev", "== lobby", *again]
+    assert [line.again for line in alice.told[-RECENT:]] == [True] * RECENT
+
+    alice.type("/join dev")
+    alice.entry("news")
+    alice.type("/join lobby")
+    assert alice.lines[-3:] == ["-- bob left lobby", "== unread", "bob: news"]
+    assert not alice.told[-1].again
+
+
+def test_what_was_deleted_is_not_shown_again(alice: Seat) -> None:
+    """Neither among what was shown nor among what waits."""
+    alice.entry("secret")
+    alice.entry("secret", "dev")
+    for room in ("lobby", "dev"):
+        alice.entry("", room, kind="delete", about=1)
+    alice.told.clear()
+    alice.type("/join dev", "/join lobby")
+
+    assert "bob: secret" not in alice.lines
+
+
+@pytest.mark.parametrize("answer", ["/r hi", "/msg bob hi"])
+def test_who_is_answered_has_been_read(alice: Seat, answer: str) -> None:
+    """A private message is told wherever one is, so it does not count any more."""
+    alice.entry("psst", DIRECT, to="alice")
+    assert alice.unread()["bob"] == (1, 1)
+    alice.type(answer)
+
+    assert alice.unread()["bob"] == (0, 0)
+    alice.type("/query bob")
+    assert alice.lines[-2:] == ["== bob (private)", "bob: psst"]
 
 
 def test_what_waits_to_be_shown_is_bounded(alice: Seat) -> None:
