@@ -5,12 +5,12 @@ Owns their options. Main thread.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from ..common.cli import epilog
+from ..common.json_line import json_line
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 data_option = click.option(
@@ -40,7 +40,7 @@ def backup(data: Path | None, as_json: bool, file: Path) -> None:
     folder = data or usual_folder()
     size = backup(folder / HISTORY, file)
     deeds.leave(folder, f"the history was copied to {file.absolute()}")
-    click.echo(json.dumps({"backup": str(file), "bytes": size}) if as_json else f"{file}: {size:,} bytes")
+    click.echo(json_line({"backup": str(file), "bytes": size}) if as_json else f"{file}: {size:,} bytes")
 
 
 @click.command("restore", epilog=epilog("zchat admin restore monday.db"), context_settings=SETTINGS)
@@ -61,6 +61,6 @@ def restore(data: Path | None, as_json: bool, file: Path) -> None:
     former = restore(folder, file)
     deeds.leave(folder, f"the history was replaced by {file.absolute()}")
     if as_json:
-        click.echo(json.dumps({"restored": str(file), "former": str(former) if former else None}))
+        click.echo(json_line({"restored": str(file), "former": str(former) if former else None}))
         return
     click.echo(f"{file} is the history in {folder} now." + (f" The former one: {former}" if former else ""))

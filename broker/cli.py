@@ -6,7 +6,6 @@ Owns options, signals and the ready line. Main thread.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -69,6 +68,7 @@ def broker(context: click.Context, /, config: Path | None, check_config: bool, *
     When it can be joined it prints one line with its link. Ctrl-C or SIGTERM stops it, SIGHUP has it read its
     configuration again. docs/configuration.md tells every setting with its reason.
     """
+    from ..common.config import toml_lines
     from .settings import read
 
     origins = {name: context.get_parameter_source(name) for name in options}
@@ -82,29 +82,10 @@ def broker(context: click.Context, /, config: Path | None, check_config: bool, *
     }
     reading = functools.partial(read, config, given)
     if check_config:
-        _show(reading())
+        for line in toml_lines(reading().rows):
+            click.echo(line)
         return
     _serve(reading)
-
-
-def _show(settings: Settings) -> None:
-    """Write a configuration that says what holds; origins are comments."""
-    last = ""
-    for table, name, value, origin in settings.rows:
-        if table != last:
-            click.echo(f"{chr(10) if last else ''}[{table}]")
-        last = table
-        line = f"# {name} is not set" if value is None else f"{f'{name} = {_literal(value)}':<30}  # {_escaped(origin)}"
-        click.echo(line)
-
-
-def _literal(value: object) -> str:
-    """What JSON writes of texts and numbers, TOML reads."""
-    return _escaped(json.dumps(value, ensure_ascii=False))
-
-
-def _escaped(text: str) -> str:
-    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in text)
 
 
 def _serve(reading: Callable[[], Settings]) -> None:

@@ -24,16 +24,13 @@ from .log_places import check_place
 from .options import ABOUT, DEFAULTS, OPTIONS, TABLES, Service
 from .policy import Policy
 
-Row = tuple[str, str, object, str]
-"""Table, name, value (None: not set) and origin."""
-
 
 class Settings(NamedTuple):
     """All that an operator has set."""
 
     service: Service
     policy: Policy
-    rows: list[Row]
+    rows: list[config.Row]
     """Every setting, in the order of the table, as it was said or is by default."""
 
 
@@ -56,7 +53,9 @@ def read(file: Path | None, given: Mapping[str, tuple[object, str]] | None = Non
     # On a network whoever can reach the port would come in; on this machine it is people who could read it anyway.
     values.setdefault("access", "open" if _is_loopback(service.bind) else "invite")
     policy: Policy = _convert(values, Policy)
-    defaults = {**DEFAULTS, "access": policy.access}
+    # What is 0 by default, and has a word for that, is as good as not set.
+    defaults = {name: value or None if ABOUT[name].usual else value for name, value in DEFAULTS.items()}
+    defaults["access"] = policy.access
     rows = [
         (about.table, name, *said.get(name, (defaults[name], "default")))
         for table in TABLES
@@ -66,16 +65,24 @@ def read(file: Path | None, given: Mapping[str, tuple[object, str]] | None = Non
     return Settings(service, policy, rows)
 
 
-def in_force() -> list[Row]:
+def in_force() -> list[config.Row]:
     """All settings, as a broker that is started now without options takes them."""
     variables = {name: f"ZCHAT_{name.upper()}" for name in OPTIONS}
     rows = read(None).rows
     return [
-        (table, name, os.environ[variables[name]], variables[name])
+        (table, name, _typed(name, os.environ[variables[name]]), variables[name])
         if name in variables and os.environ.get(variables[name])
         else (table, name, value, origin)
         for table, name, value, origin in rows
     ]
+
+
+def _typed(name: str, text: str) -> object:
+    """What a variable says, as it would stand in the file; whether it is possible is found out at the start."""
+    try:
+        return msgspec.convert(text, type(DEFAULTS[name]), strict=False)
+    except msgspec.ValidationError:
+        return text
 
 
 def _convert(values: dict[str, Any], form: type[Any]) -> Any:

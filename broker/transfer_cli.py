@@ -5,12 +5,12 @@ Owns their options. Main thread.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from ..common.cli import epilog
+from ..common.json_line import json_line
 from .backup_cli import SETTINGS, data_option, file_argument, json_option
 
 
@@ -39,7 +39,7 @@ def export(data: Path | None, as_json: bool, room: str, file: Path | None) -> No
     deeds.leave(folder, f"{room} was exported, {count} entries, to {file.absolute() if file else 'standard output'}")
     if file is not None:
         done = {"room": room, "exported": count, "file": str(file)}
-        click.echo(json.dumps(done) if as_json else f"{file}: {count:,} entries of {room}")
+        click.echo(json_line(done) if as_json else f"{file}: {count:,} entries of {room}")
 
 
 @click.command("import", epilog=epilog("zchat admin import lobby.jsonl -r old-lobby"), context_settings=SETTINGS)
@@ -62,7 +62,7 @@ def import_(data: Path | None, as_json: bool, room: str | None, file: Path) -> N
     done = import_(folder, file, room)
     deeds.leave(folder, f"{done.added} entries were imported into {done.room} from {file.absolute()}")
     if as_json:
-        click.echo(json.dumps({"room": done.room, "added": done.added, "known": done.known, "other": done.other}))
+        click.echo(json_line({"room": done.room, "added": done.added, "known": done.known, "other": done.other}))
         return
     click.echo(f"{done.room}: {done.added:,} entries added, {done.known:,} were there already")
     if done.other:

@@ -6,7 +6,6 @@ used by the receive thread alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +13,7 @@ from typing import Literal
 from ..common import limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import ZchatError
+from ..common.json_line import json_line
 from ..common.text import clean
 from .actions import Action, Answer, Connected, End, Notice
 from .core import ClientCore
@@ -53,7 +53,7 @@ class Finding:
     def json(self) -> str:
         """For programs."""
         value = {"v": 1, "check": self.check, "state": self.state, "detail": self.detail}
-        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+        return json_line(value)
 
 
 Tell = Callable[[Finding], None]

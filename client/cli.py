@@ -17,6 +17,7 @@ import click
 
 from ..common.cli import DEMO_BROKER, load
 from ..common.errors import Code, InputError, RefusedError
+from ..common.json_line import json_line
 from ..common.names import LOBBY
 from .options_cli import (
     ask,
@@ -26,6 +27,7 @@ from .options_cli import (
     common_options,
     depth,
     find,
+    json_option,
     legal_nick,
     offer,
     parse_since,
@@ -401,8 +403,6 @@ def tail(
 @common_options
 def ping(broker: str | None, nick: str | None, as_json: bool, timeout: float | None) -> None:
     """Ask the broker for a sign of life."""
-    import json
-
     from ..common.messages import Welcome
     from ..common.text import clean
     from .programs import PingProgram
@@ -412,18 +412,19 @@ def ping(broker: str | None, nick: str | None, as_json: bool, timeout: float | N
 
     def show(welcome: Welcome, seconds: float) -> str:
         if as_json:
-            return json.dumps({"broker": welcome.broker, "link": str(link), "milliseconds": round(seconds * 1_000, 3)})
+            return json_line({"broker": welcome.broker, "link": str(link), "milliseconds": round(seconds * 1_000, 3)})
         return f"{clean(welcome.broker)} at {link.place} answered in {seconds * 1_000:.1f} ms"
 
     run(link, choose_nick(link, nick), lambda core: PingProgram(core, show, timeout=timeout))
 
 
 @client_command("demo", example="zchat demo")
-def demo() -> None:
+@json_option
+def demo(as_json: bool) -> None:
     """See a broker and three users have a short conversation."""
     from ..common.keys import Link
     from .demo import converse
     from .output import print_lines
 
     with load(DEMO_BROKER)() as broker:
-        converse(Link.parse(broker.link), lambda line: print_lines([line]))
+        converse(Link.parse(broker.link), lambda line: print_lines([line]), json=as_json)

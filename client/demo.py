@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from ..common.errors import ZchatError
+from ..common.json_line import json_line
 from ..common.keys import KeyPair, Link
 from .actions import Output, Print
 from .chat import Chat, ChatOptions
@@ -71,8 +72,11 @@ class User:
         self._connection.close()
 
 
-def converse(link: Link, write: Callable[[Print], None]) -> None:
-    """Run the conversation and write what happens and what each saw; raises `ZchatError` when something is missing."""
+def converse(link: Link, write: Callable[[Print], None], *, json: bool = False) -> None:
+    """Run the conversation and write what happens and what each saw; raises `ZchatError` when something is missing.
+
+    With `json` what each saw is an object a line.
+    """
 
     def step(text: str) -> None:
         write(Print(f"* {text}", aside=True))
@@ -107,9 +111,10 @@ def converse(link: Link, write: Callable[[Print], None]) -> None:
         for user in (alice, bob):
             user.wait("carol", "left", "good night")
         for user in (alice, bob, carol):
-            write(Print(f"\n--- what {user.nick} saw"))
-            for line in user.seen:
-                write(Print(line.text))
+            heading = [] if json else [f"\n--- what {user.nick} saw"]
+            lines = [json_line({"nick": user.nick, "saw": line.text}) if json else line.text for line in user.seen]
+            for line in heading + lines:
+                write(Print(line))
 
 
 def _join(stack: ExitStack, link: Link, nick: str) -> User:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..common.cli import epilog
+from ..common.cli import Group, epilog
 from ..common.errors import InputError
+from ..common.json_line import json_line
 from .options_cli import (
     SETTINGS,
     ask,
@@ -41,8 +42,6 @@ def link(
     broker: str | None, nick: str | None, as_json: bool, timeout: float | None, invite: bool, uses: int, expires: str
 ) -> None:
     """Print the link by which others join this account's broker."""
-    import json
-
     from ..common.spans import parse_span
     from . import account
 
@@ -55,12 +54,11 @@ def link(
         if is_given(option):
             raise InputError(f"--{option.replace('_', '-')} belongs to an invitation. Add --invite.")
     found = str(account.own_link())
-    click.echo(json.dumps({"link": found}) if as_json else found)
+    click.echo(json_line({"link": found}) if as_json else found)
 
 
 def _invite(link: Link, nick: str | None, as_json: bool, timeout: float | None, uses: int, seconds: float) -> None:
     import dataclasses
-    import json
     import time
 
     from ..common.messages import Admin, Administered
@@ -72,28 +70,32 @@ def _invite(link: Link, nick: str | None, as_json: bool, timeout: float | None, 
     def show(event: Event) -> list[str]:
         assert isinstance(event, Administered)
         made = dataclasses.replace(link, invite=event.invite).with_invite
-        return [json.dumps({"link": made, "expires": render.utc(expires), "uses": uses}) if as_json else made]
+        return [json_line({"link": made, "expires": render.utc(expires), "uses": uses}) if as_json else made]
 
     name, key = identity(link, nick, None)
     ask(link, name, Admin(verb="invite", seconds=seconds, uses=uses), show, timeout, key=key)
 
 
-@click.group("key", invoke_without_command=True, epilog=epilog("zchat key show -u alice"), context_settings=SETTINGS)
-@click.pass_context
-def key(context: click.Context) -> None:
+class KeyGroup(Group):
+    """A group that shows the key when it is not told what to do."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Options without a command are those of ``show``."""
+        shows = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        return super().parse_args(ctx, ["show", *args] if shows else args)
+
+
+@click.group("key", cls=KeyGroup, epilog=epilog("zchat key show -u alice"), context_settings=SETTINGS)
+def key() -> None:
     """Your keys, and the brokers whose keys you know."""
-    if context.invoked_subcommand is None:
-        context.invoke(key_show)
 
 
 @client_command("show", key, example="zchat key show -u alice")
 @broker_options
 @nick_option
 @json_option
-def key_show(broker: str | None = None, nick: str | None = None, as_json: bool = False) -> None:
+def key_show(broker: str | None, nick: str | None, as_json: bool) -> None:
     """Show the fingerprint and public key of your nick at a broker."""
-    import json
-
     from ..common.keys import to_base32
     from . import account
 
@@ -102,7 +104,7 @@ def key_show(broker: str | None = None, nick: str | None = None, as_json: bool =
     pair, _ = account.key_for(found, name)
     shown = {"nick": name, "fingerprint": pair.fingerprint, "public": to_base32(pair.public)}
     if as_json:
-        click.echo(json.dumps(shown))
+        click.echo(json_line(shown))
     else:
         for word, value in shown.items():
             click.echo(f"{word:<12} {value}")
@@ -112,8 +114,6 @@ def key_show(broker: str | None = None, nick: str | None = None, as_json: bool =
 @json_option
 def key_list(as_json: bool = False) -> None:
     """List your nicks and the brokers that are known here."""
-    import json
-
     from ..common.text import clean
     from . import account
 
@@ -125,7 +125,7 @@ def key_list(as_json: bool = False) -> None:
             "nicks": {nick: own for at, nick, own in account.own_nicks() if at == broker.fingerprint},
         }
         if as_json:
-            click.echo(json.dumps(row))
+            click.echo(json_line(row))
             continue
         click.echo(f"{clean(broker.name)}  {', '.join(broker.places)}  {broker.fingerprint}")
         for at, nick, own in account.own_nicks():
@@ -139,15 +139,13 @@ def key_list(as_json: bool = False) -> None:
 @json_option
 def key_export(broker: str | None, nick: str | None, as_json: bool) -> None:
     """Print your public key alone, to be given to an operator."""
-    import json
-
     from ..common.keys import to_base32
     from . import account
 
     found = find(broker)
     pair, _ = account.key_for(found, choose_nick(found, nick))
     public = to_base32(pair.public)
-    click.echo(json.dumps({"public": public}) if as_json else public)
+    click.echo(json_line({"public": public}) if as_json else public)
 
 
 @client_command("forget", key, example="zchat key forget 192.168.1.7")
@@ -155,12 +153,10 @@ def key_export(broker: str | None, nick: str | None, as_json: bool) -> None:
 @click.argument("broker", shell_complete=offer("broker"))
 def key_forget(broker: str, as_json: bool) -> None:
     """Forget a broker's key, so that another one is accepted."""
-    import json
-
     from . import account
 
     for fingerprint in account.forget_broker(broker):
         if as_json:
-            click.echo(json.dumps({"forgotten": fingerprint}))
+            click.echo(json_line({"forgotten": fingerprint}))
         else:
             click.echo(f"Forgotten: {fingerprint}", err=True)

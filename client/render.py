@@ -7,13 +7,13 @@ Owns how things look in line mode and in ``--json``. Does not know where the lin
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from msgspec.structs import replace
 
 from ..common.exported import utc as utc
+from ..common.json_line import json_line
 from ..common.messages import (
     Ack,
     Command,
@@ -123,10 +123,6 @@ def presence_line(presence: Presence, room: str) -> str:
     return f"{local_minute(presence.time)} -- {clean(presence.nick)} {clean(presence.change)} {clean(room)}{reason}"
 
 
-_json = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
-# ASCII only: what a terminal or a pipe makes of other characters is then their reader's choice.
-
-
 def entry_json(entry: Entry, room: str, *, replay: bool) -> str:
     """One entry as the message object; with more behind it for what is done in a room, questions and answers."""
     e = entry
@@ -137,25 +133,25 @@ def entry_json(entry: Entry, room: str, *, replay: bool) -> str:
         message |= {"choices": e.choices}
     elif e.kind == "answer":
         message |= {"about": e.about}
-    return _json(message)
+    return json_line(message)
 
 
 def ack_json(say: Say, ack: Ack, nick: str, lagging: Sequence[str] | None = None) -> str:
     """An acked message of ours as the message object, with ``delivered``, and who lags behind if that is known."""
     message = _message(say.kind, ack.id, say.room or ack.room, say.to, nick, ack.seq, ack.time, say.text, False)
-    return _json({**message, "delivered": ack.delivered, "lagging": lagging})
+    return json_line({**message, "delivered": ack.delivered, "lagging": lagging})
 
 
 def done_json(detail: str) -> str:
     """What an operator's command did, as an object."""
-    return _json({"done": detail})
+    return json_line({"done": detail})
 
 
 def presence_json(presence: Presence, room: str) -> str:
     """Somebody came, went or changed their name, as the message object."""
     p = presence
     text = p.old if p.change == "renamed" else p.reason
-    return _json(_message(p.change, None, room, None, p.nick, None, p.time, text, False))
+    return json_line(_message(p.change, None, room, None, p.nick, None, p.time, text, False))
 
 
 def _message(
@@ -223,7 +219,7 @@ def _states(user: UserInfo) -> list[str]:
 
 def user_json(user: UserInfo) -> str:
     """One user as an object."""
-    return _json(_user(user))
+    return json_line(_user(user))
 
 
 def _user(user: UserInfo) -> dict[str, object]:
@@ -259,7 +255,7 @@ def whois_lines(user: UserInfo) -> list[str]:
 def whois_json(user: UserInfo) -> str:
     """All that is known of one user as an object."""
     claimed = utc(user.claimed) if user.claimed else None
-    return _json({**_user(user), "claimed": claimed, "operator": user.operator})
+    return json_line({**_user(user), "claimed": claimed, "operator": user.operator})
 
 
 def room_lines(rooms: Iterable[RoomInfo]) -> list[str]:
@@ -270,7 +266,7 @@ def room_lines(rooms: Iterable[RoomInfo]) -> list[str]:
 
 def room_json(room: RoomInfo) -> str:
     """One room as an object."""
-    return _json(
+    return json_line(
         {
             "room": room.room,
             "online": room.online,
@@ -300,7 +296,7 @@ def ruling_lines(rulings: Iterable[Ruling]) -> list[str]:
 
 def ruling_json(ruling: Ruling) -> str:
     """One ruling as an object."""
-    return _json(
+    return json_line(
         {
             "kind": ruling.kind,
             "name": ruling.name,

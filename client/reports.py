@@ -6,11 +6,11 @@ Owns how a report looks. Does not know who asked for it (`top`, `health_cli`). E
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from ..common.json_line import json_line
 from ..common.messages import Latency, Numbers, Report, Trouble
 from ..common.text import clean, width
 from .render import duration, local_minute, utc
@@ -49,7 +49,7 @@ def report_json(report: Report, broker: str, place: str) -> str:
         "time": utc(report.time),
         "numbers": told,
     }
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode()
+    return json_line(value)
 
 
 def report_lines(report: Report, broker: str, place: str) -> list[str]:

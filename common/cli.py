@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import importlib
-import json
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from .errors import ExitCode, ZchatError
+from .json_line import json_line
 from .signals import heed
 
 COMMANDS = {
@@ -243,7 +243,7 @@ def _fail(error: ZchatError) -> int:
         _drop(sys.stderr)  # an error that nobody can read is still told by the exit code
     arguments = sys.argv[1:]
     if "--json" in arguments[: arguments.index("--")] if "--" in arguments else "--json" in arguments:
-        click.echo(json.dumps({"error": error.code, "detail": text}))
+        click.echo(json_line({"error": error.code, "detail": text}))
     return error.exit_code
 
 

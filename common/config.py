@@ -6,8 +6,9 @@ own (`zchat.broker.settings`, `zchat.client.settings`). Used by the main thread.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from . import paths
@@ -17,6 +18,8 @@ TABLES = ("client", "hooks", "broker", "history", "limits")
 """The client's, then the broker's."""
 
 Tables = dict[str, dict[str, object]]
+Row = tuple[str, str, object, str]
+"""Table, name, value (None: not set) and origin of a setting."""
 
 
 def usual_file() -> Path:
@@ -41,6 +44,27 @@ def read(file: Path | None, known: Mapping[str, Collection[str]]) -> Tables:
             if name not in known[table]:
                 raise InputError(f"In {path}: there is no setting {name} in [{table}].{_close(name, known[table])}")
     return {table: settings for table, settings in tables.items() if table in known}
+
+
+def toml_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """A configuration that says what holds, as people write it; origins are comments."""
+    last = ""
+    for table, name, value, origin in rows:
+        if table != last:
+            yield from ([""] if last else []) + [f"[{table}]"]
+        last = table
+        yield f"# {name} is not set" if value is None else f"{f'{name} = {_literal(value)}':<30}  # {_escaped(origin)}"
+
+
+def _literal(value: object) -> str:
+    """What JSON writes of texts, numbers and lists of them, TOML reads, but for pairs of surrogates."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return _escaped(json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(text: str) -> str:
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in text)
 
 
 def _load(file: Path, *, needed: bool) -> Tables:

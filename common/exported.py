@@ -7,7 +7,6 @@ the history knows of it. Does not know files or storage. Pure; any thread.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Annotated, Final, Literal, get_args
@@ -17,6 +16,7 @@ from msgspec import Meta
 
 from . import limits
 from .errors import InputError
+from .json_line import json_line
 from .keys import fingerprint_of
 from .messages import Choice, Entry, EntryKind, MessageId, Millis, Nick, Seq, Text
 from .rules import refuse_text
@@ -96,7 +96,7 @@ def millis_of(text: str) -> Millis:
 
 def encode_room(room: ExportedRoom) -> str:
     """The first line."""
-    return _json(msgspec.to_builtins(room))
+    return json_line(msgspec.to_builtins(room))
 
 
 def encode_entry(entry: Entry, room: str) -> str:
@@ -120,12 +120,7 @@ def encode_entry(entry: Entry, room: str) -> str:
         until=utc(e.until) if e.until else None,
         choices=e.choices,
     )
-    return _json(msgspec.to_builtins(line))
-
-
-def _json(value: object) -> str:
-    # ASCII, as all JSON of ours: an export may be looked at in a terminal.
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return json_line(msgspec.to_builtins(line))
 
 
 def decode(lines: Iterable[bytes]) -> Iterator[ExportedRoom | Entry]:

@@ -46,6 +46,14 @@ def test_no_option_shows_the_name_of_a_type(path: str) -> None:
         assert "INTEGER" not in COMMANDS[path].get_help(context)
 
 
+@pytest.mark.parametrize("path", [path for path, command in COMMANDS.items() if not isinstance(command, click.Group)])
+def test_every_command_can_speak_to_programs(path: str) -> None:
+    """By --json; the broker's only output is its link, and its log has a form of its own."""
+    options = {flag for option in COMMANDS[path].params for flag in option.opts}
+
+    assert ("--json" in options) == (path != "zchat broker")
+
+
 def test_every_exit_code_is_explained() -> None:
     """The list in the help is that of the program."""
     codes = {value for name, value in vars(ExitCode).items() if name.isupper()}

@@ -313,6 +313,17 @@ def test_what_is_begun_before_the_broker_finds_it(tmp_path: Path, arguments: tup
                 assert "me: hello" in processes.run(home, "tail", "--no-follow").stdout
 
 
+# --- json -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("command", ["ping", "link", "doctor", "key", "config", "who -r nowhere"])
+def test_an_object_is_one_line_of_one_form(zchat: Zchat, command: str) -> None:
+    """Whatever says it, errors too: ASCII, and no blank that is not data."""
+    lines = zchat(*command.split(), "--json", nick="me").stdout.splitlines()
+
+    assert lines
+    for line in lines:
+        assert line == json.dumps(json.loads(line), separators=(",", ":"))
+
+
 # --- colour ---------------------------------------------------------------------------------------------------
 def test_colour_is_for_terminals_and_for_who_asks(home: Path, zchat: Zchat, room: str) -> None:
     """A pipe gets none; on a terminal nicks have one, unless it is not wanted."""

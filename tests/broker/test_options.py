@@ -14,6 +14,7 @@ from zchat.broker.endpoints import parse_place
 from zchat.broker.options import ABOUT, DEFAULTS, OPTIONS, TABLES, TYPES, Service, flag, page
 from zchat.broker.policy import Policy
 from zchat.broker.settings import in_force, read
+from zchat.common.config import toml_lines
 from zchat.common.errors import InputError
 
 from ..processes import run
@@ -110,6 +111,16 @@ def test_the_command_line_counts_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ("limits", "rate", 5.0, "--rate") in settings.rows
     assert ("broker", "log_format", "json", "ZCHAT_LOG_FORMAT") in in_force()
     assert json.dumps([value for _, _, value, _ in in_force()])
+
+
+def test_settings_are_shown_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is off is not set, whole numbers have no point, and a number from the environment is one."""
+    monkeypatch.setenv("ZCHAT_PORT", "6000")
+    monkeypatch.setenv("ZCHAT_KEEP", "30d")
+    lines = [line.partition("#")[0].rstrip() or line for line in toml_lines(in_force())]
+
+    for line in ("port = 6000", 'keep = "30d"', "# keep_messages is not set", "handshake = 3", "room_rate = 0.1"):
+        assert line in lines
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_config_shows_what_is_in_force_and_where_from(zchat: Zchat, home: Path) 
     assert found["client", "nick"] == ("bob", "ZCHAT_NICK")
     assert found["client", "rooms"] == (["lobby", "builds"], str(config))
     assert found["limits", "rate"] == (100, str(config))
-    assert found["history", "keep_messages"] == (0, "default")
+    assert found["history", "keep_messages"] == (None, "default")
     said = tomllib.loads(zchat("config", nick="bob").stdout)
     assert said["client"]["rooms"] == ["lobby", "builds"]
     assert said["hooks"] == {"mention": "notify-send zchat"}
