@@ -146,6 +146,8 @@ class Connection:
         self._said: list[bytes] = []
         """What was said since the last look at the network, and leaves together."""
         self._ended: End | None = None
+        self._parted = False
+        """We have said goodbye: what followed would come to the broker from nobody."""
         self._reached = False
         self._away_since: float | None = None
         """When the broker was lost, or the first try began; None while it is there."""
@@ -303,11 +305,14 @@ class Connection:
                     queue.extendleft(reversed(self._program.notice(notice, now)))
                 case Print() | Reached() | Run() | Told() | Status() | Alert():
                     lines.append(action)
+                case Send(command) if self._parted:
+                    pass
                 case Send(m.Say(kind="message" | "me") as say):
                     self._said.append(wire.encode(say))
                 case Send(command):
                     self._pack()
                     self._unsent.append(wire.encode(command))
+                    self._parted = isinstance(command, m.Goodbye)
                 case Dial():
                     queue.extendleft(reversed(self._dial(now)))
                 case HangUp():

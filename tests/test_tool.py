@@ -284,14 +284,22 @@ def test_a_reader_that_has_enough_ends_a_tail(home: Path, zchat: Zchat, room: st
     assert (done.stdout, done.stderr) == ("bob: one\n141\n", "")
 
 
+def strangers(zchat: Zchat) -> int:
+    """How many commands the broker has refused since they came from nobody."""
+    report = json.loads(zchat("status", "--json").stdout)
+    return int(report["numbers"]["refusals"].get("hello_first", 0))
+
+
 def test_lines_that_never_end_are_sent_as_far_as_they_come(home: Path, zchat: Zchat, room: str) -> None:
-    """`yes | head -1000 | zchat send --each-line`: each line is a message."""
+    """`yes | head -1000 | zchat send --each-line`: each line is a message, and nothing is said after the goodbye."""
+    before = strangers(zchat)
     sending = f"zchat send -r {room} --each-line --json"
     done = shell(home, f"yes | head -n 1000 | {sending} | tail -n 1; echo ${{PIPESTATUS[2]}}", ZCHAT_NICK="bob")
     last, status = done.stdout.splitlines()
 
     assert (status, done.stderr) == ("0", "")
     assert json.loads(last)["seq"] == 1_000
+    assert strangers(zchat) == before
 
 
 # --- the broker -----------------------------------------------------------------------------------------------

@@ -314,9 +314,12 @@ def test_no_list_does_anything_to_a_terminal(
 @example("hi\r", "message", "bob")
 @example("hi", "topic", "bob")
 @example("hi", "ban", "bob")
+@example("hi", "ask", "bob")
+@example("hi", "answer", "bob")
 def test_no_text_begins_a_line_like_another_author(text: str, kind: str, other: str) -> None:
     """Each line of an entry begins with its time, its kind's sign and its author's nick."""
     signs = {"me": "* alice ", **dict.fromkeys(["topic", "delete", *render.DONE], "-- alice ")}
+    signs |= {"ask": "alice asks [42]: ", "answer": "alice answers [0]: "}
     forged = f"{text}\n{HERE} {other}: I agree\r{HERE} {other}: fully"
 
     for line in lines(entry(forged, kind=kind)):

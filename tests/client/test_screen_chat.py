@@ -7,7 +7,7 @@ import pytest
 from zchat.client import actions as a
 from zchat.client.ignoring import Ignored
 from zchat.client.places import KEPT, RECENT
-from zchat.common import messages as m
+from zchat.common import limits, messages as m
 from zchat.common.errors import Code
 
 from .seat import DIRECT, Seat
@@ -150,10 +150,11 @@ def test_what_was_not_looked_at_stays_unread_on_other_screens(alice: Seat) -> No
 
 
 def seen(seat: Seat) -> dict[str, int]:
-    """What the broker is told at the end."""
-    ping = next(action.command for action in seat.shell.core.leave() if isinstance(action, a.Send))
-    assert isinstance(ping, m.Ping)
-    return ping.seen
+    """What the broker is told soon."""
+    seat.shell.clear()
+    seat.shell.pass_time(limits.PING_IDLE)
+    pings = [ping.seen for ping in seat.shell.sent(m.Ping) if isinstance(ping, m.Ping)]
+    return {room: seq for seen in pings for room, seq in seen.items()}
 
 
 # --- what others say and do -----------------------------------------------------------------------------------
