@@ -28,17 +28,35 @@ def sequence(alert: Alert, environ: Mapping[str, str]) -> str | None:
     """What tells a terminal to notify; None when it is not known to be able to.
 
     Terminals differ (OSC 9, 777 or 99), and others show what they do not know, so only those in this list are told.
+    tmux passes on what is wrapped for it, if its `allow-passthrough` is on; screen keeps everything to itself.
     """
     title, text = (part.replace(";", ",") for part in title_and_text(alert))
-    if environ.get("TMUX") or environ.get("STY"):
-        return None  # these keep it to themselves
-    if environ.get("KITTY_WINDOW_ID"):
-        return f"\x1b]99;;{title}: {text}\x1b\\"
-    if environ.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm", "ghostty"):
-        return f"\x1b]9;{title}: {text}\x1b\\"
-    if environ.get("VTE_VERSION"):
-        return f"\x1b]777;notify;{title};{text}\x1b\\"
-    return None
+    if environ.get("STY"):
+        return None
+    told = {
+        "99": f"\x1b]99;;{title}: {text}\x1b\\",
+        "9": f"\x1b]9;{title}: {text}\x1b\\",
+        "777": f"\x1b]777;notify;{title};{text}\x1b\\",
+    }.get(_understood(environ))
+    if told is None or not environ.get("TMUX"):
+        return told
+    doubled = told.replace("\x1b", "\x1b\x1b")
+    return f"\x1bPtmux;{doubled}\x1b\\"
+
+
+def _understood(environ: Mapping[str, str]) -> str:
+    """The number of the OSC by which this terminal notifies, "" if none is known.
+
+    By what terminals tell every program, and what is still known of them within tmux or at the end of an ssh.
+    """
+    term, program = environ.get("TERM", ""), environ.get("TERM_PROGRAM")
+    if environ.get("KITTY_WINDOW_ID") or term == "xterm-kitty":
+        return "99"
+    if program in ("iTerm.app", "WezTerm", "ghostty") or environ.get("LC_TERMINAL") == "iTerm2":
+        return "9"
+    if environ.get("WEZTERM_PANE") or environ.get("GHOSTTY_RESOURCES_DIR") or term == "xterm-ghostty":
+        return "9"
+    return "777" if environ.get("VTE_VERSION") or term.startswith("foot") else ""
 
 
 def command(alert: Alert, environ: Mapping[str, str]) -> list[str] | None:
@@ -47,6 +65,14 @@ def command(alert: Alert, environ: Mapping[str, str]) -> list[str] | None:
         return None
     program = shutil.which("notify-send", path=environ.get("PATH"))
     return None if program is None else [program, "--app-name=zchat", "--", *title_and_text(alert)]
+
+
+def announcement(alert: Alert, environ: Mapping[str, str]) -> tuple[str, list[str] | None]:
+    """What is written to the terminal, with its bell, and the program that is run, if one is."""
+    told, argv = sequence(alert, environ), command(alert, environ)
+    if told is None or (argv is not None and environ.get("TMUX")):
+        return "\a", argv  # whether tmux passes anything on is not known
+    return f"\a{told}", None
 
 
 class Notifier:
@@ -63,12 +89,10 @@ class Notifier:
         if now - self._last < INTERVAL:
             return
         self._last = now
-        told = sequence(alert, self._environ)
-        self._write("\a" + (told or ""))
-        if told is None and (self._running is None or self._running.poll() is not None):
-            argv = command(alert, self._environ)
-            if argv is not None:
-                self._running = _start(argv)
+        written, argv = announcement(alert, self._environ)
+        self._write(written)
+        if argv is not None and (self._running is None or self._running.poll() is not None):
+            self._running = _start(argv)
 
 
 def _start(argv: list[str]) -> subprocess.Popen[bytes] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -298,3 +299,19 @@ def test_a_dumb_terminal_gets_plain_lines(broker: Broker, terminal: Sit) -> None
     alice.wait_until(lambda lines: any(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d alice: hello", row) for row in lines))
 
     assert b"\x1b" not in alice.bytes
+
+
+def test_a_private_message_is_announced_on_the_desktop(bob: Bob, sit: Sit, tmp_path: Path) -> None:
+    """By the program that is there for it, which gets the text as it is, but for what could do something."""
+    pipe, program = tmp_path / "pipe", tmp_path / "notify-send"
+    os.mkfifo(pipe)
+    program.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >{pipe}\n')
+    program.chmod(0o700)
+    alice = sit("alice", variables={"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "DISPLAY": ":0"})
+    bob.say("$(id); \x1b]0;x\x07 `id`", to="alice")
+    alice.wait_for("bob -> alice:")
+    with open(pipe, encoding="utf-8") as notes:
+        told = notes.read()
+
+    assert told == "--app-name=zchat|--|bob|$(id); \u241b]0;x\u2407 `id`|"
+    assert b"\x1b]0;x" not in alice.bytes
