@@ -57,7 +57,7 @@ def heed() -> None:
             while number[0] in ours and signal.getsignal(number[0]) is end and not heard.wait(_AGAIN):
                 _kick(number[0])
 
-    if os.name == "posix":
+    if hasattr(os, "set_blocking"):
         os.set_blocking(writing, False)  # a handler must not wait
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     sys.unraisablehook = lost
