@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from prompt_toolkit.application import Application, run_in_terminal
+from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import create_input
@@ -31,6 +31,7 @@ from ..common.errors import InputError
 from ..common.rules import refuse_text
 from . import commands, editor, status as statusline, themes
 from .actions import Output, Print
+from .inline import Inline, breaks_rows
 from .input_line import InputLine
 from .keys import bindings
 from .layout import Layout
@@ -81,7 +82,7 @@ class Terminal:
         self._notifier = Notifier(self._screen.write_raw, environ)
         self._line = InputLine(files, self._columns, self._accept)
         self._keyboard = create_input()
-        self._app: Application[None] = Application(
+        self._app = Inline(
             layout=Widgets(self._line.container, focused_element=self._line.control),
             style=self._style,
             key_bindings=bindings(self._line, self._hand_over, self._turn, self._edit),
@@ -90,6 +91,7 @@ class Terminal:
             input=self._keyboard,
             output=self._screen,
         )
+        self._app.breaks = breaks_rows(environ)
         self._app.ttimeoutlen = 0.1  # a terminal on the same wire or in the next room sends a key's bytes together
         self._app.key_processor.after_key_press += lambda _: self._save_soon()
 
@@ -262,7 +264,7 @@ class Terminal:
         running = self._app.is_running and not self._app.is_done
         if fragments:
             if running:
-                self._app.renderer.erase(leave_alternate_screen=False)
+                self._app.erase()
             print_formatted_text(self._screen, fragments, self._style, color_depth=self._depth)
         if running:
             # Not `invalidate`: between the two the input line would be gone.
