@@ -1,7 +1,7 @@
 """What takes things out of the SQLite history for good: a person's words, and the room that nothing needs any more.
 
-Owns the SQL of that. Does not know why, nor how often (`upkeep`); each call is one short step. Used by the broker's
-thread alone.
+Owns the SQL of that. Does not know why, nor how often (`upkeep`); each call is one short step. Used by the thread of
+the history alone.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from ..common.names import PRIVATE_MARK
 from ..common.rules import WORDS
 from .history import Disown, Disowned, Done, Shrunk
 from .index import WordIndex
+from .schema import ROOM_BITS, place_of, seq_of
 
 _STEP = 500
 """Entries that are changed at once: some 20 ms."""
-_END = (2**62, 0)
+_END = 2**63 - 1
 _INCREMENTAL = 2
 """The value of ``PRAGMA auto_vacuum`` of a file whose free pages can be given back one by one."""
 
@@ -27,36 +28,36 @@ def disown(db: sqlite3.Connection, index: WordIndex, rooms: Mapping[int, str], a
     if disown.after == (0, 0):
         # Whoever has the disk could guess short texts by their digests.
         db.execute("UPDATE gone SET digest = x'' WHERE author = ? AND digest != x''", (author,))
-    last = db.execute(
-        "SELECT room, seq FROM entry WHERE (room, seq) > (?, ?) ORDER BY room, seq LIMIT 1 OFFSET ?",
-        (*disown.after, disown.limit - 1),
-    ).fetchone()
+    after = place_of(*disown.after)
+    (last,) = db.execute(
+        "SELECT place FROM entry WHERE place > ? ORDER BY place LIMIT 1 OFFSET ?", (after, disown.limit - 1)
+    ).fetchone() or (None,)
     direct = [number for number, room in rooms.items() if room.startswith(PRIVATE_MARK) and disown.author in room]
-    concerned = f"author = ? OR target = ? OR room IN ({', '.join(map(str, direct))})"
+    concerned = f"author = ? OR target = ? OR place >> {ROOM_BITS} IN ({', '.join(map(str, direct))})"
     rows = db.execute(
-        "SELECT room, seq, author, kind, text FROM entry"
-        f" WHERE (room, seq) > (?, ?) AND (room, seq) <= (?, ?) AND ({concerned}) ORDER BY room, seq LIMIT ?",
-        (*disown.after, *(last or _END), author, disown.author, _STEP),
+        f"SELECT place, place >> {ROOM_BITS}, author, kind, text FROM entry"
+        f" WHERE place > ? AND place <= ? AND ({concerned}) ORDER BY place LIMIT ?",
+        (after, last or _END, author, disown.author, _STEP),
     ).fetchall()
     own = [row for row in rows if row[2] == author]
-    for room, texts in groupby((row for row in own if row[3] != "answer"), key=lambda row: row[0]):
-        index.remove(room, [(seq, text) for _, seq, _, _, text in texts])
+    for room, texts in groupby((row for row in own if row[3] != "answer"), key=lambda row: row[1]):
+        index.remove(room, [(seq_of(place), text) for place, _, _, _, text in texts])
     db.executemany(
-        "UPDATE entry SET nick = ?, kind = ?, text = ?, choices = '' WHERE room = ? AND seq = ?",
-        [(disown.nick, *_what_stays(kind, text), room, seq) for room, seq, _, kind, text in own],
+        "UPDATE entry SET nick = ?, kind = ?, text = ?, choices = '' WHERE place = ?",
+        [(disown.nick, *_what_stays(kind, text), place) for place, _, _, kind, text in own],
     )
     # Who is told something, or to whom something is done, unless it is somebody else.
     db.executemany(
-        "UPDATE entry SET addressee = ? WHERE room = ? AND seq = ? AND addressee IS NOT NULL",
+        "UPDATE entry SET addressee = ? WHERE place = ? AND addressee IS NOT NULL",
         [
-            (disown.nick, room, seq)
-            for room, seq, by, *_ in rows
+            (disown.nick, place)
+            for place, room, by, *_ in rows
             if by != author or rooms[room] == f"{PRIVATE_MARK}{disown.author}.{disown.author}"
         ],
     )
-    topics = {rooms[room]: _topic(db, room) for room, _, _, kind, _ in own if kind == "topic"}
-    more = rows[-1][:2] if len(rows) == _STEP else last
-    return Disowned(len(own), more, topics)
+    topics = {rooms[room]: _topic(db, room) for _, room, _, kind, _ in own if kind == "topic"}
+    more = rows[-1][0] if len(rows) == _STEP else last
+    return Disowned(len(own), (more >> ROOM_BITS, seq_of(more)) if more else None, topics)
 
 
 def _what_stays(kind: str, text: str) -> tuple[str, str]:
@@ -68,7 +69,9 @@ def _what_stays(kind: str, text: str) -> tuple[str, str]:
 
 def _topic(db: sqlite3.Connection, room: int) -> str:
     row = db.execute(
-        "SELECT text FROM entry WHERE room = ? AND kind = 'topic' ORDER BY seq DESC LIMIT 1", (room,)
+        "SELECT text FROM entry INDEXED BY entry_topic WHERE kind = 'topic' AND place > ? AND place < ?"
+        " ORDER BY place DESC LIMIT 1",
+        (place_of(room, 0), place_of(room + 1, 0)),
     ).fetchone()
     return str(row[0]) if row is not None else ""
 

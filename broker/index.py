@@ -1,7 +1,7 @@
 """The index of words in the SQLite history: which entries hold which words.
 
 Owns the tables `indexed` and `word` (SQLite's FTS5), what they are asked, and how far each room is indexed. Does
-not know who may read what, nor where transactions begin and end (`sqlite`). Used by the broker's thread alone.
+not know who may read what, nor where transactions begin and end (`sqlite`). Used by the thread of the history alone.
 
 Entries are indexed some time after they were stored, many at once, since that costs a fraction of one by one. A row's
 number grows with the time of its entry, so the newest are found first. Its text is not kept there: to take a row out,
@@ -21,6 +21,7 @@ from ..common.limits import INDEX_BYTES, SCRUB_PAGES
 from ..common.rules import SEARCHED
 from ..common.searching import Term
 from .history import Find, Indexed
+from .schema import ROOM_BITS, SEQ_MASK, place_of
 
 _EVERYBODY = "all"
 
@@ -41,10 +42,9 @@ def up_to_bytes(rows: Iterable[Row], most: int, text: Callable[[Row], str]) -> I
 class WordIndex:
     """What is indexed, and how far; what a transaction changes counts once it is committed."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, rooms: Mapping[int, tuple[int, int]]) -> None:
         self._db = db
-        rows = db.execute("SELECT number, head, indexed FROM room WHERE head > indexed")
-        self._left: dict[int, tuple[int, int]] = {number: (indexed, head) for number, head, indexed in rows}
+        self._left = {number: (at, head) for number, (at, head) in rooms.items() if at < head}
         """Number of a room that is not all indexed → how far it is, and its head."""
         self._fresh: dict[int, int] = {}
         """How far rooms are indexed by the transaction under way."""
@@ -102,11 +102,12 @@ class WordIndex:
 
     def _unindexed(self, room: tuple[int, tuple[int, int]]) -> Iterator[tuple[int, int, int, str, str]]:
         """Entries of a room as (time, room, sequence, kind, text), in the order of their sequences."""
-        number, (at, _) = room
+        number, (at, head) = room
+        (floor,) = self._db.execute("SELECT floor FROM room WHERE number = ?", (number,)).fetchone()
         yield from self._db.execute(
-            "SELECT e.time, e.room, e.seq, e.kind, e.text FROM entry e JOIN room r ON r.number = e.room"
-            " WHERE e.room = ? AND e.seq > max(?, r.floor) ORDER BY e.seq",
-            (number, at),
+            f"SELECT time, place >> {ROOM_BITS}, place & {SEQ_MASK}, kind, text FROM entry"
+            " WHERE place > ? AND place <= ? ORDER BY place",
+            (place_of(number, max(at, floor)), place_of(number, head)),
         )
 
     def _put_in(self, rows: Sequence[tuple[int, int, str]]) -> None:

@@ -1,11 +1,16 @@
 """The tables of the SQLite history, and how older ones become what they are now.
 
 Owns the schema, its versions, and what tells our file from another program's. Does not know what is kept in the tables
-(`sqlite`). Used by the broker's thread alone.
+(`sqlite`). Used by the thread of the history alone.
+
+An entry's row is named by its **place**: its room's number and its sequence in one integer, SQLite's own key of a row.
+So what is appended to a room lies side by side and is read in one go. One index has all entries, by id: ids grow with
+time, so it grows at its end, too.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 
@@ -13,12 +18,40 @@ import msgspec
 
 from .history import BadHistory
 
+log = logging.getLogger("zchat.broker")
+
 APPLICATION_ID = 0x7A636874
 """``zcht`` in the file's header, so that a foreign database is never written to."""
-VERSION = 4
+VERSION = 5
+ROOM_BITS = 40
+"""A place is a room's number above so many bits, and a sequence in them."""
+SEQ_MASK = (1 << ROOM_BITS) - 1
 
+_ENTRY = """
+CREATE TABLE entry (
+    place INTEGER PRIMARY KEY, author INTEGER NOT NULL, time INTEGER NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL,
+    nick TEXT NOT NULL, text TEXT NOT NULL, addressee TEXT, target TEXT, about INTEGER NOT NULL DEFAULT 0,
+    until INTEGER NOT NULL DEFAULT 0, choices TEXT NOT NULL DEFAULT ''
+);
+"""
+_ENTRY_INDEXES = """
+CREATE INDEX entry_id ON entry (id);
+CREATE INDEX entry_topic ON entry (place) WHERE kind = 'topic';
+CREATE UNIQUE INDEX entry_answer ON entry (place >> 40, about) WHERE kind = 'answer';
+"""
+_GONE = """
+CREATE TABLE gone (
+    place INTEGER PRIMARY KEY, id TEXT NOT NULL, author INTEGER NOT NULL, time INTEGER NOT NULL, digest BLOB NOT NULL
+);
+CREATE INDEX gone_id ON gone (id);
+"""
+_ROOM = """
+CREATE TABLE room (
+    number INTEGER PRIMARY KEY, room TEXT NOT NULL UNIQUE, floor INTEGER NOT NULL DEFAULT 0,
+    indexed INTEGER NOT NULL DEFAULT 0, readers TEXT
+);
+"""
 _INDEX = """
-CREATE UNIQUE INDEX entry_answer ON entry (room, about) WHERE kind = 'answer';
 CREATE TABLE indexed (number INTEGER PRIMARY KEY, room INTEGER NOT NULL, seq INTEGER NOT NULL, UNIQUE (room, seq));
 CREATE VIRTUAL TABLE word USING fts5(
     text, room, content='', tokenize='unicode61 remove_diacritics 2'
@@ -28,25 +61,8 @@ CREATE VIRTUAL TABLE word USING fts5(
 
 _TABLES = f"""
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE room (
-    number INTEGER PRIMARY KEY, room TEXT NOT NULL UNIQUE, head INTEGER NOT NULL, floor INTEGER NOT NULL DEFAULT 0,
-    indexed INTEGER NOT NULL DEFAULT 0, readers TEXT
-);
 CREATE TABLE author (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
-CREATE TABLE entry (
-    room INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, author INTEGER NOT NULL, time INTEGER NOT NULL,
-    kind TEXT NOT NULL, nick TEXT NOT NULL, addressee TEXT, text TEXT NOT NULL,
-    target TEXT, about INTEGER NOT NULL DEFAULT 0, until INTEGER NOT NULL DEFAULT 0,
-    choices TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (room, seq)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX entry_once ON entry (room, id, author);
-CREATE INDEX entry_topic ON entry (room, seq) WHERE kind = 'topic';
-CREATE TABLE gone (
-    room INTEGER NOT NULL, id TEXT NOT NULL, author INTEGER NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,
-    digest BLOB NOT NULL, PRIMARY KEY (room, id, author)
-) WITHOUT ROWID;
-{_INDEX}
+{_ROOM} {_ENTRY} {_ENTRY_INDEXES} {_GONE} {_INDEX}
 CREATE TABLE state (
     kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, revision INTEGER NOT NULL,
     PRIMARY KEY (kind, name)
@@ -74,7 +90,25 @@ UPDATE room SET readers = '' WHERE room IN (
     SELECT name FROM state WHERE kind = 'room' AND is_private(value)
 );
 ALTER TABLE entry ADD COLUMN choices TEXT NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX entry_answer ON entry (room, about) WHERE kind = 'answer';
 {_INDEX}
+""",
+    4: f"""
+ALTER TABLE entry RENAME TO entry_4;
+{_ENTRY}
+INSERT INTO entry SELECT
+    room << 40 | seq, author, time, id, kind, nick, text, addressee, target, about, until, choices
+    FROM entry_4 ORDER BY room, seq;
+DROP TABLE entry_4;
+{_ENTRY_INDEXES}
+ALTER TABLE gone RENAME TO gone_4;
+{_GONE}
+INSERT OR IGNORE INTO gone SELECT room << 40 | seq, id, author, time, digest FROM gone_4 ORDER BY room, seq;
+DROP TABLE gone_4;
+ALTER TABLE room RENAME TO room_4;
+{_ROOM}
+INSERT INTO room SELECT number, room, floor, indexed, readers FROM room_4;
+DROP TABLE room_4;
 """,
 }
 """What makes of each version the next one."""
@@ -103,8 +137,21 @@ def prepare(db: sqlite3.Connection, path: str) -> None:
             f"{_TABLES} INSERT INTO about VALUES ('history', '{new_id()}'); COMMIT;"
         )
     db.create_function("is_private", 1, _is_private, deterministic=True)
-    for older in range(version, VERSION) if tables else ():
-        db.executescript(f"BEGIN; {_MIGRATIONS[older]} PRAGMA user_version = {older + 1}; COMMIT;")
+    if tables and version < VERSION:
+        log.info("the history %s is made one of this version", path, extra={"event": "upgrading"})
+        for older in range(version, VERSION):
+            db.executescript(f"BEGIN; {_MIGRATIONS[older]} PRAGMA user_version = {older + 1}; COMMIT;")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+
+def place_of(room: int, seq: int) -> int:
+    """The place of an entry."""
+    return room << ROOM_BITS | seq
+
+
+def seq_of(place: int) -> int:
+    """The sequence of the entry at a place."""
+    return place & SEQ_MASK
 
 
 def _is_private(room: bytes) -> bool:

@@ -1,7 +1,7 @@
 """`History` in one SQLite file: the default, with nothing to set up.
 
 Owns the file and what is read of it; `schema` has the tables, `writing` what one transaction does. Does not know what
-rooms or nicks mean. Used by the broker's thread alone.
+rooms or nicks mean. Used by one thread at a time.
 
 Durable means WAL with ``synchronous=FULL``: a commit returns after fsync of the log (sqlite.org, "Write-Ahead
 Logging" and "PRAGMA synchronous"). A whole batch is one transaction. Sequences are dense per room here, so an
@@ -43,12 +43,20 @@ from .history import (
     Recall,
 )
 from .index import WordIndex
-from .writing import Writing, digest_of
+from .schema import place_of
+from .writing import ONCE, Writing, digest_of, known
 
-COLUMNS = "e.seq, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee, e.target, e.about, e.until, e.choices"
-ENTRY = f"SELECT {COLUMNS} FROM entry e JOIN author a ON a.number = e.author WHERE e.room = ?"
-"""Entries of a room, given by its number, for `entry_of`."""
+_SEQ = f"e.place & {schema.SEQ_MASK}"
+_COLUMNS = f"{_SEQ}, ({_SEQ}) - 1, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee, e.target, e.about, e.until"
+ENTRIES = f"SELECT {_COLUMNS}, e.choices FROM entry e CROSS JOIN author a ON a.number = e.author"
+"""Rows for `entry_of`."""
 
+_ROOMS = f"""
+SELECT room, number, floor, indexed, (
+    SELECT max(place) & {schema.SEQ_MASK} FROM entry
+    WHERE place > number << {schema.ROOM_BITS} AND place < number + 1 << {schema.ROOM_BITS}
+) FROM room
+"""
 _LOOK = 10
 """Steps of SQLite's machine between two looks at the time that a search has taken."""
 _CATCH_UP = 5_000
@@ -92,13 +100,17 @@ class SqliteHistory:
         schema.prepare(self._db, self._path)
         rows = self._db.execute("SELECT value FROM about WHERE name = 'history'").fetchone()
         self.id: str = rows[0]
-        rooms = self._db.execute("SELECT room, number, head, floor FROM room").fetchall()
-        self._rooms: dict[str, tuple[int, int]] = {room: (number, head) for room, number, head, _ in rooms}
-        self._floors: dict[str, int] = {room: floor for room, _, _, floor in rooms if floor}
-        self._gone: set[int] = {room for (room,) in self._db.execute("SELECT DISTINCT room FROM gone")}
-        """Numbers of the rooms of which something was removed, and is still known by its id."""
+        rooms = self._db.execute(_ROOMS).fetchall()
+        self._rooms: dict[str, tuple[int, int]] = {
+            room: (number, max(floor, last or 0)) for room, number, floor, _, last in rooms
+        }
+        """Room → its number and its head; the head is where its entries end, so it is kept nowhere else."""
+        self._floors: dict[str, int] = {room: floor for room, _, floor, _, _ in rooms if floor}
+        self._gone: bool = self._db.execute("SELECT EXISTS (SELECT 1 FROM gone)").fetchone()[0]
+        """Whether anything was removed that is still known by its id."""
         self._authors: dict[str, int] = dict(self._db.execute("SELECT key, number FROM author"))
-        self._index = WordIndex(self._db)
+        indexed = {number: at for _, number, _, at, _ in rooms}
+        self._index = WordIndex(self._db, {number: (indexed[number], head) for number, head in self._rooms.values()})
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -118,11 +130,7 @@ class SqliteHistory:
         writing = Writing(self._db, self._index, self._rooms, self._authors, self._gone)
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            outcomes = [writing.make(change) for change in batch]
-            self._db.executemany(
-                "UPDATE room SET head = ? WHERE number = ?",
-                [(head, number) for number, head in writing.rooms.values()],
-            )
+            outcomes = writing.make_all(batch)
             self._db.execute("COMMIT")
         except BaseException as error:
             self._index.roll_back()
@@ -135,7 +143,7 @@ class SqliteHistory:
         self._rooms |= writing.rooms
         self._authors |= writing.authors
         self._floors |= writing.floors
-        self._gone |= writing.gone
+        self._gone = writing.gone
         return outcomes
 
     # --- reading ----------------------------------------------------------------------------------------------
@@ -160,12 +168,12 @@ class SqliteHistory:
         number, head = self._rooms.get(read.room, (0, 0))
         floor = max(read.floor, self._floors.get(read.room, 0))
         backwards = read.before is not None
-        # One lower bound: of two SQLite takes the first that comes, and walks over all that lies between them.
         above = floor if backwards else max(floor, read.after or 0)
-        below = min(read.before, 2**63 - 1) if read.before is not None else 2**63 - 1
+        below = min(read.before, head + 1) if read.before is not None else head + 1
         order = "DESC" if backwards else "ASC"
         rows = self._db.execute(
-            f"{ENTRY} AND e.seq > ? AND e.seq < ? ORDER BY e.seq {order} LIMIT ?", (number, above, below, read.limit)
+            f"{ENTRIES} WHERE e.place > ? AND e.place < ? ORDER BY e.place {order} LIMIT ?",
+            (place_of(number, min(above, head)), place_of(number, below), read.limit),
         )
         entries: list[Entry] = []
         size = 0
@@ -203,32 +211,28 @@ class SqliteHistory:
         before = (self._rooms.get(find.before[0], (0, 0))[0], find.before[1]) if find.before is not None else None
         places = self._index.find(find, numbers, before)
         for room, seq in places:
-            row = self._db.execute(
-                f"SELECT r.room, {COLUMNS} FROM entry e JOIN author a ON a.number = e.author"
-                " JOIN room r ON r.number = e.room WHERE e.room = ? AND e.seq = ?",
-                (room, seq),
-            ).fetchone()
-            entry = entry_of(row[1:])
-            size += wire.entry_size(entry) + len(row[0].encode())
+            (name,) = self._db.execute("SELECT room FROM room WHERE number = ?", (room,)).fetchone()
+            entry = entry_of(self._db.execute(f"{ENTRIES} WHERE e.place = ?", (place_of(room, seq),)).fetchone())
+            size += wire.entry_size(entry) + len(name.encode())
             if found and (len(found) == find.limit or size > limits.FRAME_BYTES):
                 return True
-            found.append((row[0], entry))
+            found.append((name, entry))
         return False
 
     def _recall(self, recall: Recall) -> Appended | Missing:
         number, _ = self._rooms.get(recall.room, (0, 0))
-        where = (number, recall.id, self._authors.get(recall.author, 0))
+        where = (recall.id, number, self._authors.get(recall.author, 0))
         row = (
             self._db.execute(
-                "SELECT seq, time FROM entry WHERE room = ? AND id = ? AND author = ? AND kind = ? AND text = ?",
+                f"SELECT place, time FROM entry WHERE {ONCE} AND kind = ? AND text = ?",
                 (*where, recall.kind, recall.text),
             ).fetchone()
             or self._db.execute(
-                "SELECT seq, time FROM gone WHERE room = ? AND id = ? AND author = ? AND digest = ?",
+                f"SELECT place, time FROM gone WHERE {ONCE} AND digest = ?",
                 (*where, digest_of(recall.text, recall.kind, None, 0, "")),
             ).fetchone()
         )
-        return Missing() if row is None else Appended(row[0], row[0] - 1, row[1], duplicate=True)
+        return Missing() if row is None else known(*row)
 
     def _locate(self, locate: Locate) -> Located:
         number, head = self._rooms.get(locate.room, (0, 0))
@@ -236,10 +240,10 @@ class SqliteHistory:
             return Located(max(0, head - locate.last))
         if locate.since_id is not None:
             row = self._db.execute(
-                "SELECT max(seq) FROM entry WHERE room = ? AND id = ? AND seq > ?",
-                (number, locate.since_id, self._floors.get(locate.room, 0)),
+                "SELECT max(place) FROM entry WHERE id = ? AND place > ? AND place <= ?",
+                (locate.since_id, place_of(number, self._floors.get(locate.room, 0)), place_of(number, head)),
             ).fetchone()
-            return Located(row[0])
+            return Located(schema.seq_of(row[0]) if row[0] is not None else None)
         return Located(self._before_time(number, head, locate.since or 0))
 
     def _before_time(self, number: int, head: int, since: int) -> int:
@@ -248,7 +252,7 @@ class SqliteHistory:
         low, high = 0, head
         while low < high:
             middle = (low + high + 1) // 2
-            row = self._db.execute("SELECT time FROM entry WHERE room = ? AND seq = ?", (number, middle)).fetchone()
+            row = self._db.execute("SELECT time FROM entry WHERE place = ?", (place_of(number, middle),)).fetchone()
             if row is not None and row[0] >= since:
                 high = middle - 1
             else:
@@ -265,12 +269,11 @@ class SqliteHistory:
 
     def topics(self) -> dict[str, str]:
         """The text of the last topic entry of every room that has one."""
-        # Of a bare column SQLite gives the row that max() chose (sqlite.org, "SELECT", section 2.5).
         rows = self._db.execute(
-            "SELECT r.room, e.text, max(e.seq) FROM entry e JOIN room r ON r.number = e.room"
-            " WHERE e.kind = 'topic' GROUP BY e.room"
+            "SELECT r.room, e.text FROM entry e INDEXED BY entry_topic"
+            f" JOIN room r ON r.number = e.place >> {schema.ROOM_BITS} WHERE e.kind = 'topic' ORDER BY e.place"
         )
-        return {room: text for room, text, _ in rows}
+        return dict(rows)  # of each room the last one stays
 
     def table(self, table: str) -> dict[str, tuple[bytes, int]]:
         """One table of the small state: name → (value, revision)."""
@@ -278,21 +281,11 @@ class SqliteHistory:
         return {name: (value, revision) for name, value, revision in rows}
 
 
-def entry_of(row: Sequence[Any]) -> Entry:
-    """An entry from a row of `COLUMNS`."""
-    seq, id_, time, nick, key, text, kind, to, target, about, until, choices = row
-    return Entry(
-        seq=seq,
-        prev=seq - 1,
-        id=id_,
-        time=time,
-        nick=nick,
-        key=key,
-        text=text,
-        kind=kind,
-        to=to,
-        target=target,
-        about=about,
-        until=until,
-        choices=choices.split("\n") if choices else [],
-    )
+def entry_of(row: tuple[Any, ...]) -> Entry:
+    """An entry from a row of `ENTRIES`, whose columns stand in the order of its fields."""
+    entry: list[Any] = [*row]
+    if entry[-1]:
+        entry[-1] = entry[-1].split("\n")
+    else:
+        del entry[-1]
+    return Entry(*entry)

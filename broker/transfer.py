@@ -34,7 +34,8 @@ from .history import Append, Appended, BadHistory, Outcome, Put, Resolve, Reused
 from .home import HISTORY, Home
 from .rooms import MEMBERS, ROOMS, RoomState, put_member
 from .roster import Member
-from .sqlite import ENTRY, SqliteHistory, entry_of
+from .schema import place_of
+from .sqlite import ENTRIES, SqliteHistory, entry_of
 
 _BATCH = 500
 """Entries that are stored in one transaction."""
@@ -89,7 +90,10 @@ def _room(db: sqlite3.Connection, id_: str, name: str) -> ExportedRoom:
 def _lines(db: sqlite3.Connection, id_: str, room: ExportedRoom) -> Iterator[str]:
     yield exported.encode_room(room)
     number, floor = db.execute("SELECT number, floor FROM room WHERE room = ?", (id_,)).fetchone() or (0, 0)
-    for row in db.execute(f"{ENTRY} AND e.seq > ? ORDER BY e.seq", (number, floor)):
+    for row in db.execute(
+        f"{ENTRIES} WHERE e.place > ? AND e.place < ? ORDER BY e.place",
+        (place_of(number, floor), place_of(number + 1, 0)),
+    ):
         yield exported.encode_entry(entry_of(row), room.room)
 
 

@@ -1,6 +1,9 @@
 """One transaction of the SQLite history: what each change does to its tables.
 
-Owns the SQL that writes. Does not begin or commit (`sqlite`). Used by the broker's thread alone.
+Owns the SQL that writes. Does not begin or commit (`sqlite`). Used by the thread of the history alone.
+
+What is appended is looked up and put in many at a time: each statement lets go of Python's lock (GIL) and has to wait
+for it again, so beside a busy thread their number is what costs.
 """
 
 from __future__ import annotations
@@ -8,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import sqlite3
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeVar
 
 from ..common.limits import INDEX_BYTES
 from ..common.rules import WORDS
@@ -34,10 +39,19 @@ from .history import (
     Trimmed,
 )
 from .index import WordIndex, up_to_bytes
+from .schema import ROOM_BITS, SEQ_MASK, place_of, seq_of
 
 _TRIM_ENTRIES = 500
 """Entries removed at once: some milliseconds, so that nobody waits for it."""
+_AT_ONCE = 512
+"""Entries put in by one statement at most: a power of two."""
 _SAID = ", ".join(f"'{kind}'" for kind in WORDS)
+ONCE = f"id = ? AND place >> {ROOM_BITS} = ? AND author = ?"
+"""What is there once at most, of entries and of what is gone: by id, number of the room, and number of the author."""
+
+
+_INSERT = "INSERT INTO entry", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_PLAIN = "INSERT INTO entry (place, author, time, id, kind, nick, text)", "(?, ?, ?, ?, ?, ?, ?)"
 
 
 class Writing:
@@ -49,25 +63,52 @@ class Writing:
         index: WordIndex,
         known_rooms: Mapping[str, tuple[int, int]],
         known_authors: Mapping[str, int],
-        known_gone: Set[int],
+        gone: bool,
     ) -> None:
         self._db = db
         self._index = index
         self._known_rooms = known_rooms
         self._known_authors = known_authors
-        self._known_gone = known_gone
+        self._used: set[str] = set()
+        """Ids of this batch that stand somewhere already; only for these it is looked up whose and where."""
+        self._plain: list[tuple[Any, ...]] = []
+        """Entries that have their places, but are not put in yet: those of which there is little to tell."""
+        self._others: list[tuple[Any, ...]] = []
         self.rooms: dict[str, tuple[int, int]] = {}
         self.authors: dict[str, int] = {}
         self.floors: dict[str, int] = {}
-        self.gone: set[int] = set()
+        self.gone = gone
+        """Whether anything was removed that is still known by its id."""
 
-    def make(self, change: Change) -> Outcome:
+    def make_all(self, batch: Sequence[Change]) -> list[Outcome]:
+        """Make all changes in order; their outcomes."""
+        self._look_up([change.id for change in batch if isinstance(change, Append)])
+        outcomes = [self._append(change) if isinstance(change, Append) else self._make(change) for change in batch]
+        self._put_in()
+        return outcomes
+
+    def _look_up(self, ids: Sequence[str]) -> None:
+        for some in _cut(ids):
+            self._used.update(id_ for (id_,) in self._db.execute(_select("entry", len(some)), some))
+            if self.gone:
+                self._used.update(id_ for (id_,) in self._db.execute(_select("gone", len(some)), some))
+
+    def _put_in(self) -> None:
+        """Put in the entries that wait for it; before anything else looks at the table or changes it."""
+        for insert, rows in ((_INSERT_PLAIN, self._plain), (_INSERT, self._others)):
+            for some in _cut(rows):
+                values = ", ".join([insert[1]] * len(some))
+                self._db.execute(f"{insert[0]} VALUES {values}", list(itertools.chain.from_iterable(some)))
+            rows.clear()
+
+    def _make(self, change: Change) -> Outcome:
         """Make one change; its outcome."""
+        self._put_in()
         match change:
             case Trim():
                 return self._trim(change)
             case Append():
-                return self.append(change)
+                return self._append(change)
             case Put():
                 return self._fault(change) or self._put(change)
             case Erase():
@@ -91,7 +132,7 @@ class Writing:
         fault = repeat or next((fault for change in changes if (fault := self._fault(change))), None)
         if fault is not None:
             return fault
-        outcomes = {type(change): self.make(change) for change in changes}
+        outcomes = {type(change): self._make(change) for change in changes}
         return outcomes[Append] if append is not None else Done()
 
     def _fault(self, change: Append | Put | Erase | Resolve) -> Outcome | None:
@@ -103,8 +144,8 @@ class Writing:
             case Erase(room, seq, author):
                 row = self._db.execute(
                     "SELECT a.key FROM entry e JOIN author a ON a.number = e.author"
-                    f" WHERE e.room = ? AND e.seq = ? AND e.kind IN ({_SAID})",
-                    (self._room(room)[0], seq),
+                    f" WHERE e.place = ? AND e.kind IN ({_SAID})",
+                    (place_of(self._room(room)[0], seq),),
                 ).fetchone()
                 return Missing() if row is None or author not in (None, row[0]) else None
             case Resolve():
@@ -112,17 +153,19 @@ class Writing:
         return None
 
     def _unresolved(self, resolve: Resolve) -> Missing | Settled | None:
-        where = (self._room(resolve.room)[0], resolve.seq)
+        number = self._room(resolve.room)[0]
         question = self._db.execute(
             "SELECT a.key, e.choices FROM entry e JOIN author a ON a.number = e.author"
-            " WHERE e.room = ? AND e.seq = ? AND e.kind = 'ask'",
-            where,
+            " WHERE e.place = ? AND e.kind = 'ask'",
+            (place_of(number, resolve.seq),),
         ).fetchone()
         if question is None:
             return Missing()
         asker, choices = question[0], tuple(question[1].split("\n"))
         answer = self._db.execute(
-            "SELECT nick, text FROM entry WHERE room = ? AND about = ? AND kind = 'answer'", where
+            "SELECT nick, text FROM entry INDEXED BY entry_answer"
+            f" WHERE place >> {ROOM_BITS} = ? AND about = ? AND kind = 'answer'",
+            (number, resolve.seq),
         ).fetchone()
         if answer is None and asker != resolve.author and resolve.choice in choices:
             return None
@@ -136,64 +179,50 @@ class Writing:
 
     def _repeat(self, append: Append) -> Outcome | None:
         """What stands there already under this id."""
-        number, author = self._room(append.room)[0], self._author(append.author)
-        where = (number, append.id, author)
+        self._put_in()
+        where = (append.id, self._room(append.room)[0], self._author(append.author))
         row = self._db.execute(
-            "SELECT seq, time, text, kind, target, about, choices FROM entry WHERE room = ? AND id = ? AND author = ?",
-            where,
+            f"SELECT place, time, text, kind, target, about, choices FROM entry WHERE {ONCE}", where
         ).fetchone()
         if row is None:
             return self._repeat_of_gone(append, where)
-        seq, time, *what = row
+        place, time, *what = row
         if what[1] == "deleted":
-            return self._repeat_of_gone(append, where) or Appended(seq, seq - 1, time, duplicate=True)
+            return self._repeat_of_gone(append, where) or known(place, time)
         if what != [append.text, append.kind, append.target, append.about, "\n".join(append.choices)]:
             return Reused()
-        return Appended(seq, seq - 1, time, duplicate=True)
+        return known(place, time)
 
-    def _repeat_of_gone(self, append: Append, where: tuple[int, str, int]) -> Outcome | None:
-        if where[0] not in self._known_gone and where[0] not in self.gone:
-            return None
-        row = self._db.execute(
-            "SELECT seq, time, digest FROM gone WHERE room = ? AND id = ? AND author = ?", where
-        ).fetchone()
+    def _repeat_of_gone(self, append: Append, where: tuple[str, int, int]) -> Outcome | None:
+        row = self._db.execute(f"SELECT place, time, digest FROM gone WHERE {ONCE}", where).fetchone()
         if row is None:
             return None
-        seq, time, digest = row
+        place, time, digest = row
         a = append
         what = digest_of(a.text, a.kind, a.target, a.about, "\n".join(a.choices))
         if digest not in (b"", what) and a.kind != "deleted":  # of what is imported as deleted the text is not known
             return Reused()
-        return Appended(seq, seq - 1, time, duplicate=True)
+        return known(place, time)
 
-    def append(self, append: Append) -> Outcome:
-        number, head = self._room(append.room)
-        if not number:
-            number, head = self._new_room(append)
-        author = self._author(append.author) or self._new_author(append.author)
-        repeat = self._repeat_of_gone(append, (number, append.id, author))
-        if repeat is not None:
-            return repeat
-        a = append
-        cursor = self._db.execute(
-            "INSERT INTO entry"
-            " (room, seq, id, author, time, kind, nick, addressee, text, target, about, until, choices)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room, id, author) DO NOTHING",
-            (
-                *(number, head + 1, a.id, author, a.time, a.kind, a.nick, a.to, a.text),
-                *(a.target, a.about, a.until, "\n".join(a.choices) if a.choices else ""),
-            ),
-        )
-        if not cursor.rowcount:
-            repeat = self._repeat(append)
-            assert repeat is not None
-            return repeat
-        self.rooms[append.room] = (number, head + 1)
-        return Appended(head + 1, head, append.time)
+    def _append(self, a: Append) -> Outcome:
+        if a.id in self._used:
+            repeat = self._repeat(a)
+            if repeat is not None:
+                return repeat
+        self._used.add(a.id)
+        number, head = self.rooms.get(a.room) or self._known_rooms.get(a.room) or self._new_room(a)
+        author = self._known_authors.get(a.author) or self.authors.get(a.author) or self._new_author(a.author)
+        self.rooms[a.room] = number, head + 1
+        row = place_of(number, head + 1), author, a.time, a.id, a.kind, a.nick, a.text
+        if a.to is None and a.target is None and not (a.about or a.until or a.choices):
+            self._plain.append(row)
+        else:
+            self._others.append((*row, a.to, a.target, a.about, a.until, "\n".join(a.choices)))
+        return Appended(head + 1, head, a.time)
 
     def _new_room(self, append: Append) -> tuple[int, int]:
         readers = None if append.readers is None else " ".join(append.readers)
-        cursor = self._db.execute("INSERT INTO room (room, head, readers) VALUES (?, 0, ?)", (append.room, readers))
+        cursor = self._db.execute("INSERT INTO room (room, readers) VALUES (?, ?)", (append.room, readers))
         self.rooms[append.room] = (cursor.lastrowid or 0, 0)
         return self.rooms[append.room]
 
@@ -219,16 +248,16 @@ class Writing:
 
     def _erase(self, erase: Erase) -> Outcome:
         number = self._room(erase.room)[0]
-        where = (number, erase.seq)
+        place = place_of(number, erase.seq)
         id_, author, time, text, kind, target, about, choices = self._db.execute(
-            "SELECT id, author, time, text, kind, target, about, choices FROM entry WHERE room = ? AND seq = ?", where
+            "SELECT id, author, time, text, kind, target, about, choices FROM entry WHERE place = ?", (place,)
         ).fetchone()
         # A repeat is still known, and another text under the id is not taken for it.
-        gone = (number, id_, author, erase.seq, time, digest_of(text, kind, target, about, choices))
-        self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?, ?, ?)", gone)
+        gone = (place, id_, author, time, digest_of(text, kind, target, about, choices))
+        self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?, ?)", gone)
         self._index.remove(number, [(erase.seq, text)])
-        self._db.execute("UPDATE entry SET text = '', kind = 'deleted', choices = '' WHERE room = ? AND seq = ?", where)
-        self.gone.add(number)
+        self._db.execute("UPDATE entry SET text = '', kind = 'deleted', choices = '' WHERE place = ?", (place,))
+        self.gone = True
         return Done()
 
     def _trim(self, trim: Trim) -> Trimmed:
@@ -237,35 +266,66 @@ class Writing:
         (floor,) = self._db.execute("SELECT floor FROM room WHERE number = ?", (number,)).fetchone()
         last_kept = head - trim.keep if trim.keep else 0
         rows = self._db.execute(
-            "SELECT seq, time, id, author, text, kind, target, about, choices FROM entry WHERE room = ? AND seq > ?"
-            " ORDER BY seq LIMIT ?",
-            (number, floor, _TRIM_ENTRIES),
+            f"SELECT place & {SEQ_MASK}, time, id, author, text, kind, target, about, choices FROM entry"
+            " WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
+            (place_of(number, floor), place_of(number, head), _TRIM_ENTRIES),
         )
         some = list(up_to_bytes(rows, INDEX_BYTES, lambda row: row[4]))
+        rows.close()
         old = list(itertools.takewhile(lambda row: row[0] <= last_kept or row[1] < trim.before, some))
-        self._db.execute("DELETE FROM gone WHERE room = ? AND time < ? AND seq <= ?", (number, trim.forget, floor))
+        self._db.execute(
+            "DELETE FROM gone WHERE place > ? AND place <= ? AND time < ?",
+            (place_of(number, 0), place_of(number, floor), trim.forget),
+        )
         if not old:
             return Trimmed(floor, more=False)
         end = old[-1][0]
         self._db.executemany(
-            "INSERT OR IGNORE INTO gone VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO gone VALUES (?, ?, ?, ?, ?)",
             [
-                (number, id_, author, seq, time, b"" if kind == "deleted" else digest_of(text, kind, target, *more))
-                for seq, time, id_, author, text, kind, target, *more in old
+                (place_of(number, seq), id_, author, time, b"" if kind == "deleted" else digest_of(text, kind, *more))
+                for seq, time, id_, author, text, kind, *more in old
                 if time >= trim.forget
             ],
         )
         self._index.remove(number, [(seq, text) for seq, _, _, _, text, *_ in old])
         # A room's topic is its last topic entry, however old: it stays, below the floor, where nobody reads it.
+        room = place_of(number, 0), place_of(number, head)
+        (topic,) = self._db.execute(
+            "SELECT max(place) FROM entry INDEXED BY entry_topic WHERE kind = 'topic' AND place > ? AND place <= ?",
+            room,
+        ).fetchone()
         self._db.execute(
-            "DELETE FROM entry WHERE room = ? AND seq <= ? AND seq IS NOT"
-            " (SELECT max(seq) FROM entry WHERE room = ? AND kind = 'topic')",
-            (number, end, number),
+            "DELETE FROM entry WHERE place > ? AND place <= ? AND place IS NOT ?",
+            (place_of(number, 0), place_of(number, end), topic),
         )
         self._db.execute("UPDATE room SET floor = ? WHERE number = ?", (end, number))
         self.floors[trim.room] = end
-        self.gone.add(number)
+        self.gone = True
         return Trimmed(end, more=len(old) == len(some) and end < head)
+
+
+def known(place: int, time: int) -> Appended:
+    """What stands already at a place."""
+    seq = seq_of(place)
+    return Appended(seq, seq - 1, time, duplicate=True)
+
+
+Some = TypeVar("Some")
+
+
+def _cut(all_: Sequence[Some]) -> Iterator[Sequence[Some]]:
+    """In lots of powers of two, the largest first, so that few different statements serve all of them."""
+    start, left = 0, len(all_)
+    while left:
+        size = min(_AT_ONCE, 1 << left.bit_length() - 1)
+        yield all_[start : start + size]
+        start, left = start + size, left - size
+
+
+@cache
+def _select(table: str, ids: int) -> str:
+    return f"SELECT id FROM {table} WHERE id IN ({', '.join('?' * ids)})"
 
 
 def digest_of(text: str, kind: str, target: str | None, about: int, choices: str) -> bytes:
