@@ -1,13 +1,13 @@
 """What one wake-up brought, as groups of actions that are carried out one after the other.
 
-Owns decoding, and where one group ends and the next begins. Does not know what commands mean (`core`) nor where frames
-come from (`server`). Pure; used by the broker's thread alone.
+Owns decoding, and where one group ends and the next begins. Does not know what commands mean (`core`), where frames
+come from (`server`), nor when a group is carried out (`flow`). Pure; used by the broker's thread alone.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
 from ..common import limits, messages as m, wire
@@ -29,11 +29,16 @@ class Frame(NamedTuple):
     """Of one command or of many; None when it is not a single frame."""
 
 
-def groups(core: Core, frames: Iterable[Frame], now: Now) -> Iterator[list[Action]]:
-    """The actions of these commands, and of the questions whose turn it is; all of a group share one commit.
+class Group(NamedTuple):
+    """What one or more commands come to."""
 
-    Each group is to be carried out before the next one is asked for: what changes who may do what stands alone.
-    """
+    actions: list[Action]
+    settles: bool
+    """All of it is to be carried out before the next group is asked for: what changes who may do what stands alone."""
+
+
+def groups(core: Core, frames: Iterable[Frame], now: Now) -> Generator[Group, Now | None, None]:
+    """The actions of these commands; all of a group share one commit. Who has waited since sends the present time."""
     actions: list[Action] = []
     for frame in frames:
         said = _said(frame)
@@ -50,12 +55,12 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Iterator[list[Actio
                 if weighty > limits.PACK_WEIGHTY:
                     actions += core.put_off(frame.identity, frame.user, command, now)
                     continue
-                if settles and actions:
-                    yield actions
+                if settles:
+                    now = (yield Group(actions, True)) or now
                     actions = []
                 actions += core.handle(frame.identity, frame.user, command, now, frame.address, size)
                 if settles:
-                    yield actions
+                    now = (yield Group(actions, True)) or now
                     actions = []
             except Exception:  # a fault of ours that one client found must not end the others' chat
                 id_ = command.id if isinstance(command, m.Say) else None
@@ -64,7 +69,7 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Iterator[list[Actio
                     *core.refuse_frame(frame.identity, frame.user, fault, now),
                     Log(traceback.format_exc(), True, "fault"),
                 ]
-    yield [*actions, *core.turn(now)]
+    yield Group(actions, False)
 
 
 def _said(frame: Frame) -> list[m.Command | m.Unknown | WireError]:

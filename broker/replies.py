@@ -6,7 +6,7 @@ Runs in the broker's thread. libzmq, encryption and the kernel cost by the frame
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 import zmq
 
@@ -15,11 +15,14 @@ from .watching import Watch
 
 
 class Replies:
-    """Replies that have not left; `gone` is told of connections that are no longer there."""
+    """Replies that have not left; `gone` is told of connections that are no longer there, those that `ended` get none."""
 
-    def __init__(self, router: zmq.Socket[bytes], watch: Watch, gone: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, router: zmq.Socket[bytes], watch: Watch, ended: Set[bytes], gone: Callable[[bytes], None]
+    ) -> None:
         self._router = router
         self._watch = watch
+        self._ended = ended
         self._gone = gone
         self._bodies: dict[bytes, list[bytes]] = {}
 
@@ -27,6 +30,8 @@ class Replies:
         """One event for each of these; `since` is when what it answers came, in monotonic seconds."""
         body = wire.encode(event)
         for identity in identities:
+            if identity in self._ended:
+                continue
             self._bodies.setdefault(identity, []).append(body)
         self._watch.replied(event, identities, len(body), since)
 

@@ -1,6 +1,6 @@
-"""The broker's shell: ROUTER, PUB, the history, and the one loop over them.
+"""The broker's shell: ROUTER, PUB, and the one loop over them and the thread of the history.
 
-Owns the sockets and the order of things: drain, commit once, then send. Does not know the rules of chat (`core`).
+Owns the sockets. Does not know the rules of chat (`core`), nor what waits for what (`flow`).
 `run` is the broker's thread; `stop` may be called from any other, or from a signal handler.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import secrets
 import socket
@@ -26,20 +27,21 @@ from ..common.clock import Now
 from ..common.keys import Link, to_base32
 from . import deeds, footprint, home
 from .access import Secrets
-from .actions import Action, Cut, Log, Publish, Repaired, Reply, Tell
+from .actions import Action, Cut, Log, Publish, Repaired, Reply, Store, Tell, Then
 from .connections import Connections, Peer
 from .core import Core
+from .flow import Flow
 from .gate import DOMAIN, PUB_DOMAIN, Gate
-from .history import History, NotStored, Put
-from .inbox import Frame, groups
+from .history import History, NotStored, Outcome, Put
+from .inbox import Frame
 from .policy import Policy
 from .replies import Replies
 from .reporting import Reporter
 from .sockets import bind_pair, file_limit, reachable_host, server_socket
 from .sqlite import SqliteHistory
-from .storage import fulfil
 from .supervisor import Supervisor
 from .watching import Watch, tell
+from .writer import Fulfilled, Writer
 
 log = logging.getLogger("zchat.broker")
 
@@ -88,6 +90,10 @@ class Server:
         self._supervisor = Supervisor(os.environ if settings.supervised else {})
         self._stored_at = -PROBE_AFTER
         """When something was stored last, in monotonic seconds."""
+        self._ears, self._deaf = zmq.Poller(), zmq.Poller()
+        """For all that may come, and for all but commands."""
+        self._ended: set[bytes] = set()
+        """Names of connections that have ended since nothing was under way: what is for them is for nobody else."""
         self._condemned: list[Cut] = []
         """Whose ROUTER connections end at the next tick; nothing that comes over them is heard any more."""
         try:
@@ -103,8 +109,8 @@ class Server:
         self._home = home.Home(settings.data)
         self._resources.callback(self._home.close)
         key = self._home.key()
-        self._history: History = SqliteHistory(self._home.history)
-        self._resources.callback(self._history.close)
+        history: History = SqliteHistory(self._home.history)
+        self._resources.callback(history.close)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._resources.callback(self._context.term)
         policy = self.policy = settings.policy
@@ -134,11 +140,13 @@ class Server:
         self.link = Link(host, port, key.public).beside(settings.others)
         own = Secrets(self._home.operator_key().fingerprint, _word())
         self._core = Core(
-            self._history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
+            history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
         )
+        self._flow = Flow(self._core)
+        self._writer = self._resources.enter_context(contextlib.closing(Writer(self._context, history)))
         self._watch = Watch(self._core.who)
         self._replies = Replies(
-            self._router, self._watch, lambda identity: self._core.disconnect(identity, clock.read())
+            self._router, self._watch, self._ended, lambda identity: self._core.disconnect(identity, clock.read())
         )
         self._reporter = Reporter(self._watch.metrics, version("zeromq-chat"), zmq.zmq_version(), time.monotonic())
         self.metrics_url: str | None = None
@@ -170,29 +178,25 @@ class Server:
     def ask(self, patience: float) -> str:
         """Why nothing can be stored or published now, empty when all is well; waits for the loop, in another thread."""
         answer: SimpleQueue[str] = SimpleQueue()
-        self.post(lambda: answer.put(self._trouble()))
+        self.post(lambda: self._look_for_trouble(answer.put))
         try:
             return answer.get(timeout=patience)
         except Empty:
-            return f"the broker's loop has not turned for {patience:g} s"
+            return f"the broker's loop or its disk has stood still for {patience:g} s"
 
-    def _trouble(self) -> str:
+    def _look_for_trouble(self, tell: Callable[[str], object]) -> None:
+        """Tell, perhaps later, why nothing can be stored or published; empty when all is well."""
+
+        def probed(outcome: Outcome, now: Now) -> list[Action]:
+            tell(str(outcome) if isinstance(outcome, NotStored) else "")
+            return []
+
         if not self._gate.alive:
-            return "the gate has ended: nobody can connect"
-        if self._watch.metrics.storing and time.monotonic() - self._stored_at < PROBE_AFTER:
-            return ""
-        began, error = time.monotonic(), None
-        try:
-            self._history.commit([Put("probe", "health", b"")])
-        except NotStored as failure:
-            error = failure
-        self._committed(1, time.monotonic() - began, error)
-        return str(error or "")
-
-    def _committed(self, changes: int, seconds: float, error: NotStored | None) -> None:
-        self._watch.committed(changes, seconds, error)
-        if error is None:
-            self._stored_at = time.monotonic()
+            tell("the gate has ended: nobody can connect")
+        elif self._watch.metrics.storing and time.monotonic() - self._stored_at < PROBE_AFTER:
+            tell("")
+        else:
+            self._flow.take([Store(Put("probe", "health", b""), Then(b"", m.Inspect(), probed))])
 
     def close(self) -> None:
         """Give up sockets, history and folder; after `run` has ended."""
@@ -201,33 +205,65 @@ class Server:
     # --- the loop ---------------------------------------------------------------------------------------------
     def run(self) -> None:
         """Serve until `stop`; then store what was sent before, and tell the clients."""
-        poller = zmq.Poller()
-        for watched in (self._router, self._pub, self._speakers.monitor, self._listeners.monitor, self._woken):
-            poller.register(watched, zmq.POLLIN)
+        self._ears.register(self._router, zmq.POLLIN)
+        for watched in (self._pub, self._speakers.monitor, self._listeners.monitor, self._woken, self._writer.pipe):
+            self._ears.register(watched, zmq.POLLIN)
+            self._deaf.register(watched, zmq.POLLIN)
         tick_due = time.monotonic()
         tell(f"zchat {version('zeromq-chat')} serves {self.link.place}, folder {self._home.folder}", "started")
         self._supervisor.ready()
         while not self._stopping:
-            wait = 0.0 if self._core.has_turns else max(0.0, tick_due - time.monotonic())
-            readable = dict(poller.poll(int(wait * 1_000) + (wait > 0)))
-            now = clock.read()
-            for connections in (self._speakers, self._listeners):
-                if connections.monitor in readable:
-                    connections.watch(now.mono)
-            if self._pub in readable:
-                self._listen()
-            self._take(now)
-            if self._woken.fileno() in readable:
-                self._do_posted()
-            if now.mono >= tick_due:
-                tick_due = now.mono + TICK
-                self._tick(now)
-            self._watch.turned(now.mono)
+            mono = time.monotonic()
+            if mono >= tick_due and self._flow.idle:
+                tick_due = mono + TICK
+                self._ended.clear()
+                self._tick(clock.read())
+            if mono >= tick_due:
+                self._turn(TICK, hears=False)  # until nothing is under way
+            else:
+                self._turn(0.0 if self._flow.has_turns else tick_due - mono)
+            self._watch.turned(mono)
         self._wind_down()
 
-    def _take(self, now: Now) -> None:
-        for actions in groups(self._core, self._drain(), now):
-            self._carry_out(actions, now)
+    def _turn(self, wait: float, *, hears: bool = True) -> bool:
+        """Wait until something comes, but so many seconds at most, and go on with all that has come; False: nothing.
+
+        Unless it `hears`, and while commands cannot be judged, what ROUTER holds is left there.
+        """
+        self._store()
+        hears = hears and self._flow.open
+        readable = dict((self._ears if hears else self._deaf).poll(math.ceil(wait * 1_000)))
+        now = clock.read()
+        for connections in (self._speakers, self._listeners):
+            if connections.monitor in readable:
+                connections.watch(now.mono)
+        if self._pub in readable:
+            self._listen()
+        if self._writer.pipe in readable:
+            self._fulfilled(self._writer.take(), now)
+        if hears and self._flow.open:
+            with _surviving():
+                self._send(self._flow.judge(self._drain(), now), now)
+        if self._woken.fileno() in readable:
+            self._do_posted()
+        return bool(readable)
+
+    def _fulfilled(self, fulfilled: Fulfilled, now: Now) -> None:
+        """A batch is carried out: have the next one begun, and then send what comes of it."""
+        if fulfilled.changes:
+            self._watch.committed(fulfilled.changes, fulfilled.seconds, fulfilled.failure)
+            if fulfilled.failure is None:
+                self._stored_at = now.mono
+        with _surviving():
+            actions = self._flow.complete(fulfilled.done, fulfilled.failure, now)
+            self._store()
+            self._send(actions, now)
+
+    def _store(self) -> None:
+        """Have the next batch carried out, if none is under way."""
+        batch = self._flow.start()
+        if batch:
+            self._writer.give(batch)
 
     def _do_posted(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -244,13 +280,15 @@ class Server:
         tell("the broker stops", "stopping")
         self._gate.closing = True
         self._take_the_rest()
-        self._carry_out(self._core.close(), clock.read())
+        self._send(self._core.close(), clock.read())
         self._take_the_rest()
 
     def _take_the_rest(self) -> None:
         end = time.monotonic() + limits.CLOSING_SECONDS
-        while self._router.poll(int(limits.CLOSING_QUIET * 1_000)) and time.monotonic() < end:
-            self._take(clock.read())
+        hears = something = True
+        while (something and hears) or not self._flow.idle:
+            hears = time.monotonic() < end
+            something = self._turn(limits.CLOSING_QUIET, hears=hears)
 
     def _tick(self, now: Now) -> None:
         for cut in self._condemned:
@@ -267,7 +305,7 @@ class Server:
             tell("hardly any descriptors are left: only who is known gets in", "full", level=logging.WARNING)
         self._gate.full = full
         if not self._watch.metrics.storing:
-            self._trouble()  # whether it is over
+            self._look_for_trouble(lambda _: None)  # whether it is over
         self._watch.tick(now.mono)
         metrics = self._watch.metrics
         metrics.sessions, metrics.users, metrics.rooms = self._core.census
@@ -330,24 +368,20 @@ class Server:
         return too_much
 
     def _carry_out(self, actions: list[Action], now: Now) -> None:
-        """Send what can be sent at once; store and read the rest, and go on with what the core makes of that."""
-        try:
-            while actions:
-                self._send(actions, now)
-                done = fulfil(self._history, actions, self._committed)
-                actions = self._core.complete(done, now) if done else []
-        except zmq.ContextTerminated:
-            raise
-        except Exception:  # a fault of ours: who got no answer asks again, and the others' chat goes on
-            log.exception("a group of commands failed", extra={"event": "fault"})
+        """Send what can be sent at once; the rest waits for its batch."""
+        with _surviving():
+            self._send(self._flow.take(actions), now)
 
     def _send(self, actions: list[Action], now: Now) -> None:
+        if not actions:
+            return
         # First of all: whom a welcome sends to PUB must be let in there.
         self._gate.admission = self._core.admission
         # Before any reply: the name of a connection that has ended may be another one's by now.
         self._speakers.watch(time.monotonic())
         while self._speakers.ended:
-            self._core.disconnect(self._speakers.ended.pop(), now)
+            self._ended.add(identity := self._speakers.ended.pop())
+            self._core.disconnect(identity, now)
         listened = False
         for action in actions:
             match action:
@@ -379,6 +413,17 @@ class Server:
     def _report(self, question: m.Inspect, numbers: bool, now: Now) -> m.Report:
         taken = footprint.taken(self._home.history) if numbers else None
         return self._reporter.report(question, now, taken, self._watch.troubles)
+
+
+@contextlib.contextmanager
+def _surviving() -> Iterator[None]:
+    """A fault of ours: who got no answer asks again, and the others' chat goes on."""
+    try:
+        yield
+    except zmq.ContextTerminated:
+        raise
+    except Exception:
+        log.exception("a group of commands failed", extra={"event": "fault"})
 
 
 def _word() -> str:

@@ -11,6 +11,7 @@ entry's `prev` is not stored.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import time
@@ -45,6 +46,8 @@ from .history import (
 from .index import WordIndex
 from .schema import place_of
 from .writing import ONCE, Writing, digest_of, known
+
+log = logging.getLogger("zchat.broker")
 
 _SEQ = f"e.place & {schema.SEQ_MASK}"
 _COLUMNS = f"{_SEQ}, ({_SEQ}) - 1, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee, e.target, e.about, e.until"
@@ -136,9 +139,13 @@ class SqliteHistory:
             self._index.roll_back()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            if not isinstance(error, sqlite3.Error):
+            if isinstance(error, sqlite3.Error):
+                raise NotStored(f"The history cannot be written ({error}).") from None
+            if not isinstance(error, Exception):
                 raise
-            raise NotStored(f"The history cannot be written ({error}).") from None
+            # A fault of ours; that nothing is stored is as true.
+            log.exception("a batch could not be stored", extra={"event": "fault"})
+            raise NotStored(f"The history cannot be written ({error!r}).") from None
         self._index.committed(writing.rooms.values())
         self._rooms |= writing.rooms
         self._authors |= writing.authors

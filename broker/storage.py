@@ -1,6 +1,6 @@
-"""One wake-up's use of the history: a single commit for all changes, then the questions.
+"""What is done with one batch: a single commit for all changes, then the questions.
 
-Owns that order. Does not know what is stored nor why (`core`). Runs in the broker's thread.
+Owns that order. Does not know what is stored nor why (`core`). Used by the thread of the history.
 """
 
 from __future__ import annotations

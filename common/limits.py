@@ -58,7 +58,9 @@ CLIENT_QUEUE = 10_000
 PUB_RECEIVE_BYTES = 32_768
 """What the network holds of what one client sends to PUB (SO_RCVBUF): all of it is read even when the client is cut."""
 DRAIN = 2_000
-"""Commands the broker takes from ROUTER before it commits: the group of the group commit."""
+"""Commands the broker takes from ROUTER between two looks at everything else."""
+BATCH = 4_000
+"""Changes and questions that wait for the one commit under way: with more, the network has to wait, too."""
 WINDOW = 2_000
 """Messages a client sends ahead of their acks; enough to hide the round trip, small enough to resend."""
 STASH = 2_000
@@ -163,7 +165,7 @@ IDS_KEPT = 7 * 86_400.0
 NICK_KEPT = 7 * 86_400.0
 """How long a nick still means who gave it up, before another may claim it: longer than messages are sent again."""
 DRAIN_SECONDS = 0.001
-"""How long the broker takes commands before it commits: so one that floods delays the others by little."""
+"""How long the broker takes commands between two looks at everything else: who floods delays the others by little."""
 PING_INTERVAL = 3.0
 """Between pings that tell what was seen."""
 PING_IDLE = 10.0

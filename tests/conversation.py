@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from zchat.broker.access import Secrets
 from zchat.broker.actions import Action as BrokerAction, Cut, Publish, Reply, Store
 from zchat.broker.core import Core
-from zchat.broker.history import History
-from zchat.broker.inbox import Frame, groups
+from zchat.broker.flow import Flow
+from zchat.broker.history import History, NotStored
+from zchat.broker.inbox import Frame
 from zchat.broker.policy import Policy
 from zchat.broker.sqlite import SqliteHistory
 from zchat.broker.storage import fulfil
@@ -163,6 +164,8 @@ class Conversation:
         self.broker: Core | None = None
         self.crash_at: str | None = None
         """Crash at the next commit: ``before`` or ``after`` it."""
+        self.disk_seconds = 0.0
+        """How long each commit takes; meanwhile the broker goes on."""
         self.logged: list[str] = []
         self.cuts: list[str] = []
         """Keys and networks whose connections the broker had cut."""
@@ -205,6 +208,7 @@ class Conversation:
             policy=self.policy,
             secrets=Secrets(operator="key-of-operator", invite="own"),
         )
+        self.flow = Flow(self.broker)
 
     def crash(self, *, notice: bool = True) -> None:
         """The broker dies; what was on its way to or from it is gone. Clients notice, unless told otherwise."""
@@ -222,26 +226,44 @@ class Conversation:
         self._send(self.commands, lambda: self._inbox.append(Frame(identity, client.key, "192.0.2.1", body)))
 
     def _turn(self) -> None:
-        """One wake-up of the broker, as the server does it: drain, commit once, then send."""
+        """One wake-up of the broker, as the server does it: judge what has come, and have it stored."""
         if self.broker is None:
             return
-        inbox, self._inbox = self._inbox, []
-        for actions in groups(self.broker, inbox, self.now):
-            self._fulfil(actions)
-            if self.broker is None:
-                return
-        self._fulfil(self.broker.tick(self.now))
+        flow = self.flow
+        if flow.open:
+            self._carry_out(flow.judge(self._frames(), self.now))
+            self._store()
+        if flow.idle and self.broker is not None:
+            self._carry_out(flow.take(self.broker.tick(self.now)))
+            self._store()
 
-    def _fulfil(self, actions: list[BrokerAction]) -> None:
-        while actions and self.broker is not None:
-            self._carry_out(actions)
-            crash, self.crash_at = (self.crash_at, None) if _commits(actions) else (None, self.crash_at)
-            if crash == "before":
-                return self.crash()
-            done = fulfil(self.history, actions)
-            if crash == "after":
-                return self.crash()
-            actions = self.broker.complete(done, self.now) if done else []
+    def _frames(self) -> Iterator[Frame]:
+        while self._inbox:
+            yield self._inbox.pop(0)
+
+    def _store(self) -> None:
+        """Have the next batch carried out, which takes `disk_seconds`."""
+        batch = self.flow.start()
+        if not batch or self.broker is None:
+            return
+        crash, self.crash_at = (self.crash_at, None) if _commits(batch) else (None, self.crash_at)
+        if crash == "before":
+            return self.crash()
+        failures: list[NotStored | None] = []
+        done = fulfil(self.history, batch, lambda _, __, failure: failures.append(failure))
+        if crash == "after":
+            return self.crash()
+
+        def complete(broker: Core | None = self.broker) -> None:
+            if broker is self.broker:
+                self._carry_out(self.flow.complete(done, failures[0] if failures else None, self.now))
+                self._store()
+
+        if not self.disk_seconds:
+            complete()
+            return
+        self._count += 1
+        heapq.heappush(self._ways, Delivery(self.now.mono + self.disk_seconds, self._count, complete))
 
     def _carry_out(self, actions: Sequence[BrokerAction]) -> None:
         for action in actions:
@@ -285,7 +307,7 @@ class Conversation:
     def settle(self) -> None:
         """Let everything that is on its way arrive, in no time (as far as it has no delay)."""
         for _ in range(1_000):
-            asking = self.broker is not None and self.broker.has_turns
+            asking = self.broker is not None and self.flow.has_turns
             if not (self._inbox or asking or (self._ways and self._ways[0].at <= self.now.mono)):
                 return
             self._deliver()

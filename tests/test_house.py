@@ -23,6 +23,7 @@ PURE = (
     "broker/admission.py",
     "broker/core.py",
     "broker/endpoints.py",
+    "broker/flow.py",
     "broker/governing.py",
     "broker/history.py",
     "broker/inbox.py",

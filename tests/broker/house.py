@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from zchat.broker.access import Secrets
@@ -93,11 +93,16 @@ class House:
         """Users send commands which reach the broker together; what it sends, in order."""
         frames = [self.frame(user, wire.encode(command)) for user, command in commands]
         sent: Sent = []
-        for actions in groups(self.core, frames, self.now):
+        for actions in self.groups(frames):
             sent += self.carry_out(actions)
         while self.core.has_turns:
             sent += self.send()
         return sent
+
+    def groups(self, frames: Iterable[Frame]) -> Iterator[list[Action]]:
+        """What frames come to that reach the broker together, and then the questions whose turn it is."""
+        yield from (group.actions for group in groups(self.core, frames, self.now))
+        yield self.core.turn(self.now)
 
     def frame(self, user: str, body: bytes | None) -> Frame:
         """What comes over a user's connection."""

@@ -36,9 +36,9 @@ def stored(house: House, *commands: tuple[str, m.Command]) -> list[int]:
     """How many changes each group of one wake-up has; the groups are carried out as they come."""
     frames = [house.frame(user, wire.encode(command)) for user, command in commands]
     counts = []
-    for actions in groups(house.core, frames, house.now):
-        counts.append(sum(isinstance(action, Store) for action in actions))
-        house.carry_out(actions)
+    for group in groups(house.core, frames, house.now):
+        counts.append(sum(isinstance(action, Store) for action in group.actions))
+        house.carry_out(group.actions)
     return counts
 
 
@@ -198,7 +198,7 @@ def test_garbage_costs_only_itself(house: House, body: bytes | None) -> None:
         house.frame("bob", wire.encode(say("2"))),
         house.frame("alice", wire.encode(say("3"))),
     ]
-    sent = [reply for actions in groups(house.core, frames, house.now) for reply in house.carry_out(actions)]
+    sent = [reply for actions in house.groups(frames) for reply in house.carry_out(actions)]
 
     assert len(codes(sent, "alice")) <= 1
     assert codes(sent, "bob") == []
@@ -308,7 +308,7 @@ def test_who_is_gone_is_not_answered(house: House) -> None:
     house.core.disconnect(b"carol", house.now)
     house.core.disconnect(b"erin", house.now)
     back = Frame(b"elsewhere", house.frame("erin", None).user, "", wire.encode(hello("erin")))
-    for actions in groups(house.core, [back], house.now):
+    for actions in house.groups([back]):
         house.carry_out(actions)
     answered = set(asked(house))
 

@@ -69,6 +69,7 @@ class Script:
     """See `world`."""
     pause: float
     queue: int
+    disk_seconds: float
     roles: tuple[Role, ...]
     events: tuple[Event, ...]
     starts: dict[str, Start] = field(default_factory=dict)
@@ -100,7 +101,8 @@ def compose(seed: int, length: int = 120) -> Script:
         number += 1
         events.append(_event(random, round(at, 3), number, roles, people, weights))
     pause, queue = random.choice((0.0005, 0.01, 0.05)), random.choice((1, 8, 64))
-    return Script(seed, policy, orderly, pause, queue, roles, tuple(events), starts)
+    disk_seconds = random.choice((0.0, 0.01, 0.2))
+    return Script(seed, policy, orderly, pause, queue, disk_seconds, roles, tuple(events), starts)
 
 
 def _salt(random: Random) -> int:
@@ -231,7 +233,12 @@ class Performance:
     def __init__(self, script: Script, history: MemoryHistory | None = None) -> None:
         self.script = script
         self.world = World(
-            policy=script.policy, orderly=script.orderly, pause=script.pause, queue=script.queue, history=history
+            policy=script.policy,
+            orderly=script.orderly,
+            pause=script.pause,
+            queue=script.queue,
+            disk_seconds=script.disk_seconds,
+            history=history,
         )
         self.roles = {role.slot: role for role in script.roles}
         self._lines: dict[str, list[m.Say]] = {}

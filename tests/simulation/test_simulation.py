@@ -62,6 +62,7 @@ def test_everything_really_goes_wrong() -> None:
         "commands dropped",
         "commands of a former connection",
         "commits refused",
+        "commits that take a while",
         "connections starved",
         "crashes",
         "crashes around a commit",

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from zlib import crc32
@@ -25,9 +25,11 @@ from zlib import crc32
 import msgspec
 
 from zchat.broker.access import Secrets
-from zchat.broker.actions import Action as BrokerAction, Publish, Reply
+from zchat.broker.actions import Action as BrokerAction, Publish, Purpose, Reply
 from zchat.broker.core import Core
-from zchat.broker.inbox import Frame, groups
+from zchat.broker.flow import Flow
+from zchat.broker.history import NotStored, Outcome
+from zchat.broker.inbox import Frame
 from zchat.broker.policy import Policy
 from zchat.broker.rooms import ROOMS
 from zchat.broker.storage import fulfil
@@ -328,9 +330,18 @@ class World:
     """The clock, the ways, and the broker."""
 
     def __init__(
-        self, *, policy: Policy, orderly: bool, pause: float, queue: int, history: MemoryHistory | None = None
+        self,
+        *,
+        policy: Policy,
+        orderly: bool,
+        pause: float,
+        queue: int,
+        disk_seconds: float = 0.0,
+        history: MemoryHistory | None = None,
     ) -> None:
         self.policy = policy
+        self.disk_seconds = disk_seconds
+        """How long a commit takes at most; meanwhile the broker goes on."""
         self.orderly = orderly
         self.pause = pause
         """Seconds from the first frame until the broker wakes up: what comes meanwhile shares a commit."""
@@ -360,8 +371,9 @@ class World:
         self._ways: list[tuple[float, int, int, int, Party | None, int, object]] = []
         self._count = 0
         self._routes: dict[bytes, tuple[Party, int]] = {}
-        self._inbox: list[Frame] = []
-        self._waking = False
+        self._inbox: deque[Frame] = deque()
+        self._waking = self._tick_due = False
+        self._batches = 0
         self.start_broker()
 
     # --- time -------------------------------------------------------------------------------------------------
@@ -537,7 +549,8 @@ class World:
         self.starts += 1
         words = iter(range(1_000_000))
         self.broker = self.fresh_core(lambda: f"s{self.starts}.{next(words)}")
-        self._waking = False
+        self.flow = Flow(self.broker)
+        self._waking = self._tick_due = False
         self._push(self.now.mono, _LAST, _WAKE, None, self.starts, "tick")
 
     def fresh_core(self, word: Callable[[], str]) -> Core:
@@ -575,32 +588,68 @@ class World:
             self.crash()
 
     def _wake_up(self, *, is_tick: bool) -> None:
-        """One wake-up of the broker, as the server does it: drain, commit once, then send."""
-        broker = self.broker
+        """One wake-up of the broker, as the server does it: judge what has come, and have it stored."""
+        broker, flow = self.broker, self.flow
         assert broker is not None
         self._waking = self._waking and is_tick
-        if not (self._inbox or is_tick or broker.has_turns):
+        self._tick_due = self._tick_due or is_tick
+        ticks = self._tick_due and flow.idle
+        if not (self._inbox or ticks or flow.has_turns):
             return
         self.steps += 1
-        inbox, self._inbox = self._inbox, []
+        if ticks:
+            self._tick_due = False
+            self._push(self.now.mono + 1.0, _LAST, _WAKE, None, self.starts, "tick")
+            self._carry_out(flow.take(broker.tick(self.now)))
+        if flow.open and not self._tick_due:
+            self._carry_out(flow.judge(self._frames(), self.now))
+        self._store()
+
+    def _frames(self) -> Iterator[Frame]:
+        while self._inbox:
+            yield self._inbox.popleft()
+
+    def _store(self) -> None:
+        """Have the next batch carried out; it is on the disk at once or a while later, and is told then."""
+        batch = self.flow.start()
+        if not batch:
+            if (self._inbox and self.flow.open and not self._tick_due) or self.flow.has_turns:
+                self._wake_soon(0.0)
+            return
+        self._batches += 1
+        chance = self.draw(b"commit", self._batches)
+        seconds = chance * self.disk_seconds
+        if chance * 7_919 % 1.0 < 0.5:
+            done = self._fulfil(batch)
+            self._at_commit(seconds, lambda: self._complete(*done) if done else None)
+        else:
+            self._at_commit(seconds, lambda: self._complete(*done) if (done := self._fulfil(batch)) else None)
+
+    def _at_commit(self, seconds: float, call: Callable[[], None]) -> None:
+        """Do something when the disk is done, unless the broker has died meanwhile; at once when it takes no time."""
+        run = self.running
+        if not seconds:
+            call()
+            return
+        self.count("commits that take a while")
+        self.later(seconds, lambda: call() if run == self.running else None)
+
+    def _fulfil(self, batch: Sequence[BrokerAction]) -> tuple[list[tuple[Purpose, Outcome]], NotStored | None] | None:
+        failures: list[NotStored | None] = []
         try:
-            for actions in groups(broker, inbox, self.now):
-                self._fulfil(broker, actions)
-            if is_tick:
-                self._push(self.now.mono + 1.0, _LAST, _WAKE, None, self.starts, "tick")
-                self._fulfil(broker, broker.tick(self.now))
+            done = fulfil(self.history, batch, lambda _, __, failure: failures.append(failure))
         except Crash:
             self.count("crashes around a commit")
             self.crash()
-            return
-        if broker.has_turns:
-            self._wake_soon(0.0)
+            return None
+        return done, failures[0] if failures else None
 
-    def _fulfil(self, broker: Core, actions: list[BrokerAction]) -> None:
-        while actions:
-            self._carry_out(actions)
-            done = fulfil(self.history, actions)
-            actions = broker.complete(done, self.now) if done else []
+    def _complete(self, done: list[tuple[Purpose, Outcome]], failure: NotStored | None) -> None:
+        self._carry_out(self.flow.complete(done, failure, self.now))
+        if self.broker is not None:
+            if self._tick_due and self.flow.idle:
+                self._wake_up(is_tick=True)
+            self._store()
 
     def _carry_out(self, actions: Sequence[BrokerAction]) -> None:
         for action in actions:

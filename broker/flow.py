@@ -1,0 +1,104 @@
+"""The order in which commands are judged, stored and told: what the history has under way, and what waits for it.
+
+Owns that order. Does not know what is stored nor why (`core`), nor who stores it (`server`). Pure; used by the broker's
+thread alone.
+
+One batch is under way at a time. Meanwhile commands are judged on, and what they want stored is the next batch: so
+batches grow by themselves with the load, and the disk and the processor work at once. What is judged meanwhile knows
+nothing of the batch under way, therefore:
+
+- A command that settles something (`Core.settles`) is judged when nothing is under way, and nothing is judged after it
+  until all that comes of it is carried out. So it is with a tick, before it.
+- When a batch is not stored, what waits behind it is not stored either: it may be the next word of whom it refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+
+from ..common import limits
+from ..common.clock import Now
+from .actions import Action, Ask, Await, Purpose, Store
+from .core import Core
+from .history import Done, NotStored, Outcome
+from .inbox import Frame, Group, groups
+
+_STORED = (Store, Await, Ask)
+
+
+class Flow:
+    """What is under way; each method returns the actions that can be carried out at once, in order."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._waiting: list[Store | Await | Ask] = []
+        self._busy = False
+        self._judging: Generator[Group, Now | None, None] | None = None
+        """Commands that were taken in, from one on that has to wait."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way or waits for it: all that was judged is carried out."""
+        return not self._busy and not self._waiting
+
+    @property
+    def open(self) -> bool:
+        """Whether commands may be judged now."""
+        return self.idle if self._judging is not None else len(self._waiting) < limits.BATCH
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether questions can be answered now."""
+        return self.open and not self._busy and self._core.has_turns
+
+    def take(self, actions: Iterable[Action]) -> list[Action]:
+        """What is to be stored or read waits for its batch; the rest comes back."""
+        at_once: list[Action] = []
+        for action in actions:
+            if isinstance(action, _STORED):
+                self._waiting.append(action)
+            else:
+                at_once.append(action)
+        return at_once
+
+    def judge(self, frames: Iterable[Frame], now: Now) -> list[Action]:
+        """Judge commands, while `open`: to the end, or to one that has to wait; frames after that are left alone."""
+        at_once: list[Action] = []
+        if self._judging is None:
+            self._judging, again = groups(self._core, frames, now), None
+        else:
+            again = now
+        try:
+            while True:
+                group = self._judging.send(again)
+                at_once += self.take(group.actions)
+                if group.settles and not self.idle:
+                    return at_once
+                again = now
+        except StopIteration:
+            self._judging = None
+        return at_once + self._turn(now)
+
+    def _turn(self, now: Now) -> list[Action]:
+        """The questions whose turn it is go with the next batch."""
+        return self.take(self._core.turn(now)) if self._judging is None and not self._busy else []
+
+    def start(self) -> list[Store | Await | Ask]:
+        """The next batch, which is under way from now on; empty when one is, or nothing waits."""
+        if self._busy:
+            return []
+        batch, self._waiting = self._waiting, []
+        self._busy = bool(batch)
+        return batch
+
+    def complete(self, done: list[tuple[Purpose, Outcome]], failure: NotStored | None, now: Now) -> list[Action]:
+        """The batch is carried out, with these outcomes; `failure` is why nothing of it was stored."""
+        self._busy = False
+        if failure is not None:
+            behind, self._waiting = self._waiting, []
+            for action in behind:
+                if isinstance(action, Ask):
+                    self._waiting.append(action)
+                else:
+                    done.append((action.purpose, failure if isinstance(action, Store) else Done()))
+        return self.take(self._core.complete(done, now)) + self._turn(now)

@@ -1,0 +1,188 @@
+"""What waits for what: batches that grow while one is under way, commands that wait, and what is not stored."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from zchat.broker.actions import Action, Ask, Reply, Store
+from zchat.broker.flow import Flow
+from zchat.broker.history import NotStored
+from zchat.broker.inbox import Frame
+from zchat.broker.policy import Policy
+from zchat.broker.storage import fulfil
+from zchat.common import limits, messages as m, wire
+
+from .house import House, events, hello
+
+
+class Loop:
+    """The broker's loop, a step at a time; what has come and is not judged yet lies in `inbox`."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.house = House(policy)
+        self.house.enter("alice", "bob")
+        self.house.join("lobby", "alice", "bob")
+        self.flow = Flow(self.house.core)
+        self.inbox: deque[Frame] = deque()
+        self.sent: list[Reply] = []
+
+    def comes(self, *commands: tuple[str, m.Command]) -> list[str]:
+        """Commands come and are judged as far as they may be; the ids of what then waits to be stored."""
+        self.inbox += [self.house.frame(user, wire.encode(command)) for user, command in commands]
+        if self.flow.open:
+            self._send(self.flow.judge(self._frames(), self.house.now))
+        return ids(self.flow._waiting)
+
+    def _frames(self) -> Iterator[Frame]:
+        while self.inbox:
+            yield self.inbox.popleft()
+
+    def _send(self, actions: list[Action]) -> None:
+        self.sent += [action for action in actions if isinstance(action, Reply)]
+
+    def begins(self) -> Sequence[Action]:
+        """The next batch is under way."""
+        return self.flow.start()
+
+    def ends(self, batch: Sequence[Action], failure: NotStored | None = None) -> None:
+        """It is carried out, or cannot be stored."""
+        done = fulfil(self.house.history, batch)
+        if failure is not None:
+            done = [(purpose, failure) for purpose, _ in done]
+        self._send(self.flow.complete(done, failure, self.house.now))
+
+    def rests(self) -> None:
+        """All that has come is judged and carried out."""
+        self.comes()
+        while batch := self.begins():
+            self.ends(batch)
+            self.comes()
+
+    @property
+    def acked(self) -> list[str]:
+        """The ids of what alice knows to be stored."""
+        return [ack.id for event in events(self.sent, m.Acked, to="alice") for ack in event.acks]
+
+
+def ids(actions: Sequence[Action]) -> list[str]:
+    """Of what is to be stored: an id, or what it is for."""
+    return [
+        getattr(action.change, "id", type(action.purpose).__name__) for action in actions if isinstance(action, Store)
+    ]
+
+
+def say(id_: str) -> tuple[str, m.Command]:
+    """Alice says something."""
+    return "alice", m.Say(id=id_, room="lobby", text="x")
+
+
+def test_what_comes_meanwhile_is_the_next_batch() -> None:
+    """However many times something comes while one batch is under way, there is one more commit."""
+    loop = Loop()
+    loop.comes(say("1"))
+    first = loop.begins()
+    loop.comes(say("2"), say("3"))
+    assert (loop.begins(), loop.comes(say("4"))) == ([], ["2", "3", "4"])
+    loop.ends(first)
+
+    assert loop.acked == ["1"]
+    assert ids(loop.begins()) == ["2", "3", "4"]
+
+
+def test_what_settles_something_waits_and_is_waited_for() -> None:
+    """It is judged once all before it is stored, and what comes after it is left alone until it is carried out."""
+    loop = Loop()
+    loop.comes(say("1"))
+    first = loop.begins()
+    loop.comes(say("2"), ("bob", m.Rename(nick="robert")), ("bob", m.Say(id="3", room="lobby", text="x")), say("4"))
+    assert (ids(loop.flow._waiting), loop.flow.open, len(loop.inbox)) == (["2"], False, 2)
+    loop.ends(first)
+    assert not loop.flow.open
+    loop.ends(loop.begins())
+    assert (loop.flow.open, loop.comes()) == (True, ["Then"])
+    loop.ends(loop.begins())
+    assert loop.comes() == []
+    loop.ends(loop.begins())
+    assert loop.comes() == ["3", "4"]
+    loop.rests()
+
+    assert [entry.nick for entry in loop.house.page("alice", "lobby")] == ["alice", "alice", "robert", "alice"]
+
+
+def test_what_settles_nothing_after_all_waits_for_nobody() -> None:
+    """When nothing is under way, a refusal is no reason to stop."""
+    loop = Loop()
+
+    assert loop.comes(("bob", m.Rename(nick="alice")), say("1")) == ["1"]
+
+
+def test_behind_what_is_not_stored_nothing_is_stored() -> None:
+    """The first of whom it refuses is named, those after it come again with it, and their order is kept."""
+    loop = Loop()
+    loop.comes(say("1"), say("2"))
+    batch = loop.begins()
+    loop.comes(say("3"), ("bob", m.Say(id="b", room="lobby", text="x")))
+    loop.ends(batch, NotStored("The disk is full."))
+    assert [event.id for event in events(loop.sent, m.Refused, to="alice")] == ["1"]
+    assert [event.id for event in events(loop.sent, m.Refused, to="bob")] == ["b"]
+    assert (loop.begins(), loop.comes(say("4"))) == ([], [])
+    loop.comes(say("1"), say("2"), say("3"), say("4"))
+    loop.rests()
+
+    assert loop.acked == ["1", "2", "3", "4"]
+    assert [entry.id for entry in loop.house.page("alice", "lobby")] == ["1", "2", "3", "4"]
+
+
+def test_a_full_disk_answers_questions() -> None:
+    """What is only read, and waits behind what is not stored, is read."""
+    loop = Loop()
+    loop.comes(say("1"))
+    batch = loop.begins()
+    loop.comes(("bob", m.Join(room="lobby", last=3, ref=5)))
+    loop.ends(batch, NotStored("The disk is full."))
+    loop.rests()
+
+    assert [event.ref for event in events(loop.sent, m.Entered, to="bob")] == [5]
+
+
+def test_questions_go_with_the_next_batch() -> None:
+    """While one is under way none is asked, so that a flood of them holds up nobody's message."""
+    loop = Loop()
+    loop.comes(say("1"))
+    first = loop.begins()
+    loop.comes(*(("bob", m.Replay(room="lobby", ref=number)) for number in range(1, 30)))
+    assert not any(isinstance(action, Ask) for action in loop.flow._waiting)
+    assert not loop.flow.has_turns
+    loop.ends(first)
+    assert sum(isinstance(action, Ask) for action in loop.begins()) == limits.TURN_QUESTIONS
+
+
+def test_the_network_waits_when_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be stored soon is left where it is, so that a slow disk costs bounded memory."""
+    monkeypatch.setattr(limits, "BATCH", 3)
+    loop = Loop()
+    loop.comes(say("0"))
+    first = loop.begins()
+    loop.comes(say("1"), say("2"), say("3"))
+    assert (loop.comes(say("4")), len(loop.inbox)) == (["1", "2", "3"], 1)
+    loop.ends(first)
+    loop.rests()
+
+    assert loop.acked == ["0", "1", "2", "3", "4"]
+
+
+def test_who_goes_meanwhile_hurts_nobody() -> None:
+    """Whoever leaves, or loses the connection, while what they said is stored, has said it."""
+    loop = Loop()
+    loop.comes(say("1"), ("bob", m.Say(id="b", room="lobby", text="x")))
+    batch = loop.begins()
+    loop.comes(("alice", m.Goodbye()))
+    loop.house.core.disconnect(b"bob", loop.house.now)
+    loop.ends(batch)
+    loop.rests()
+    loop.comes(("bob", hello("bob")))
+
+    assert [entry.id for entry in loop.house.page("bob", "lobby")] == ["1", "b"]
