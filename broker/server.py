@@ -230,7 +230,7 @@ class Server:
 
         Unless it `hears`, and while commands cannot be judged, what ROUTER holds is left there.
         """
-        self._store()
+        self._store(alone=hears)
         hears = hears and self._flow.open
         readable = dict((self._ears if hears else self._deaf).poll(math.ceil(wait * 1_000)))
         now = clock.read()
@@ -259,10 +259,12 @@ class Server:
             self._store()
             self._send(actions, now)
 
-    def _store(self) -> None:
-        """Have the next batch carried out, if none is under way."""
+    def _store(self, *, alone: bool = False) -> None:
+        """Have the next batch carried out, if none is under way; here, if that is quick and nobody else waits."""
         batch = self._flow.start()
-        if batch:
+        if batch and alone and self._writer.is_quick(batch) and not self._router.get(zmq.EVENTS) & zmq.POLLIN:
+            self._fulfilled(self._writer.carry_out(batch), clock.read())
+        elif batch:
             self._writer.give(batch)
 
     def _do_posted(self) -> None:

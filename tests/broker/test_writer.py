@@ -10,7 +10,7 @@ import pytest
 import zmq
 
 from zchat.broker.actions import Ask, Mark, Store
-from zchat.broker.history import Append, Appended, Change, Found, NotStored, Outcome, Put, Read
+from zchat.broker.history import Append, Appended, Change, Found, Index, NotStored, Outcome, Put, Read
 from zchat.broker.sqlite import SqliteHistory
 from zchat.broker.writer import Fulfilled, Writer
 from zchat.common.errors import ZchatError
@@ -98,6 +98,25 @@ def test_a_fault_of_ours_ends_the_broker_aloud(
 
     assert "RuntimeError: a fault" in caplog.text
     assert [thread.name for thread in threading.enumerate() if thread.name == "zchat-history"] == []
+
+
+def test_a_few_messages_are_not_worth_the_way(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    """After a quick commit a few more may be stored where one is; what may take long, or is a question, may not."""
+    history = SqliteHistory(":memory:")
+    writer = Writer(context, history)
+    assert not writer.is_quick([said("a")])
+    while not writer.is_quick([said("b")]):  # in memory: sooner or later one is quick on any machine
+        assert writer.carry_out([said("a")]).changes == 1
+    quick = [
+        writer.is_quick([said(str(number)) for number in range(10)]),
+        writer.is_quick([said(str(number)) for number in range(100)]),
+        writer.is_quick([said("c"), Store(Index(9), MARK)]),
+        writer.is_quick([Ask(Read("lobby", after=0, limit=9), MARK)]),
+    ]
+    writer.close()
+    history.close()
+
+    assert quick == [True, False, False, False]
 
 
 def test_an_end_waits_for_what_is_under_way(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
