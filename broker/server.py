@@ -28,7 +28,7 @@ from ..common.keys import Link, to_base32
 from . import deeds, footprint, home
 from .access import Secrets
 from .actions import Action, Cut, Log, Publish, Repaired, Reply, Store, Tell, Then
-from .connections import Connections, Peer
+from .connections import Connections
 from .core import Core
 from .flow import Flow
 from .gate import DOMAIN, PUB_DOMAIN, Gate
@@ -39,6 +39,7 @@ from .replies import Replies
 from .reporting import Reporter
 from .sockets import bind_pair, file_limit, reachable_host, server_socket
 from .sqlite import SqliteHistory
+from .subscriptions import Subscriptions
 from .supervisor import Supervisor
 from .watching import Watch, tell
 from .writer import Fulfilled, Writer
@@ -143,6 +144,7 @@ class Server:
             history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
         )
         self._flow = Flow(self._core)
+        self._subscriptions = Subscriptions(self._pub, self._listeners, self._core, policy)
         self._writer = self._resources.enter_context(contextlib.closing(Writer(self._context, history)))
         self._watch = Watch(self._core.who)
         self._replies = Replies(
@@ -262,7 +264,7 @@ class Server:
     def _store(self, *, alone: bool = False) -> None:
         """Have the next batch carried out, if none is under way; here, if that is quick and nobody else waits."""
         batch = self._flow.start()
-        if batch and alone and self._writer.is_quick(batch) and not self._router.get(zmq.EVENTS) & zmq.POLLIN:
+        if batch and alone and self._writer.is_quick(batch) and not self._router.poll(0):
             self._fulfilled(self._writer.carry_out(batch), clock.read())
         elif batch:
             self._writer.give(batch)
@@ -336,38 +338,8 @@ class Server:
 
     def _listen(self) -> None:
         """Take in who subscribes: before anything is published, so that nobody hears what they no longer may."""
-        taken = 0
-        while taken < limits.DRAIN:
-            try:
-                frame = self._pub.recv(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            now = clock.read()
-            try:
-                peer = self._listeners.spoke(frame, now.mono)
-            except zmq.ZMQError:
-                continue  # libzmq's own word that a connection has ended: it is nobody's
-            if peer.ending:
-                continue  # what was under way when it was cut; there is not much of it (`limits.PUB_RECEIVE_BYTES`)
-            taken += 1
-            if self._hears_too_much(peer, frame.bytes, now):
-                self._carry_out(self._core.over_subscribed(peer.user, now), now)
-
-    def _hears_too_much(self, peer: Peer, frame: bytes, now: Now) -> bool:
-        """Count a subscription, and cut who may not listen; True when they asked for more than anybody needs."""
-        # 1: subscribe, 0: unsubscribe (RFC 29/PUBSUB); whatever comes costs us something, so everything counts.
-        peer.subscriptions += 1
-        peer.topics += len(frame) if frame[:1] == b"\1" else 0
-        ears = self._listeners.of_user(peer.user)
-        too_much = (
-            frame[:1] not in (b"\0", b"\1")
-            or peer.subscriptions > self.policy.subscriptions
-            or sum(ear.topics for ear in ears) > limits.TOPIC_BYTES
-            or len(ears) > 2 * self._core.sessions_of(peer.user) + limits.SPARE_EARS
-        )
-        if too_much or not self._core.admission.may_listen(peer.user, peer.address, now.wall):
-            self._listeners.cut_one(peer)
-        return too_much
+        for user, now in self._subscriptions.take():
+            self._carry_out(self._core.over_subscribed(user, now), now)
 
     def _carry_out(self, actions: list[Action], now: Now) -> None:
         """Send what can be sent at once; the rest waits for its batch."""
