@@ -93,6 +93,8 @@ class Server:
         """When something was stored last, in monotonic seconds."""
         self._ears, self._deaf = zmq.Poller(), zmq.Poller()
         """For all that may come, and for all but commands."""
+        self._awake_since: float | None = None
+        """When something came last, in monotonic seconds; None: the loop does not turn yet."""
         self._ended: set[bytes] = set()
         """Names of connections that have ended since nothing was under way: what is for them is for nobody else."""
         self._condemned: list[Cut] = []
@@ -224,7 +226,6 @@ class Server:
                 self._turn(TICK, hears=False)  # until nothing is under way
             else:
                 self._turn(0.0 if self._flow.has_turns else tick_due - mono)
-            self._watch.turned(mono)
         self._wind_down()
 
     def _turn(self, wait: float, *, hears: bool = True) -> bool:
@@ -234,8 +235,11 @@ class Server:
         """
         self._store(alone=hears)
         hears = hears and self._flow.open
+        if self._awake_since is not None:
+            self._watch.turned(self._awake_since)
         readable = dict((self._ears if hears else self._deaf).poll(math.ceil(wait * 1_000)))
         now = clock.read()
+        self._awake_since = now.mono
         for connections in (self._speakers, self._listeners):
             if connections.monitor in readable:
                 connections.watch(now.mono)
