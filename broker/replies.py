@@ -15,7 +15,7 @@ from .watching import Watch
 
 
 class Replies:
-    """Replies that have not left; `gone` is told of connections that are no longer there, those that `ended` get none."""
+    """Replies that have not left. `gone` is told of connections that are no longer there; who has `ended` gets none."""
 
     def __init__(
         self, router: zmq.Socket[bytes], watch: Watch, ended: Set[bytes], gone: Callable[[bytes], None]

@@ -17,7 +17,6 @@ import pytest
 
 from zchat.broker.actions import Publish, Reply
 from zchat.broker.history import Change, Outcome
-from zchat.broker.inbox import groups
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import limits, messages as m, wire
 
@@ -82,7 +81,7 @@ def measure(readers: int = 0) -> Cost:
     before = sys.getallocatedblocks()
     for batch in batches:
         sys.setprofile(count)
-        sent = [action for actions in groups(house.core, batch, house.now) for action in house.carry_out(actions)]
+        sent = [action for actions in house.groups(batch) for action in house.carry_out(actions)]
         encoded = [(action, wire.encode(action.event)) for action in sent]
         sys.setprofile(None)
         for action, body in encoded:

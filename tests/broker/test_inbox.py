@@ -94,9 +94,9 @@ def pack(*commands: m.Command) -> bytes:
 def taken(house: House, *frames: tuple[str, bytes]) -> tuple[list[int], list[Reply]]:
     """How many changes each group of one wake-up has, and what is replied."""
     counts, sent = [], []
-    for actions in groups(house.core, [house.frame(user, body) for user, body in frames], house.now):
-        counts.append(sum(isinstance(action, Store) for action in actions))
-        sent += house.carry_out(actions)
+    for group in groups(house.core, [house.frame(user, body) for user, body in frames], house.now):
+        counts.append(sum(isinstance(action, Store) for action in group.actions))
+        sent += house.carry_out(group.actions)
     return counts, sent
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 import zmq
@@ -23,7 +23,8 @@ class Door:
     replies: Replies
     watch: Watch
     peers: dict[bytes, zmq.Socket[bytes]]
-    gone: list[bytes] = field(default_factory=list)
+    gone: list[bytes]
+    ended: set[bytes]
 
     def frames(self, name: bytes) -> list[list[m.Message]]:
         """What has come to somebody, frame by frame, up to a last word to them."""
@@ -50,7 +51,8 @@ def door() -> Iterator[Door]:
             peer.connect("inproc://router")
         gone: list[bytes] = []
         watch = Watch(lambda _: ("", ""))
-        yield Door(Replies(router, watch, gone.append), watch, peers, gone)
+        ended: set[bytes] = set()
+        yield Door(Replies(router, watch, ended, gone.append), watch, peers, gone, ended)
         for peer in peers.values():
             peer.close()
 
@@ -92,3 +94,13 @@ def test_who_does_not_read_loses_frames_and_stays(door: Door) -> None:
     assert 0 < door.watch.metrics.dropped < 20
     assert door.gone == []
     assert door.frames(b"bob") == []
+
+
+def test_a_name_whose_connection_has_ended_gets_nothing(door: Door) -> None:
+    """Another connection may have it by now, for which the reply was not meant."""
+    door.ended.add(b"alice")
+    door.replies.add((b"alice", b"bob"), m.Renamed(nick="n"), 0.0)
+    assert door.frames(b"bob") == [[m.Renamed(nick="n")]]
+
+    door.ended.clear()
+    assert door.frames(b"alice") == []
