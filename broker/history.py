@@ -1,7 +1,7 @@
 """`History`: the only door to storage, as the broker's core and server see it.
 
 Owns the words (append, put, erase, together, read, locate, find) and their outcomes. Does not know any database
-(`broker.sqlite`). Pure; any thread. An adapter is used by one thread at a time.
+(`sqlite`, `postgres`). Pure; any thread. An adapter is used by one thread at a time.
 """
 
 from __future__ import annotations
@@ -262,8 +262,29 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """Leave nothing of what was taken out in a log beside the storage, if nobody else is reading it just now."""
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What has been stored since a cursor that `Told` gave out, by this broker and by others; 0: everything."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that has changed, and maybe some that was told before; nothing that was committed is ever left out."""
+
+    after: int
+    """Where to go on. It means something only to the opened history that gave it out."""
+    state: list[tuple[str, str, bytes, int]]
+    """Table, name, value and revision of what was set."""
+    heads: Mapping[str, int]
+    """Room → its last sequence, of those in which something was stored or removed."""
+    floors: Mapping[str, int]
+    """Room → the sequence up to which nothing is kept, of the same rooms."""
+
+
 Change = Append | Put | Erase | Resolve | Together | Trim | Index | Disown | Shrink
-Question = Read | Locate | Recall | Find | Checkpoint
+Question = Read | Locate | Recall | Find | Checkpoint | News
 Outcome = (
     Appended
     | Reused
@@ -278,6 +299,7 @@ Outcome = (
     | Found
     | FoundIn
     | Located
+    | Told
     | NotStored
 )
 

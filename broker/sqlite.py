@@ -37,13 +37,16 @@ from .history import (
     Locate,
     Located,
     Missing,
+    News,
     NotStored,
     Outcome,
     Question,
     Read,
     Recall,
+    Told,
 )
 from .index import WordIndex
+from .noting import Notes
 from .schema import place_of
 from .writing import ONCE, Writing, digest_of, known
 
@@ -114,6 +117,7 @@ class SqliteHistory:
         self._authors: dict[str, int] = dict(self._db.execute("SELECT key, number FROM author"))
         indexed = {number: at for _, number, _, at, _ in rooms}
         self._index = WordIndex(self._db, {number: (indexed[number], head) for number, head in self._rooms.values()})
+        self._notes = Notes()
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -147,6 +151,7 @@ class SqliteHistory:
             log.exception("a batch could not be stored", extra={"event": "fault"})
             raise NotStored(f"The history cannot be written ({error!r}).") from None
         self._index.committed(writing.rooms.values())
+        self._notes.take(batch, writing.rooms)
         self._rooms |= writing.rooms
         self._authors |= writing.authors
         self._floors |= writing.floors
@@ -168,6 +173,8 @@ class SqliteHistory:
                     return self._find(question)
                 case Checkpoint():
                     return checkpoint(self._db)
+                case News(after):
+                    return self._news(after)
         except sqlite3.Error as error:
             raise NotStored(f"The history cannot be read ({error}).") from None
 
@@ -265,6 +272,20 @@ class SqliteHistory:
             else:
                 low = middle
         return low
+
+    def _news(self, after: int) -> Told:
+        # Nobody else writes into the file, so what this process has done is all there is.
+        touched = self._notes.since(after)
+        rooms = self._rooms if touched is None else touched[0]
+        heads = {room: self._rooms[room][1] for room in rooms if room in self._rooms}
+        query = "SELECT kind, name, value, revision FROM state"
+        if touched is None:
+            state = self._db.execute(query).fetchall()
+        else:
+            one = f"{query} WHERE kind = ? AND name = ?"
+            state = [row for name in touched[1] for row in self._db.execute(one, name)]
+        floors = {room: self._floors[room] for room in rooms if room in self._floors}
+        return Told(self._notes.cursor, state, heads, floors)
 
     def heads(self) -> dict[str, int]:
         """The last sequence of every room that has entries."""

@@ -29,6 +29,7 @@ PURE = (
     "broker/inbox.py",
     "broker/metrics.py",
     "broker/moderation.py",
+    "broker/noting.py",
     "broker/options.py",
     "broker/policy.py",
     "broker/questions.py",

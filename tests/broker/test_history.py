@@ -22,11 +22,14 @@ from zchat.broker.history import (
     Locate,
     Located,
     Missing,
+    News,
     NotStored,
     Put,
     Read,
     Reused,
     Together,
+    Told,
+    Trim,
 )
 from zchat.broker.schema import VERSION as SCHEMA_VERSION
 from zchat.broker.sqlite import SqliteHistory
@@ -361,6 +364,39 @@ def test_nothing_up_to_the_floor_is_read(history: History, where: dict[str, int]
 
     assert isinstance(found, Found)
     assert ([entry.text for entry in found.entries], found.more) == (texts, more)
+
+
+# --- news -----------------------------------------------------------------------------------------------------
+def news(history: History, after: int) -> Told:
+    """What has changed since a cursor."""
+    told = history.answer(News(after))
+    assert isinstance(told, Told)
+    return told
+
+
+def test_news_begin_with_everything(history: History) -> None:
+    """The cursor 0 stands before all that was ever stored."""
+    history.commit([said("a"), said("b"), said("x", room="dev"), Put("t", "n", b"1"), Trim("lobby", 0, 1, 0)])
+    told = news(history, 0)
+
+    assert (told.heads, told.state, told.floors) == ({"lobby": 2, "dev": 1}, [("t", "n", b"1", 1)], {"lobby": 1})
+
+
+def test_news_are_what_came_after_the_cursor(history: History) -> None:
+    """Rooms in which something was stored or trimmed and values that were set, as they stand; whatever set them."""
+    history.commit([said("a"), said("x", room="dev"), Put("t", "old", b"1"), Put("t", "n", b"1")])
+    first = news(history, 0)
+    history.commit([said("b")])
+    history.commit([Together((said("c"), Put("t", "n", b"2"))), Put("u", "m", b"3")])
+    second = news(history, first.after)
+    history.commit([Trim("dev", before=9, keep=0, forget=0)])
+    third = news(history, second.after)
+
+    # Some of what was told before may be told again.
+    assert second.heads.items() >= {"lobby": 3}.items()
+    assert {*second.state} >= {("t", "n", b"2", 2), ("u", "m", b"3", 1)}
+    assert (third.heads.items() >= {"dev": 1}.items(), third.floors) == (True, {"dev": 1})
+    assert third.after > second.after > first.after > 0
 
 
 # --- older and newer files ------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from zchat.broker.history import (
     Locate,
     Located,
     Missing,
+    News,
     NotStored,
     Outcome,
     Put,
@@ -42,6 +43,7 @@ from zchat.broker.history import (
     Shrink,
     Shrunk,
     Together,
+    Told,
     Trim,
     Trimmed,
 )
@@ -98,6 +100,11 @@ class Disk:
     """Room and sequence of all entries, as they were stored."""
     free: int = 0
     """Bytes that nothing needs any more."""
+    commits: int = 1
+    moved: dict[str, int] = field(default_factory=dict)
+    """Room → the last commit that stored or removed something there."""
+    put: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(table, name) → the last commit that set the value."""
 
 
 def _content(what: Append | Entry) -> tuple[object, ...]:
@@ -117,6 +124,7 @@ class MemoryHistory:
     # --- writing ----------------------------------------------------------------------------------------------
     def commit(self, batch: Sequence[Change]) -> list[Outcome]:
         """Make all changes; none can fail in the middle."""
+        self.disk.commits += 1
         return [self._make(change) for change in batch]
 
     def _make(self, change: Change) -> Outcome:
@@ -192,6 +200,7 @@ class MemoryHistory:
 
     def _append(self, append: Append) -> Appended:
         shelf = self.disk.shelves.setdefault(append.room, Shelf())
+        self.disk.moved[append.room] = self.disk.commits
         shelf.head = seq = shelf.head + 1
         shelf.readers = append.readers if seq == 1 else shelf.readers
         self.disk.order.append((append.room, seq))
@@ -220,6 +229,7 @@ class MemoryHistory:
         table = self.disk.state.setdefault(put.table, {})
         _, revision = table.get(put.name, (b"", 0))
         table[put.name] = (put.value, revision + 1)
+        self.disk.put[put.table, put.name] = self.disk.commits
         return Done(revision + 1)
 
     def _erase(self, erase: Erase) -> Done:
@@ -291,6 +301,7 @@ class MemoryHistory:
             del shelf.ids[entry.key, entry.id]
             self.disk.free += len(entry.text)
         shelf.floor = end
+        self.disk.moved[trim.room] = self.disk.commits
         return Trimmed(end, more=looked_at == _TRIM_ENTRIES)
 
     # --- reading ----------------------------------------------------------------------------------------------
@@ -312,6 +323,14 @@ class MemoryHistory:
                 if entry is not None and (entry.kind, entry.text) == (kind, text):
                     return Appended(entry.seq, entry.prev, entry.time, duplicate=True)
                 return Missing()
+            case News(after):
+                return self._news(after)
+
+    def _news(self, after: int) -> Told:
+        heads = {room: self.disk.shelves[room].head for room, at in self.disk.moved.items() if at > after}
+        state = [(*name, *self.disk.state[name[0]][name[1]]) for name, at in self.disk.put.items() if at > after]
+        floors = {room: floor for room in heads if (floor := self.disk.shelves[room].floor)}
+        return Told(self.disk.commits, state, heads, floors)
 
     def _read(self, read: Read) -> Found:
         shelf = self._shelf(read.room)
