@@ -105,6 +105,7 @@ def _serve(reading: Callable[[], Settings]) -> None:
         data=Path(service.data).expanduser() if service.data else usual_folder(),
         bind=service.bind,
         port=service.port,
+        history=service.history,
         advertise=service.advertise,
         others=tuple(service.others.split(",")) if service.others else (),
         name=service.name or default_name(),

@@ -133,6 +133,8 @@ class Shrunk(msgspec.Struct, frozen=True):
     freed: int
     left: int
     able: bool = True
+    instead: str = ""
+    """What does it where this storage does not."""
 
 
 class Missing(msgspec.Struct, frozen=True):

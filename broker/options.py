@@ -27,6 +27,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     others: str | None = None
     name: str | None = None
     data: str | None = None
+    history: str | None = None
     metrics: str | None = None
     log: str = "-"
     log_format: Form = "text"
@@ -76,6 +77,12 @@ ABOUT: dict[str, About] = {
     "name": _service("The broker's name, for people.", "it is shown in greetings", "NAME", usual="this host's"),
     "data": _service(
         "The broker's folder.", "keys and history belong to the account", "DIR", usual="the account's data folder"
+    ),
+    "history": _service(
+        "A PostgreSQL database for the history, as postgresql://USER@HOST/DATABASE.",
+        "a file needs no setup",
+        "URL",
+        usual="a file in the broker's folder",
     ),
     "access": About(
         "broker",

@@ -34,11 +34,11 @@ from .flow import Flow
 from .gate import DOMAIN, PUB_DOMAIN, Gate
 from .history import History, NotStored, Outcome, Put
 from .inbox import Frame
+from .opening import open_history
 from .policy import Policy
 from .replies import Replies
 from .reporting import Reporter
 from .sockets import bind_pair, file_limit, reachable_host, server_socket
-from .sqlite import SqliteHistory
 from .subscriptions import Subscriptions
 from .supervisor import Supervisor
 from .watching import Watch, tell
@@ -56,6 +56,8 @@ class Settings:
     """What an operator may set."""
 
     data: Path
+    history: str | None = None
+    """The URL of a database that has it; None: a file in the folder."""
     bind: str = "127.0.0.1"
     port: int = 5555
     """0: a free adjacent pair."""
@@ -112,7 +114,7 @@ class Server:
         self._home = home.Home(settings.data)
         self._resources.callback(self._home.close)
         key = self._home.key()
-        history: History = SqliteHistory(self._home.history)
+        history: History = open_history(settings.history or self._home.history)
         self._resources.callback(history.close)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._resources.callback(self._context.term)

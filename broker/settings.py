@@ -21,6 +21,7 @@ from ..common.spans import parse_span
 from ..common.text import clean
 from .endpoints import parse_place
 from .log_places import check_place
+from .opening import check_history, without_password
 from .options import ABOUT, DEFAULTS, OPTIONS, TABLES, Service
 from .policy import Policy
 
@@ -57,10 +58,11 @@ def read(file: Path | None, given: Mapping[str, tuple[object, str]] | None = Non
     defaults = {name: value or None if ABOUT[name].usual else value for name, value in DEFAULTS.items()}
     defaults["access"] = policy.access
     rows = [
-        (about.table, name, *said.get(name, (defaults[name], "default")))
+        (about.table, name, _shown(name, value), origin)
         for table in TABLES
         for name, about in ABOUT.items()
         if about.table == table
+        for value, origin in [said.get(name, (defaults[name], "default"))]
     ]
     return Settings(service, policy, rows)
 
@@ -70,7 +72,7 @@ def in_force() -> list[config.Row]:
     variables = {name: f"ZCHAT_{name.upper()}" for name in OPTIONS}
     rows = read(None).rows
     return [
-        (table, name, _typed(name, os.environ[variables[name]]), variables[name])
+        (table, name, _shown(name, _typed(name, os.environ[variables[name]])), variables[name])
         if name in variables and os.environ.get(variables[name])
         else (table, name, value, origin)
         for table, name, value, origin in rows
@@ -83,6 +85,10 @@ def _typed(name: str, text: str) -> object:
         return msgspec.convert(text, type(DEFAULTS[name]), strict=False)
     except msgspec.ValidationError:
         return text
+
+
+def _shown(name: str, value: object) -> object:
+    return without_password(value) if name == "history" and isinstance(value, str) else value
 
 
 def _convert(values: dict[str, Any], form: type[Any]) -> Any:
@@ -106,6 +112,8 @@ def _check(service: Service) -> None:
     if service.others:
         _check_others(service.others)
     check_place(service.log)
+    if service.history:
+        check_history(service.history)
     if service.metrics:
         parse_place(service.metrics, "--metrics")
 

@@ -108,7 +108,7 @@ class Upkeep:
             if not isinstance(outcome, Shrunk):
                 return [refuse(session.identity, admin, *why_not(outcome))]
             if not outcome.able:
-                return [refuse(session.identity, admin, Code.NOT_ALLOWED, _UNABLE)]
+                return [refuse(session.identity, admin, Code.NOT_ALLOWED, outcome.instead or _UNABLE)]
             self._vacuum = self._vacuum or _Vacuum()
             return [told, *self._shrunk(outcome), self._tell_vacuum(session.identity, admin)]
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from . import processes, releases
+from .postgres import REASON as NO_POSTGRES, Postgres, emptied, find as postgres_programs
 from .processes import Broker, LineMode, Terminal
 
 
@@ -35,6 +36,33 @@ def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for handler in set(logger.handlers) - set(before):
         logger.removeHandler(handler)
         handler.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this run's own; where there is none, what needs one is skipped."""
+    if postgres_programs() is None:
+        pytest.skip(NO_POSTGRES)
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """The URL of a database without a history."""
+    return emptied(postgres.url())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests were left out for want of PostgreSQL, whatever else is shown."""
+    left_out = [
+        report.nodeid for report in terminalreporter.stats.get("skipped", ()) if NO_POSTGRES in str(report.longrepr)
+    ]
+    if left_out:
+        files = sorted({nodeid.partition("::")[0] for nodeid in left_out})
+        terminalreporter.write_line(
+            f"{len(left_out)} tests were left out: {NO_POSTGRES}. They are in {', '.join(files)}."
+        )
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from zchat.broker.history import (
     Told,
     Trim,
 )
+from zchat.broker.postgres import PostgresHistory
 from zchat.broker.schema import VERSION as SCHEMA_VERSION
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import limits, messages as m
@@ -39,15 +40,20 @@ from ..simulation.store import Disk, MemoryHistory
 from .house import House, key
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
 def reopen(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], History]]:
     """Opens the same history again, as after a restart: that of the broker, and that of the simulation."""
     opened: list[History] = []
     disk = Disk()
+    database = request.getfixturevalue("database") if request.param == "postgres" else ""
+    kinds: dict[str, Callable[[], History]] = {
+        "sqlite": lambda: SqliteHistory(tmp_path / "history.sqlite"),
+        "postgres": lambda: PostgresHistory(database),
+        "memory": lambda: MemoryHistory(disk),
+    }
 
     def open_() -> History:
-        in_memory = request.param == "memory"
-        opened.append(MemoryHistory(disk) if in_memory else SqliteHistory(tmp_path / "history.sqlite"))
+        opened.append(kinds[request.param]())
         return opened[-1]
 
     yield open_

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from zchat.broker.history import Append, Appended, History, Read, Reused, Trim, Trimmed
 from zchat.broker.policy import Policy
+from zchat.broker.postgres import PostgresHistory
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import limits, messages as m
 
@@ -19,10 +20,15 @@ FOR_EVER = -1
 """No id is old enough to be forgotten."""
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
 def history(request: pytest.FixtureRequest) -> Iterator[History]:
-    """A room with 2,000 entries, one a millisecond: in the broker's history, and in that of the simulation."""
-    history: History = MemoryHistory() if request.param == "memory" else SqliteHistory(":memory:")
+    """A room with 2,000 entries, one a millisecond: in each history of the broker, and in that of the simulation."""
+    kinds: dict[str, Callable[[], History]] = {
+        "sqlite": lambda: SqliteHistory(":memory:"),
+        "postgres": lambda: PostgresHistory(request.getfixturevalue("database")),
+        "memory": MemoryHistory,
+    }
+    history = kinds[request.param]()
     history.commit([said(number) for number in range(1, 2_001)])
     yield history
     history.close()

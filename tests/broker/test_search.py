@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from zchat.broker.history import Append, Erase, Find, FoundIn, History, Index, Indexed, Trim, Trimmed
 from zchat.broker.policy import Policy
+from zchat.broker.postgres import PostgresHistory
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import limits, messages as m
 from zchat.common.errors import InputError
@@ -21,15 +22,20 @@ from .house import NO_ROOM, House, key, only
 from .test_history import first_version, said
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
 def reopen(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], History]]:
     """Opens the same history again, as after a restart."""
     opened: list[History] = []
     disk = Disk()
+    database = request.getfixturevalue("database") if request.param == "postgres" else ""
+    kinds: dict[str, Callable[[], History]] = {
+        "sqlite": lambda: SqliteHistory(tmp_path / "history.sqlite", patience=60),
+        "postgres": lambda: PostgresHistory(database, patience=60),
+        "memory": lambda: MemoryHistory(disk),
+    }
 
     def open_() -> History:
-        in_memory = request.param == "memory"
-        opened.append(MemoryHistory(disk) if in_memory else SqliteHistory(tmp_path / "history.sqlite", patience=60))
+        opened.append(kinds[request.param]())
         return opened[-1]
 
     yield open_

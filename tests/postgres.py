@@ -1,0 +1,124 @@
+"""A PostgreSQL server of the tests' own: in a temporary folder, on a Unix socket, with fsync on.
+
+`find` looks where its programs usually are. The server refuses to run as root, so there it runs as somebody else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+
+PLACES = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql*/bin",
+    "/usr/local/opt/postgresql*/bin",
+)
+PATIENCE = 30.0
+USERS = ("postgres", "nobody")
+
+
+def find() -> Path | None:
+    """The folder with the programs of the newest server, if there is one."""
+    on_path = shutil.which("initdb")
+    folders = [Path(on_path).resolve().parent] if on_path else []
+    for place in PLACES:
+        folders += sorted(Path("/").glob(place[1:]), key=_version, reverse=True)
+    return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
+
+
+def _version(folder: Path) -> list[int]:
+    return [int(digits) for digits in "".join(c if c.isdigit() else " " for c in str(folder)).split()]
+
+
+class Postgres:
+    """A server, which can be stopped and started again; its databases are gone with it."""
+
+    def __init__(self) -> None:
+        bin_ = find()
+        assert bin_ is not None
+        self._bin = bin_
+        self._as: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            user = next(entry for entry in pwd.getpwall() if entry.pw_name in USERS)
+            self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        self.folder = Path(tempfile.mkdtemp(prefix="zchat-pg-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            if self._as:
+                os.chown(self.folder, self._as["user"], self._as["group"])
+            self._run("initdb", "-D", self._data, "-U", "zchat", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _run(self, program: str, *arguments: object) -> None:
+        done = subprocess.run(
+            [self._bin / program, *map(str, arguments)],
+            cwd=self.folder, capture_output=True, text=True, check=False, **self._as,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def start(self, *options: str) -> None:
+        """Start it; it takes connections on return."""
+        command = [self._bin / "postgres", "-D", self._data, "-k", self.folder, "-c", "listen_addresses=", *options]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._as
+            )
+        end = time.monotonic() + PATIENCE
+        while subprocess.run([self._bin / "pg_isready", "-q", "-h", self.folder], check=False).returncode:
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise AssertionError((self.folder / "log").read_text())
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it: SIGINT in order, SIGQUIT as if the power had failed."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(PATIENCE)
+            self._process = None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send the server's main process a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def url(self, database: str = "postgres", user: str = "zchat") -> str:
+        """How one of its databases is named."""
+        return f"postgresql://{user}@/{database}?host={self.folder}"
+
+
+REASON = "PostgreSQL (initdb, postgres) is not installed"
+
+
+def emptied(url: str) -> str:
+    """The same database without a history's content; making the tables anew would take longer."""
+    with psycopg.connect(url, autocommit=True) as db:
+        if db.execute("SELECT to_regclass('zchat.about')").fetchone() != (None,):
+            db.execute("SET search_path = zchat")
+            for table in ("entry", "gone", "room", "state"):
+                db.execute(f"DELETE FROM {table}")
+    return url
