@@ -33,7 +33,8 @@ from .history import (
     Read,
     Recall,
 )
-from .postgres_link import Connection, Link, bad_history, not_read, not_stored
+from .postgres_hints import Hints
+from .postgres_link import Connection, Link, Silence, bad_history, not_read, not_stored
 from .postgres_rows import locate, news, read, recall
 from .postgres_schema import prepare
 from .postgres_search import find
@@ -52,10 +53,12 @@ T = TypeVar("T")
 class PostgresHistory:
     """The history in a database, named by a URL as libpq reads it; a search takes `patience` seconds at most.
 
+    Who wants to `hear` of what other brokers store there is called from another thread; without that, nobody is told.
+
     Raises `BadHistory` when the database cannot be used, and `NotStored` whenever it cannot later on.
     """
 
-    def __init__(self, url: str, patience: float = SEARCH_SECONDS) -> None:
+    def __init__(self, url: str, patience: float = SEARCH_SECONDS, hear: Callable[[], object] | None = None) -> None:
         self._patience = patience
         self._link = Link(url)
         self._rooms: dict[str, int] = {}
@@ -71,6 +74,7 @@ class PostgresHistory:
         except BaseException:
             self._link.give_up()
             raise
+        self._hints = Hints(url, hear) if hear is not None else None
 
     @property
     def place(self) -> str:
@@ -79,6 +83,8 @@ class PostgresHistory:
 
     def close(self) -> None:
         """Give up the connection."""
+        if self._hints is not None:
+            self._hints.close()
         self._link.give_up()
 
     # --- writing ----------------------------------------------------------------------------------------------
@@ -88,6 +94,8 @@ class PostgresHistory:
             return [Indexed(0) for _ in batch]
         writing, outcomes = self._try(partial(self._write, [fit(change) for change in batch]), not_stored)
         self._rooms |= {name: room.number for name, room in writing.rooms.items()}
+        if self._hints is not None:
+            self._hints.tell()
         return outcomes
 
     def _write(self, batch: Sequence[Change], db: Connection) -> tuple[Writing, list[Outcome]]:
@@ -162,11 +170,13 @@ class PostgresHistory:
             used = self._link.open
             try:
                 return work(self._link.connect())
-            except psycopg.Error as error:
+            except psycopg.Error as fault:
+                error = Silence("it does not answer") if self._link.silent else fault
                 gone = not self._link.roll_back(error)
                 self._telling = self._telling and not gone
                 # A connection that was there before may have ended long ago: a new one is tried, once.
-                safe = isinstance(error, _IN_THE_WAY) or (gone and used and not isinstance(error, _Unknown))
+                stale = gone and used and not isinstance(error, _Unknown | Silence)
+                safe = stale or isinstance(error, _IN_THE_WAY)
                 if not (safe and left):
                     raise refusal(error) from None
             except BaseException:

@@ -54,14 +54,25 @@ _TO_DO = {
 }
 
 
+class Silence(psycopg.OperationalError):
+    """The server took what was sent and did not answer in time."""
+
+
 class Connection(psycopg.Connection[tuple[Any, ...]]):
     """A connection on which nothing takes longer than its patience, in seconds."""
 
     patience = ANSWER_SECONDS
+    silent = False
+    """It was given up in the middle of something, and is of no use any more."""
 
     def wait(self, gen: Generator[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
-        """As its base, but not for ever; raises `psycopg.OperationalError`."""
-        return super().wait(_in_time(gen, time.monotonic() + self.patience), *args, **kwargs)
+        """As its base, but not for ever; raises `Silence`."""
+        try:
+            return super().wait(_in_time(gen, time.monotonic() + self.patience), *args, **kwargs)
+        except Silence:
+            self.silent = True  # the library may make another error of it, on its way out of a pipeline
+            self.pgconn.finish()
+            raise
 
 
 def _in_time(waits: Generator[Any, Any, Any], end: float) -> Generator[Any, Any, Any]:
@@ -74,7 +85,7 @@ def _in_time(waits: Generator[Any, Any, Any], end: float) -> Generator[Any, Any,
             return done.value
         ready = yield wait
         if not ready and time.monotonic() > end:
-            raise psycopg.OperationalError("it does not answer")
+            raise Silence("it does not answer")
 
 
 class Link:
@@ -99,6 +110,11 @@ class Link:
     def open(self) -> bool:
         """Whether there is a connection, as far as is known."""
         return self._db is not None
+
+    @property
+    def silent(self) -> bool:
+        """Whether the database has not answered in time."""
+        return self._db is not None and self._db.silent
 
     def connect(self) -> Connection:
         """The connection; raises `psycopg.Error`."""

@@ -53,8 +53,8 @@ WHERE entry.room = old.room AND entry.seq = old.seq AND addressee IS NOT NULL
 """
 _TOPICS_OF = """
 SELECT room.room, coalesce((
-    SELECT text FROM entry WHERE room = number AND kind = 'topic' ORDER BY seq DESC LIMIT 1
-), '') FROM room WHERE number = ANY(%s)
+    SELECT text FROM entry e WHERE e.room = room.number AND kind = 'topic' ORDER BY seq DESC LIMIT 1
+), '') FROM room WHERE room.number = ANY(%s)
 """
 
 
@@ -100,7 +100,8 @@ def _trim(db: Connection, trim: Trim, room: LockedRoom, oldest: list[tuple[Any, 
     # A room's topic is its last topic entry, however old: it stays, below the floor, where nobody reads it.
     db.execute(_REMOVE, (room.number, room.floor, room.number))
     db.execute(_MOVE_FLOOR, (room.floor, room.number))
-    return Trimmed(room.floor, more=len(old) == len(some) and room.floor < room.head)
+    cut = len(some) < len(oldest) or len(oldest) == _STEP
+    return Trimmed(room.floor, more=cut and len(old) == len(some) and room.floor < room.head)
 
 
 def disown(db: Connection, disown: Disown) -> Disowned:

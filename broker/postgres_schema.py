@@ -69,21 +69,31 @@ def prepare(db: psycopg.Connection[Any], place: str) -> str:
     about = _about(db)
     if about.get("version") == str(VERSION):
         return about["history"]
-    with db.transaction():
-        db.execute("SELECT pg_advisory_xact_lock(%s)", (_OURS,))  # of several brokers one makes them
-        about = _about(db)
-        if not about:
-            if db.execute("SELECT to_regnamespace('zchat')").fetchone() == (None,):
-                db.execute("CREATE SCHEMA zchat")
-            db.execute(_TABLES)
-            about = {"history": new_id(), "version": str(VERSION)}
-            db.execute("INSERT INTO about VALUES ('history', %(history)s), ('version', %(version)s)", about)
-        version = int(about["version"])
-        if version > VERSION:
-            raise BadHistory(f"The history in {place} was written by a newer zchat. Install that version to use it.")
-        for older in range(version, VERSION):
-            db.execute(_MIGRATIONS[older])
-            db.execute("UPDATE about SET value = %s WHERE name = 'version'", (str(older + 1),))
+    # Of several brokers one makes them. What others have made is seen for sure from the next transaction on, so the
+    # lock stands around it.
+    db.execute("SELECT pg_advisory_lock(%s)", (_OURS,))
+    try:
+        with db.transaction():
+            return _make(db, place)
+    finally:
+        if not db.closed:
+            db.execute("SELECT pg_advisory_unlock(%s)", (_OURS,))
+
+
+def _make(db: psycopg.Connection[Any], place: str) -> str:
+    about = _about(db)
+    if not about:
+        if db.execute("SELECT to_regnamespace('zchat')").fetchone() == (None,):
+            db.execute("CREATE SCHEMA zchat")
+        db.execute(_TABLES)
+        about = {"history": new_id(), "version": str(VERSION)}
+        db.execute("INSERT INTO about VALUES ('history', %(history)s), ('version', %(version)s)", about)
+    version = int(about["version"])
+    if version > VERSION:
+        raise BadHistory(f"The history in {place} was written by a newer zchat. Install that version to use it.")
+    for older in range(version, VERSION):
+        db.execute(_MIGRATIONS[older])
+        db.execute("UPDATE about SET value = %s WHERE name = 'version'", (str(older + 1),))
     return about["history"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 
 from zchat.broker.history import Append, Erase, Find, FoundIn, History, Index, Indexed, Trim, Trimmed
 from zchat.broker.policy import Policy
@@ -17,6 +17,7 @@ from zchat.common import limits, messages as m
 from zchat.common.errors import InputError
 from zchat.common.searching import parse_search
 
+from ..postgres import Postgres, emptied
 from ..simulation.store import Disk, MemoryHistory
 from .house import NO_ROOM, House, key, only
 from .test_history import first_version, said
@@ -420,11 +421,26 @@ STEPS = st.lists(
 ROOM_READERS: dict[str, tuple[str, ...] | None] = {"open": None, "den": (), "@a.b": ("a", "b")}
 
 
-@given(STEPS, st.sampled_from(["tea", "te*", "tea tea*", '"tea time"', "fur", "x-ray", "10 tea"]))
+WORDS = st.sampled_from(["tea", "te*", "tea tea*", '"tea time"', "fur", "x-ray", "10 tea"])
+
+
+@given(STEPS, WORDS)
 @settings(max_examples=150, deadline=None)
 def test_every_history_finds_the_same(steps: list[tuple[str, str, str | int]], words: str) -> None:
     """Whatever is said, erased, trimmed and indexed in between: what is found is what a look at all entries finds."""
-    histories: list[History] = [SqliteHistory(":memory:", patience=60), MemoryHistory()]
+    finds_the_same(SqliteHistory(":memory:", patience=60), steps, words)
+
+
+@given(STEPS, WORDS)
+@settings(max_examples=25, deadline=None, phases=set(Phase) - {Phase.shrink})  # each step takes milliseconds
+def test_a_database_finds_the_same(postgres: Postgres, steps: list[tuple[str, str, str | int]], words: str) -> None:
+    """As above."""
+    finds_the_same(PostgresHistory(emptied(postgres.url()), patience=60), steps, words)
+
+
+def finds_the_same(one: History, steps: list[tuple[str, str, str | int]], words: str) -> None:
+    """A history finds what that in memory does."""
+    histories: list[History] = [one, MemoryHistory()]
     for time, (what, room, value) in enumerate(steps):
         for history in histories:
             if what == "say":
@@ -439,4 +455,4 @@ def test_every_history_finds_the_same(steps: list[tuple[str, str, str | int]], w
     for readers, rooms in ((("",), {}), (("a",), {}), (("", "b"), {"den": 2}), ((), {"open": 3}), ((), {"den": 0})):
         found = [ask(history, words, *readers, limit=3, **rooms) if readers or rooms else None for history in histories]
         assert found[0] == found[1]
-    histories[0].close()
+    one.close()

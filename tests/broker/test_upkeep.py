@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from zchat.broker.history import Read
+from zchat.broker.history import History, Read
 from zchat.broker.policy import Policy
+from zchat.broker.postgres import PostgresHistory
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import messages as m
 
@@ -16,10 +18,16 @@ from ..simulation.store import MemoryHistory
 from .house import NOT_ALLOWED, OPERATOR, House, codes, direct, key
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def house(request: pytest.FixtureRequest) -> House:
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
+def house(request: pytest.FixtureRequest) -> Iterator[House]:
     """Alice has said something in every way there is, and others spoke to her and of her."""
-    house = House(history=MemoryHistory() if request.param == "memory" else None)
+    kinds: dict[str, Callable[[], History]] = {
+        "sqlite": lambda: SqliteHistory(":memory:"),
+        "postgres": lambda: PostgresHistory(request.getfixturevalue("database")),
+        "memory": MemoryHistory,
+    }
+    history = kinds[request.param]()
+    house = House(history=history)
     house.enter(OPERATOR, "alice", "bob")
     house.join("lobby", OPERATOR, "alice", "bob")
     house.say("bob", "of alice", room="lobby")
@@ -33,7 +41,8 @@ def house(request: pytest.FixtureRequest) -> House:
     house.say("bob", "his secret", to="alice")
     house.do(OPERATOR, "mute", "bob", "lobby", text="why")
     house.do(OPERATOR, "mute", "alice", "lobby", text="rude")
-    return house
+    yield house
+    history.close()
 
 
 def work(house: House) -> None:
@@ -179,6 +188,16 @@ def test_free_pages_are_given_back_a_little_at_a_time(tmp_path: Path) -> None:
     assert f"{freed} bytes of the history's file were given back" in house.logged
     assert house.texts("alice", "lobby") == ["meanwhile"]
     house.history.close()
+
+
+def test_a_database_gives_room_back_by_itself(database: str) -> None:
+    """An operator is told so, and what else could be done."""
+    house = House(history=PostgresHistory(database))
+    house.enter(OPERATOR)
+    refused = house.refused(OPERATOR, m.Admin(verb="vacuum", ref=1))
+    house.history.close()
+
+    assert refused == NOT_ALLOWED
 
 
 def test_an_older_file_says_what_to_do(tmp_path: Path) -> None:
