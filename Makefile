@@ -64,6 +64,10 @@ man: .venv/ready  ## the manual pages, in build/man/man1, made of what --help sa
 docs: .venv/ready  ## docs/configuration.md, from the table behind `zchat broker --help`
 	@.venv/bin/python -c 'from zchat.broker.options import page; print(page(), end="")' >docs/configuration.md
 
+.PHONY: bench-history
+bench-history: .venv/ready  ## messages a second of each history, by how many come together: half a minute
+	@.venv/bin/python -m bench.history $(ARGS)
+
 .PHONY: bench-stages
 bench-stages: .venv/ready  ## where the broker's time goes, message by message, without sockets
 	@.venv/bin/python -m bench.stages

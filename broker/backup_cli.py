@@ -23,6 +23,18 @@ file_argument = click.argument("file", type=click.Path(dir_okay=False, path_type
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
+def folder_of(data: Path | None) -> Path:
+    """The folder whose history is meant; raises `InputError` where a database has it."""
+    from ..common.errors import InputError
+    from .home import HISTORY, usual_folder
+    from .settings import in_force
+
+    named = data is not None and (data / HISTORY).exists()
+    if not named and any(value for _, name, value, _ in in_force() if name == "history"):
+        raise InputError("The history is in a database. Use its own tools, pg_dump and pg_restore.")
+    return data or usual_folder()
+
+
 @click.command("backup", epilog=epilog("zchat admin backup monday.db"), context_settings=SETTINGS)
 @data_option
 @json_option
@@ -35,9 +47,9 @@ def backup(data: Path | None, as_json: bool, file: Path) -> None:
     """
     from . import deeds
     from .backup import backup
-    from .home import HISTORY, usual_folder
+    from .home import HISTORY
 
-    folder = data or usual_folder()
+    folder = folder_of(data)
     size = backup(folder / HISTORY, file)
     deeds.leave(folder, f"the history was copied to {file.absolute()}")
     click.echo(json_line({"backup": str(file), "bytes": size}) if as_json else f"{file}: {size:,} bytes")
@@ -55,9 +67,8 @@ def restore(data: Path | None, as_json: bool, file: Path) -> None:
     """
     from . import deeds
     from .backup import restore
-    from .home import usual_folder
 
-    folder = data or usual_folder()
+    folder = folder_of(data)
     former = restore(folder, file)
     deeds.leave(folder, f"the history was replaced by {file.absolute()}")
     if as_json:

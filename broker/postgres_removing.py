@@ -21,7 +21,7 @@ _STEP = 500
 _END = (2**31 - 1, 2**62)
 
 NOTE_GONE = """
-INSERT INTO gone SELECT * FROM unnest(%s::integer[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bytea[])
+INSERT INTO gone SELECT * FROM unnest(%b::integer[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::bytea[])
 ON CONFLICT (room, id, author) DO NOTHING
 """
 _OLDEST = """
@@ -39,16 +39,16 @@ _STEP_END = "SELECT room, seq FROM entry WHERE (room, seq) > (%s, %s) ORDER BY r
 _DIRECT_ROOMS = "SELECT number, room FROM room WHERE room LIKE %s AND position(%s IN room) > 0"
 _CONCERNED = """
 SELECT room, seq, author, kind, text FROM entry WHERE (room, seq) > (%s, %s) AND (room, seq) <= (%s, %s)
-AND (author = %s OR target = %s OR room = ANY(%s::integer[])) ORDER BY room, seq LIMIT %s FOR UPDATE
+AND (author = %s OR target = %s OR room = ANY(%b::integer[])) ORDER BY room, seq LIMIT %s FOR UPDATE
 """
 _DISOWN = """
 UPDATE entry SET nick = new.nick, kind = new.kind, text = new.text, choices = '',
     words = CASE WHEN new.kind = 'answer' THEN words END
-FROM unnest(%s::integer[], %s::bigint[], %s::text[], %s::text[], %s::text[]) AS new (room, seq, nick, kind, text)
+FROM unnest(%b::integer[], %b::bigint[], %b::text[], %b::text[], %b::text[]) AS new (room, seq, nick, kind, text)
 WHERE entry.room = new.room AND entry.seq = new.seq
 """
 _UNNAME = """
-UPDATE entry SET addressee = %s FROM unnest(%s::integer[], %s::bigint[]) AS old (room, seq)
+UPDATE entry SET addressee = %s FROM unnest(%b::integer[], %b::bigint[]) AS old (room, seq)
 WHERE entry.room = old.room AND entry.seq = old.seq AND addressee IS NOT NULL
 """
 _TOPICS_OF = """

@@ -53,6 +53,10 @@ CREATE INDEX state_changed ON state (changed);
 """`entry.number` grows with the time at which an entry was stored, over all rooms. The list of words that are not in
 the index yet is kept short (256 kB), so that no commit waits long while it is emptied."""
 
+_OVERTAKE = """
+UPDATE {table} SET changed = pg_current_xact_id() WHERE changed >= pg_snapshot_xmax(pg_current_snapshot())
+"""
+"""What comes from another server by a dump names transactions that were never here; it would be news for ever."""
 _MIGRATIONS: dict[int, str] = {}
 """What makes of each version the next one."""
 
@@ -68,6 +72,8 @@ def prepare(db: psycopg.Connection[Any], place: str) -> str:
     db.execute("SET search_path = zchat")
     about = _about(db)
     if about.get("version") == str(VERSION):
+        for table in ("room", "state"):
+            db.execute(_OVERTAKE.format(table=table))
         return about["history"]
     # Of several brokers one makes them. What others have made is seen for sure from the next transaction on, so the
     # lock stands around it.

@@ -34,7 +34,7 @@ _PATIENCE = "SELECT set_config('statement_timeout', %s, true)"
 _NUMBER = "SELECT number FROM entry WHERE room = %s AND seq >= %s AND words IS NOT NULL ORDER BY seq LIMIT 1"
 _CANDIDATES = f"""
 SELECT room.room, e.number, {COLUMNS} FROM entry e JOIN room ON room.number = e.room
-LEFT JOIN unnest(%s::integer[], %s::bigint[]) AS part (room, floor) ON part.room = e.room
+LEFT JOIN unnest(%b::integer[], %b::bigint[]) AS part (room, floor) ON part.room = e.room
 WHERE e.words @@ %s::tsquery AND e.number < %s AND e.seq > room.floor
 AND (part.room IS NULL OR e.seq > part.floor OR e.words @@ %s::tsquery) ORDER BY e.number DESC LIMIT %s
 """

@@ -46,16 +46,16 @@ from .remains import digest_of
 _INSTEAD = "The database gives room back by itself (autovacuum). For more: VACUUM FULL in psql, while nobody writes."
 
 _MAKE_ROOMS = """
-INSERT INTO room (room, readers) SELECT * FROM unnest(%s::text[], %s::text[]) AS new (room, readers) ORDER BY room
+INSERT INTO room (room, readers) SELECT * FROM unnest(%b::text[], %b::text[]) AS new (room, readers) ORDER BY room
 ON CONFLICT DO NOTHING
 """
 _LOCK_ROOMS = "SELECT room, number, head, floor FROM room WHERE room = ANY(%s) ORDER BY number FOR UPDATE"
 _LOCK_STATE = """
 SELECT kind, name, value, revision FROM state
-WHERE (kind, name) IN (SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY kind, name FOR UPDATE
+WHERE (kind, name) IN (SELECT * FROM unnest(%b::text[], %b::text[])) ORDER BY kind, name FOR UPDATE
 """
 _FIND_IDS = """
-SELECT asked.room, asked.author, asked.id, had.* FROM unnest(%s::text[], %s::text[], %s::text[])
+SELECT asked.room, asked.author, asked.id, had.* FROM unnest(%b::text[], %b::text[], %b::text[])
     AS asked (room, author, id)
 JOIN room ON room.room = asked.room
 CROSS JOIN LATERAL (
@@ -68,7 +68,7 @@ CROSS JOIN LATERAL (
 ) AS had
 """
 _FIND_PLACES = """
-SELECT asked.room, e.* FROM unnest(%s::text[], %s::bigint[]) AS asked (room, seq)
+SELECT asked.room, e.* FROM unnest(%b::text[], %b::bigint[]) AS asked (room, seq)
 JOIN room ON room.room = asked.room
 CROSS JOIN LATERAL (
     SELECT seq, id, author, time, kind, nick, text, target, about, choices FROM entry
@@ -76,7 +76,7 @@ CROSS JOIN LATERAL (
 ) AS e
 """
 _FIND_ANSWERS = """
-SELECT asked.room, asked.about, e.* FROM unnest(%s::text[], %s::bigint[]) AS asked (room, about)
+SELECT asked.room, asked.about, e.* FROM unnest(%b::text[], %b::bigint[]) AS asked (room, about)
 JOIN room ON room.room = asked.room
 CROSS JOIN LATERAL (
     SELECT nick, text FROM entry WHERE room = room.number AND about = asked.about AND kind = 'answer' LIMIT 1
@@ -86,26 +86,26 @@ _ADD_ENTRIES = """
 INSERT INTO entry (room, seq, id, author, time, kind, nick, addressee, text, target, about, until, choices, words)
 SELECT room, seq, id, author, time, kind, nick, addressee, text, target, about, until, choices,
     array_to_tsvector(string_to_array(words, ' '))
-FROM unnest(%s::integer[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
-    %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
+FROM unnest(%b::integer[], %b::bigint[], %b::text[], %b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::text[])
     AS new (room, seq, id, author, time, kind, nick, addressee, text, target, about, until, choices, words)
 """
 _MOVE_HEADS = """
 UPDATE room SET head = new.head, changed = pg_current_xact_id()
-FROM unnest(%s::integer[], %s::bigint[]) AS new (number, head) WHERE room.number = new.number
+FROM unnest(%b::integer[], %b::bigint[]) AS new (number, head) WHERE room.number = new.number
 """
 _ERASE = """
 UPDATE entry SET text = '', kind = 'deleted', choices = '', words = NULL
-FROM unnest(%s::integer[], %s::bigint[]) AS old (room, seq) WHERE entry.room = old.room AND entry.seq = old.seq
+FROM unnest(%b::integer[], %b::bigint[]) AS old (room, seq) WHERE entry.room = old.room AND entry.seq = old.seq
 """
 _SET_STATE = """
 UPDATE state SET value = new.value, revision = new.revision, changed = pg_current_xact_id()
-FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::bigint[]) AS new (kind, name, value, revision)
+FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::bigint[]) AS new (kind, name, value, revision)
 WHERE state.kind = new.kind AND state.name = new.name
 """
 _MAKE_STATE = """
 INSERT INTO state (kind, name, value, revision)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::bigint[]) AS new (kind, name, value, revision)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::bigint[]) AS new (kind, name, value, revision)
 ORDER BY kind, name
 """
 
@@ -142,6 +142,8 @@ class _Known:
     time: int
     digest: bytes
     gone: bool = False
+    new: _Entry | None = None
+    """The entry, if this transaction made it; most ids are never asked for again."""
 
 
 class Writing:
@@ -293,8 +295,9 @@ class Writing:
             return None
         a = append
         digest = digest_of(a.text, a.kind, a.target, a.about, "\n".join(a.choices))
+        used_for = known.new.digest if known.new is not None else known.digest
         # Of what is imported as deleted the text is not known.
-        if known.digest not in (b"", digest) and not (known.gone and a.kind == "deleted"):
+        if used_for not in (b"", digest) and not (known.gone and a.kind == "deleted"):
             return Reused()
         return Appended(known.seq, known.seq - 1, known.time, duplicate=True)
 
@@ -307,7 +310,7 @@ class Writing:
         )
         self._new.append(entry)
         self._entries[a.room, seq] = entry
-        self._ids[a.room, a.author, a.id] = _Known(seq, a.time, entry.digest)
+        self._ids[a.room, a.author, a.id] = _Known(seq, a.time, b"", new=entry)
         if a.kind == "answer":
             self._answers[a.room, a.about] = (a.nick, a.text)
         return Appended(seq, seq - 1, a.time)

@@ -11,7 +11,7 @@ import click
 
 from ..common.cli import epilog
 from ..common.json_line import json_line
-from .backup_cli import SETTINGS, data_option, file_argument, json_option
+from .backup_cli import SETTINGS, data_option, file_argument, folder_of, json_option
 
 
 @click.command(
@@ -31,10 +31,10 @@ def export(data: Path | None, as_json: bool, room: str, file: Path | None) -> No
     It is done on the broker's machine, for private rooms too; private messages are only in a backup.
     """
     from . import deeds
-    from .home import HISTORY, usual_folder
+    from .home import HISTORY
     from .transfer import export
 
-    folder = data or usual_folder()
+    folder = folder_of(data)
     count = export(folder / HISTORY, room, file)
     deeds.leave(folder, f"{room} was exported, {count} entries, to {file.absolute() if file else 'standard output'}")
     if file is not None:
@@ -55,10 +55,9 @@ def import_(data: Path | None, as_json: bool, room: str | None, file: Path) -> N
     Authors, ids and times stay; what is there already is not added again.
     """
     from . import deeds
-    from .home import usual_folder
     from .transfer import import_
 
-    folder = data or usual_folder()
+    folder = folder_of(data)
     done = import_(folder, file, room)
     deeds.leave(folder, f"{done.added} entries were imported into {done.room} from {file.absolute()}")
     if as_json:

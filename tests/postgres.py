@@ -47,7 +47,8 @@ class Postgres:
     def __init__(self) -> None:
         bin_ = find()
         assert bin_ is not None
-        self._bin = bin_
+        self.programs = bin_
+        """The folder with its programs."""
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             user = next(entry for entry in pwd.getpwall() if entry.pw_name in USERS)
@@ -77,20 +78,20 @@ class Postgres:
 
     def _run(self, program: str, *arguments: object) -> None:
         done = subprocess.run(
-            [self._bin / program, *map(str, arguments)],
+            [self.programs / program, *map(str, arguments)],
             cwd=self.folder, capture_output=True, text=True, check=False, **self._as,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self, *options: str) -> None:
         """Start it; it takes connections on return."""
-        command = [self._bin / "postgres", "-D", self._data, "-k", self.folder, "-c", "listen_addresses=", *options]
+        command = [self.programs / "postgres", "-D", self._data, "-k", self.folder, "-c", "listen_addresses=", *options]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._as
             )
         end = time.monotonic() + PATIENCE
-        while subprocess.run([self._bin / "pg_isready", "-q", "-h", self.folder], check=False).returncode:
+        while subprocess.run([self.programs / "pg_isready", "-q", "-h", self.folder], check=False).returncode:
             if self._process.poll() is not None or time.monotonic() > end:
                 raise AssertionError((self.folder / "log").read_text())
 

@@ -137,6 +137,22 @@ def test_a_slow_transaction_is_news_when_it_ends(
     assert after.heads["dev"] == 7
 
 
+def test_a_copy_from_another_server_is_news_once(
+    history: PostgresHistory, sql: psycopg.Connection[tuple[object, ...]], open_one: Open
+) -> None:
+    """What was written by transactions that this server has not had yet is told at the beginning, and not again."""
+    history.commit([said("a"), said("x", room="dev"), Put("t", "n", b"1")])
+    sql.execute("UPDATE room SET changed = '999999999999' WHERE room = 'dev'")
+    sql.execute("UPDATE state SET changed = '999999999999'")
+    other = open_one()
+    first = news(other, 0)
+    other.commit([said("b")])
+    second = news(other, first.after)
+
+    assert (first.heads, first.state) == ({"lobby": 1, "dev": 1}, [("t", "n", b"1", 1)])
+    assert (second.heads, second.state) == ({"lobby": 2}, [])
+
+
 def test_another_broker_is_told(open_one: Open) -> None:
     """Soon after a commit the other brokers hear that there is something new, and who has stored it does not."""
     heard = {name: threading.Semaphore(0) for name in ("one", "other")}

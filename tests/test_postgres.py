@@ -1,0 +1,108 @@
+"""A broker with its history in PostgreSQL, as people and operators meet it: real processes, and a real server."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from zchat.common.errors import ExitCode
+
+from .postgres import Postgres
+from .processes import ZCHAT, Broker, LineMode, environment, run
+
+Zchat = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def broker(home: Path, database: str) -> Iterator[Broker]:
+    """A broker over the tests' own server."""
+    with Broker(home, "--history", database) as broker:
+        yield broker
+
+
+def said(output: str) -> list[str]:
+    """Nicks and texts of plain lines."""
+    return [line.split(" ", 2)[2] for line in output.splitlines()]
+
+
+def test_a_chat_over_a_database(
+    broker: Broker, postgres: Postgres, zchat: Zchat, spawn_join: Callable[..., LineMode]
+) -> None:
+    """What is said is found and read after the broker was killed, and goes on when the database was away."""
+    assert zchat("send", "hello world", nick="alice").returncode == 0
+    assert zchat("send", "-t", "alice", "between us", nick="bob").returncode == 0
+    broker.kill()
+    broker.start()
+    assert said(zchat("tail", "--no-follow", nick="bob").stdout) == ["alice: hello world"]
+    assert "between us" in zchat("search", "between", nick="alice").stdout
+    assert zchat("search", "between", nick="carol").stdout == ""
+    bob = spawn_join("bob")
+    postgres.stop(signal.SIGQUIT)
+    try:
+        refused = zchat("send", "--timeout", "2", "--id", "once", "in between", nick="alice")
+        broker.process.wait_for("The history cannot be written")
+    finally:
+        postgres.start()
+    bob.type("from bob")
+    bob.wait_for("bob: from bob")
+    assert zchat("send", "--id", "once", "in between", nick="alice").returncode == 0
+    bob.wait_for("alice: in between")
+
+    assert refused.returncode in (ExitCode.NOT_ACKED, ExitCode.TIMEOUT)
+    assert "cannot be written" in refused.stderr
+    assert said(zchat("tail", "--since", "all", "--no-follow", nick="bob").stdout) == [
+        "alice: hello world",
+        "bob: from bob",
+        "alice: in between",
+    ]
+    assert not (broker.data / "history.sqlite").exists()
+
+
+def test_the_drill(home: Path, broker: Broker, postgres: Postgres, tmp_path: Path) -> None:
+    """Every command of the drill in docs/operating.md works, and shows what the page says."""
+    page = (Path(__file__).parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```sh\n(.*?)```", page.partition("database: a drill\n")[2].partition("\n## ")[0], re.S)
+    with psycopg.connect(postgres.url(), autocommit=True) as db:
+        db.execute("CREATE DATABASE drill")
+    urls = {"URL": postgres.url(), "DRILL": postgres.url("drill")}
+    drill = environment(home, DATA=str(broker.data), TMPDIR=str(tmp_path), **urls)
+    done = subprocess.run(
+        ["sh", "-euxc", f"{script}wait $! || true"],
+        env={**drill, "PATH": f"{ZCHAT.parent}:{postgres.programs}:{drill['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "before the backup" in done.stdout
+    assert "after the backup" not in done.stdout
+    assert "Nothing is in force." in done.stderr
+    with psycopg.connect(postgres.url("drill")) as copy, psycopg.connect(postgres.url()) as db:
+        ids = [one.execute("SELECT value FROM zchat.about WHERE name = 'history'").fetchone() for one in (copy, db)]
+    assert ids[0] != ids[1]
+
+
+@pytest.mark.parametrize(
+    "command", [["backup", "x"], ["restore", "{file}"], ["export", "lobby", "x"], ["import", "{file}"]]
+)
+def test_what_works_on_a_file_says_what_does_it_for_a_database(tmp_path: Path, command: list[str]) -> None:
+    """Copying and moving a database is the work of its own tools; nothing is read or written instead."""
+    file = tmp_path / "file"
+    file.touch()
+    config = tmp_path / "config" / "config.toml"
+    config.parent.mkdir()
+    config.write_text('[broker]\nhistory = "postgresql://me:secret@host/chat"\n')
+    done = run(tmp_path, "admin", *[word.format(file=file) for word in command])
+
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    assert "pg_dump" in done.stderr
+    assert "secret" not in done.stderr
+    assert not (tmp_path / "data").exists()
