@@ -264,15 +264,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """Leave nothing of what was taken out in a log beside the storage, if nobody else is reading it just now."""
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(msgspec.Struct, frozen=True):
     """What has been stored since a cursor that `Told` gave out, by this broker and by others; 0: everything."""
 
     after: int
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """All that has changed, and maybe some that was told before; nothing that was committed is ever left out."""
 
     after: int

@@ -7,8 +7,9 @@ keep a whole batch from being stored. Pure; any thread.
 from __future__ import annotations
 
 import re
-from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
+
+from msgspec.structs import asdict, replace
 
 from .history import Append, Change, Question, Together
 
@@ -26,7 +27,6 @@ def fit(what: T) -> T:
         if not _UNFIT.search(f"{a.text}{a.nick}{a.id}{a.room}{a.author}{a.to}{a.target}{''.join(a.choices)}"):
             return what
         what = replace(what, choices=tuple(_UNFIT.sub("\ufffd", choice) for choice in a.choices))
-    texts = {field.name: getattr(what, field.name) for field in fields(what)}
-    unfit = {name: text for name, text in texts.items() if isinstance(text, str) and _UNFIT.search(text)}
+    unfit = {name: text for name, text in asdict(what).items() if isinstance(text, str) and _UNFIT.search(text)}
     better: dict[str, Any] = {name: _UNFIT.sub("\ufffd", text) for name, text in unfit.items()}
     return replace(what, **better) if better else what
