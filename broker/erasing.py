@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from ..common.names import PRIVATE_MARK
-from ..common.rules import WORDS
 from .history import Disown, Disowned, Done, Shrunk
 from .index import WordIndex
+from .remains import what_stays
 from .schema import ROOM_BITS, place_of, seq_of
 
 _STEP = 500
@@ -44,7 +44,7 @@ def disown(db: sqlite3.Connection, index: WordIndex, rooms: Mapping[int, str], a
         index.remove(room, [(seq_of(place), text) for place, _, _, _, text in texts])
     db.executemany(
         "UPDATE entry SET nick = ?, kind = ?, text = ?, choices = '' WHERE place = ?",
-        [(disown.nick, *_what_stays(kind, text), place) for place, _, _, kind, text in own],
+        [(disown.nick, *what_stays(kind, text), place) for place, _, _, kind, text in own],
     )
     # Who is told something, or to whom something is done, unless it is somebody else.
     db.executemany(
@@ -58,13 +58,6 @@ def disown(db: sqlite3.Connection, index: WordIndex, rooms: Mapping[int, str], a
     topics = {rooms[room]: _topic(db, room) for _, room, _, kind, _ in own if kind == "topic"}
     more = rows[-1][0] if len(rows) == _STEP else last
     return Disowned(len(own), (more >> ROOM_BITS, seq_of(more)) if more else None, topics)
-
-
-def _what_stays(kind: str, text: str) -> tuple[str, str]:
-    """Kind and text: nothing of what was said, which choice was taken, and what was done but not why."""
-    if kind == "answer":
-        return kind, text
-    return ("deleted" if kind in (*WORDS, "topic") else kind), ""
 
 
 def _topic(db: sqlite3.Connection, room: int) -> str:

@@ -13,30 +13,17 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
-from typing import TypeVar
 
 from ..common.limits import INDEX_BYTES, SCRUB_PAGES
 from ..common.rules import SEARCHED
 from ..common.searching import Term
 from .history import Find, Indexed
+from .remains import up_to_bytes
 from .schema import ROOM_BITS, SEQ_MASK, place_of
 
 _EVERYBODY = "all"
-
-
-Row = TypeVar("Row")
-
-
-def up_to_bytes(rows: Iterable[Row], most: int, text: Callable[[Row], str]) -> Iterator[Row]:
-    """The first rows, until their texts are so long together; what costs time is their length, not their number."""
-    size = 0
-    for row in rows:
-        yield row
-        size += len(text(row).encode())
-        if size >= most:
-            return
 
 
 class WordIndex:

@@ -47,8 +47,9 @@ from .history import (
 )
 from .index import WordIndex
 from .noting import Notes
+from .remains import digest_of
 from .schema import place_of
-from .writing import ONCE, Writing, digest_of, known
+from .writing import ONCE, Writing, known
 
 log = logging.getLogger("zchat.broker")
 

@@ -8,7 +8,6 @@ for it again, so beside a busy thread their number is what costs.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +37,8 @@ from .history import (
     Trim,
     Trimmed,
 )
-from .index import WordIndex, up_to_bytes
+from .index import WordIndex
+from .remains import digest_of, up_to_bytes
 from .schema import ROOM_BITS, SEQ_MASK, place_of, seq_of
 
 _TRIM_ENTRIES = 500
@@ -326,9 +326,3 @@ def _cut(all_: Sequence[Some]) -> Iterator[Sequence[Some]]:
 @cache
 def _select(table: str, ids: int) -> str:
     return f"SELECT id FROM {table} WHERE id IN ({', '.join('?' * ids)})"
-
-
-def digest_of(text: str, kind: str, target: str | None, about: int, choices: str) -> bytes:
-    """What is kept of an entry to tell a repeat of it from another text under its id."""
-    choices = f"{choices}\n" if choices else ""
-    return hashlib.blake2b(f"{kind} {target} {about} {choices}{text}".encode(), digest_size=16).digest()
