@@ -50,6 +50,7 @@ _TO_DO = {
     "password": "Check the user, and its password in ~/.pgpass or PGPASSFILE.",
     "does not exist": "Make it, or name another one.",
     "pg_hba": "Allow it in the server's pg_hba.conf.",
+    "permission denied": "Let the broker's user own what is there, or name another database.",
     "read-only": "Name the primary, or all hosts: postgresql://ONE,OTHER/DATABASE.",
 }
 
