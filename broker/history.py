@@ -309,6 +309,8 @@ class History(Protocol):
 
     id: str
     """A random word, renewed by a restore: cursors name it."""
+    shared: bool
+    """Whether other brokers may use the same storage at the same time."""
 
     def commit(self, batch: Sequence[Change]) -> list[Outcome]:
         """Make all changes in one transaction, durable on return; raises `NotStored`."""

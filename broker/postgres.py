@@ -58,6 +58,8 @@ class PostgresHistory:
     Raises `BadHistory` when the database cannot be used, and `NotStored` whenever it cannot later on.
     """
 
+    shared = True
+
     def __init__(self, url: str, patience: float = SEARCH_SECONDS, hear: Callable[[], object] | None = None) -> None:
         self._patience = patience
         self._link = Link(url)

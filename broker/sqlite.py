@@ -76,6 +76,8 @@ class SqliteHistory:
     Raises `BadHistory` when the file is not ours, is damaged, or was written by a newer zchat.
     """
 
+    shared = False
+
     def __init__(self, path: Path | str, patience: float = limits.SEARCH_SECONDS) -> None:
         self._path = str(path)
         self._patience = patience

@@ -66,9 +66,10 @@ class Writer:
     def is_quick(self, batch: Sequence[Action]) -> bool:
         """Whether a batch is most likely carried out before the thread would have begun it: a few messages, no more.
 
-        There and back takes a sixth of a quick commit, and of the processor as much.
+        There and back takes a sixth of a quick commit, and of the processor as much. A database elsewhere may be quick
+        most of the time, and then say nothing for seconds.
         """
-        few = self._prompt and len(batch) <= FEW
+        few = self._prompt and not self._history.shared and len(batch) <= FEW
         return few and all(isinstance(action, Store) and isinstance(action.change, Append) for action in batch)
 
     def carry_out(self, batch: Sequence[Action]) -> Fulfilled:

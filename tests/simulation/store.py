@@ -114,9 +114,10 @@ def _content(what: Append | Entry) -> tuple[object, ...]:
 class MemoryHistory:
     """`History` on a `Disk`."""
 
-    def __init__(self, disk: Disk | None = None) -> None:
+    def __init__(self, disk: Disk | None = None, *, shared: bool = False) -> None:
         self.disk = disk or Disk()
         self.id = self.disk.id
+        self.shared = shared
 
     def close(self) -> None:
         """Nothing to give up."""
@@ -415,7 +416,7 @@ class FailingHistory:
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self.id = history.id
+        self.id, self.shared = history.id, history.shared
         self.full = False
         """No commit succeeds."""
         self.unreadable = False
