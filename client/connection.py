@@ -313,6 +313,7 @@ class Connection:
                     self._pack()
                     self._unsent.append(wire.encode(command))
                     self._parted = isinstance(command, m.Goodbye)
+                    self._flush()
                 case Dial():
                     queue.extendleft(reversed(self._dial(now)))
                 case HangUp():

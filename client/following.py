@@ -347,7 +347,8 @@ class Following:
             if replay:
                 self._heartbeat.ping_now(now.mono)  # else we would be taken to be behind for some seconds yet
         if view.behind and not view.asked and self._live:
-            actions.append(self._ask_replay(view, now))
+            # First of all: the broker reads the next page while this one is shown.
+            actions.insert(0, self._ask_replay(view, now))
         return actions
 
     def _ask_replay(self, view: RoomView, now: Now) -> Send:
