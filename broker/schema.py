@@ -138,7 +138,8 @@ def prepare(db: sqlite3.Connection, path: str) -> None:
         )
     db.create_function("is_private", 1, _is_private, deterministic=True)
     if tables and version < VERSION:
-        log.info("the history %s is made one of this version", path, extra={"event": "upgrading"})
+        if db.execute("SELECT EXISTS (SELECT 1 FROM entry)").fetchone()[0]:
+            log.info("the history %s is made one of this version", path, extra={"event": "upgrading"})
         for older in range(version, VERSION):
             db.executescript(f"BEGIN; {_MIGRATIONS[older]} PRAGMA user_version = {older + 1}; COMMIT;")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
