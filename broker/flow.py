@@ -35,6 +35,10 @@ class Flow:
         self._busy = False
         self._judging: Generator[Group, Now | None, None] | None = None
         """Commands that were taken in, from one on that has to wait."""
+        self.settling = False
+        """Somebody waits for all that is under way: until then no more questions get their turn."""
+        self._most = limits.BATCH_LEAST
+        """How much may wait for the next batch."""
 
     @property
     def idle(self) -> bool:
@@ -44,12 +48,12 @@ class Flow:
     @property
     def open(self) -> bool:
         """Whether commands may be judged now."""
-        return self.idle if self._judging is not None else len(self._waiting) < limits.BATCH
+        return self.idle if self._judging is not None else len(self._waiting) < self._most
 
     @property
     def has_turns(self) -> bool:
         """Whether questions can be answered now."""
-        return self.open and not self._busy and self._core.has_turns
+        return self.open and not self._busy and not self.settling and self._core.has_turns
 
     def take(self, actions: Iterable[Action]) -> list[Action]:
         """What is to be stored or read waits for its batch; the rest comes back."""
@@ -81,7 +85,8 @@ class Flow:
 
     def _turn(self, now: Now) -> list[Action]:
         """The questions whose turn it is go with the next batch."""
-        return self.take(self._core.turn(now)) if self._judging is None and not self._busy else []
+        waits = self._judging is not None or self._busy or self.settling
+        return [] if waits else self.take(self._core.turn(now))
 
     def start(self) -> list[Store | Await | Ask]:
         """The next batch, which is under way from now on; empty when one is, or nothing waits."""
@@ -91,9 +96,18 @@ class Flow:
         self._busy = bool(batch)
         return batch
 
-    def complete(self, done: list[tuple[Purpose, Outcome]], failure: NotStored | None, now: Now) -> list[Action]:
-        """The batch is carried out, with these outcomes; `failure` is why nothing of it was stored."""
+    def complete(
+        self, done: list[tuple[Purpose, Outcome]], failure: NotStored | None, now: Now, seconds: float = 0.0
+    ) -> list[Action]:
+        """The batch is carried out, with these outcomes; `failure` is why nothing of it was stored.
+
+        Its commit took so many `seconds`: the next ones shall be as large as can be stored in `limits.BATCH_SECONDS`,
+        so that nobody waits longer because others say much.
+        """
         self._busy = False
+        if seconds:
+            fitting = round(len(done) * limits.BATCH_SECONDS / seconds)
+            self._most = min(max(fitting, limits.BATCH_LEAST), limits.BATCH)
         if failure is not None:
             behind, self._waiting = self._waiting, []
             for action in behind:

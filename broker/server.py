@@ -220,8 +220,10 @@ class Server:
         self._supervisor.ready()
         while not self._stopping:
             mono = time.monotonic()
-            if mono >= tick_due and self._flow.idle:
+            self._flow.settling = mono >= tick_due
+            if self._flow.settling and self._flow.idle:
                 tick_due = mono + TICK
+                self._flow.settling = False
                 self._ended.clear()
                 self._tick(clock.read())
             if mono >= tick_due:
@@ -263,7 +265,7 @@ class Server:
             if fulfilled.failure is None:
                 self._stored_at = now.mono
         with _surviving():
-            actions = self._flow.complete(fulfilled.done, fulfilled.failure, now)
+            actions = self._flow.complete(fulfilled.done, fulfilled.failure, now, fulfilled.seconds)
             self._store()
             self._send(actions, now)
 

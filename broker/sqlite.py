@@ -15,9 +15,11 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from ..common import limits, wire
 from ..common.files import out_of_room
@@ -55,8 +57,13 @@ log = logging.getLogger("zchat.broker")
 
 _SEQ = f"e.place & {schema.SEQ_MASK}"
 _COLUMNS = f"{_SEQ}, ({_SEQ}) - 1, e.id, e.time, e.nick, a.key, e.text, e.kind, e.addressee, e.target, e.about, e.until"
-ENTRIES = f"SELECT {_COLUMNS}, e.choices FROM entry e CROSS JOIN author a ON a.number = e.author"
+_OF_ALL = "FROM entry e CROSS JOIN author a ON a.number = e.author"
+ENTRIES = f"SELECT {_COLUMNS}, e.choices {_OF_ALL}"
 """Rows for `entry_of`."""
+_LINES = f"SELECT json_array({_COLUMNS}, e.choices) AS line {_OF_ALL}"
+_ROWS = 64
+"""Entries that are read at once."""
+_rows = msgspec.json.Decoder(list[list[int | str | None]])
 
 _ROOMS = f"""
 SELECT room, number, floor, indexed, (
@@ -187,24 +194,33 @@ class SqliteHistory:
         backwards = read.before is not None
         above = floor if backwards else max(floor, read.after or 0)
         below = min(read.before, head + 1) if read.before is not None else head + 1
-        order = "DESC" if backwards else "ASC"
-        rows = self._db.execute(
-            f"{ENTRIES} WHERE e.place > ? AND e.place < ? ORDER BY e.place {order} LIMIT ?",
-            (place_of(number, min(above, head)), place_of(number, below), read.limit),
-        )
+        low, high = place_of(number, min(above, head)), place_of(number, below)
         entries: list[Entry] = []
         size = 0
-        for row in rows:
-            entry = entry_of(row)
+        for entry in self._between(low, high, read.limit, backwards=backwards):
             size += wire.entry_size(entry)
             if entries and size > limits.FRAME_BYTES:
                 break
             entries.append(entry)
-        rows.close()
         if backwards:
             entries.reverse()
             return Found(entries, more=bool(entries) and entries[0].prev > floor)
         return Found(entries, more=bool(entries) and entries[-1].seq < head)
+
+    def _between(self, low: int, high: int, most: int, *, backwards: bool) -> Iterator[Entry]:
+        """Entries at places between two, the first or the last ones."""
+        # Each row that SQLite hands out is a wait for Python's lock while the broker's loop is busy, so many are one.
+        some = f"{_LINES} WHERE e.place > ? AND e.place < ? ORDER BY e.place {'DESC' if backwards else 'ASC'} LIMIT ?"
+        query = f"SELECT '[' || ifnull(group_concat(line), '') || ']' FROM ({some})"
+        while most > 0:
+            rows: list[list[Any]] = _rows.decode(self._db.execute(query, (low, high, min(most, _ROWS))).fetchone()[0])
+            for row in rows:
+                yield entry_of(row)
+            if len(rows) < _ROWS:
+                return
+            most -= len(rows)
+            last = place_of(low >> schema.ROOM_BITS, rows[-1][0])
+            low, high = (low, last) if backwards else (last, high)
 
     def _find(self, find: Find) -> FoundIn:
         """As many as fit, or are found in time."""
@@ -312,7 +328,7 @@ class SqliteHistory:
         return {name: (value, revision) for name, value, revision in rows}
 
 
-def entry_of(row: tuple[Any, ...]) -> Entry:
+def entry_of(row: Sequence[Any]) -> Entry:
     """An entry from a row of `ENTRIES`, whose columns stand in the order of its fields."""
     entry: list[Any] = [*row]
     if entry[-1]:

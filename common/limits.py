@@ -59,8 +59,10 @@ PUB_RECEIVE_BYTES = 32_768
 """What the network holds of what one client sends to PUB (SO_RCVBUF): all of it is read even when the client is cut."""
 DRAIN = 2_000
 """Commands the broker takes from ROUTER between two looks at everything else."""
-BATCH = 4_000
-"""Changes and questions that wait for the one commit under way: with more, the network has to wait, too."""
+BATCH, BATCH_LEAST = 4_000, 64
+"""Changes and questions that wait for the one commit under way, at most and at least: with more, the network waits."""
+BATCH_SECONDS = 0.003
+"""Between these two as many as are stored in that time: who says little waits for two batches of who says much."""
 WINDOW = 2_000
 """Messages a client sends ahead of their acks; enough to hide the round trip, small enough to resend."""
 STASH = 2_000

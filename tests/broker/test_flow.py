@@ -47,12 +47,12 @@ class Loop:
         """The next batch is under way."""
         return self.flow.start()
 
-    def ends(self, batch: Sequence[Action], failure: NotStored | None = None) -> None:
-        """It is carried out, or cannot be stored."""
+    def ends(self, batch: Sequence[Action], failure: NotStored | None = None, seconds: float = 0.0) -> None:
+        """It is carried out, or cannot be stored; the commit took so many seconds, or there was none."""
         done = fulfil(self.house.history, batch)
         if failure is not None:
             done = [(purpose, failure) for purpose, _ in done]
-        self._send(self.flow.complete(done, failure, self.house.now))
+        self._send(self.flow.complete(done, failure, self.house.now, seconds))
 
     def rests(self) -> None:
         """All that has come is judged and carried out."""
@@ -162,7 +162,7 @@ def test_questions_go_with_the_next_batch() -> None:
 
 def test_the_network_waits_when_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be stored soon is left where it is, so that a slow disk costs bounded memory."""
-    monkeypatch.setattr(limits, "BATCH", 3)
+    monkeypatch.setattr(limits, "BATCH_LEAST", 3)
     loop = Loop()
     loop.comes(say("0"))
     first = loop.begins()
@@ -172,6 +172,34 @@ def test_the_network_waits_when_too_much_waits(monkeypatch: pytest.MonkeyPatch) 
     loop.rests()
 
     assert loop.acked == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.006, 100), (0.0006, 1_000), (1.0, 64), (0.00001, 4_000)])
+def test_batches_are_as_large_as_the_disk_is_quick(seconds: float, most: int) -> None:
+    """After 200 messages took so long, as many may wait as are stored in some milliseconds, within bounds."""
+    loop = Loop()
+    loop.comes(*(say(str(number)) for number in range(200)))
+    loop.ends(loop.begins(), seconds=seconds)
+    loop.comes(say("first"))
+    loop.begins()
+    for number in range(4_100):
+        loop.comes(say(f"more-{number}"))
+
+    assert len(loop.flow._waiting) == most
+
+
+def test_questions_wait_for_who_waits_for_all() -> None:
+    """A tick wants nothing under way: however many questions there are, it comes after those that were begun."""
+    loop = Loop()
+    loop.comes(*(("bob", m.Replay(room="lobby", ref=number)) for number in range(1, 30)))
+    loop.flow.settling = True
+    batch = loop.begins()
+    loop.ends(batch)
+    assert (loop.flow.idle, loop.flow.has_turns) == (True, False)
+
+    loop.flow.settling = False
+    loop.rests()
+    assert len(events(loop.sent, m.Page, to="bob")) == 29
 
 
 def test_who_goes_meanwhile_hurts_nobody() -> None:
