@@ -24,6 +24,10 @@ demo: .venv/ready  ## a broker and three users have a short conversation
 run: .venv/ready  ## start a broker
 	@.venv/bin/zchat broker $(ARGS)
 
+.PHONY: join
+join: .venv/ready  ## join the chat; the broker is the one of this account, or ARGS="--broker LINK"
+	@.venv/bin/zchat join $(ARGS)
+
 .PHONY: test
 test: check  ## check, then all tests
 	@.venv/bin/pytest --numprocesses=$(JOBS) --dist=worksteal $(ARGS)
@@ -68,6 +72,11 @@ docs: .venv/ready  ## docs/configuration.md, from the table behind `zchat broker
 bench-history: .venv/ready  ## messages a second of each history, by how many come together: half a minute
 	@.venv/bin/python -m bench.history $(ARGS)
 
+.PHONY: site
+site: .venv/docs docs  ## the pages as a site, in build/site; fails on a link that leads nowhere
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+	@echo "The site is in build/site; begin with index.html"
+
 .PHONY: bench-stages
 bench-stages: .venv/ready  ## where the broker's time goes, message by message, without sockets
 	@.venv/bin/python -m bench.stages
@@ -92,6 +101,10 @@ release: .venv/ready  ## wheel and source archive in dist/, built twice to the s
 clean:  ## remove everything that make, the tests and the tools made
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist zeromq_chat.egg-info
 	@find broker client common tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/docs: .venv/ready
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --editable '.[docs]'
+	@touch $@
 
 # The stamp is written last and taken away first, so a venv without it is half-built and starts from nothing.
 .venv/ready: pyproject.toml
