@@ -49,9 +49,11 @@ def groups(folder: str) -> dict[str, str]:
 def test_every_module_has_its_place(folder: str) -> None:
     """Each module stands in one group of the page, and nothing stands there that is no module."""
     told = [module for _, modules, _ in rows(folder) for module in modules]
-    there = [path.stem for path in SOURCES.values() if path.parent.name == folder]
+    there = {path.stem for path in SOURCES.values() if path.parent.name == folder}
 
-    assert sorted(told) == sorted(there)
+    assert there - set(told) == set(), "put it into the group where it belongs"
+    assert set(told) - there == set()
+    assert len(told) == len(set(told))
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

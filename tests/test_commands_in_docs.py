@@ -40,6 +40,7 @@ RUN_ELSEWHERE = {
 """Pages whose Python has a test of its own."""
 ROOMS = ("lobby", "builds", "logs", "tea")
 ENDLESS = re.compile(r"zchat (broker(?!.*--check-config)|join|top)|zchat tail(?!.*--no-follow)|make (run|join)|tail -f")
+HINT = "If it cannot be run here, say why in front of the block: <!-- not run: PROGRAM (or all): REASON -->"
 STOPPED = re.compile(r"#.*broker (must be )?stopped")
 """Said of a command that works on the broker's files."""
 
@@ -165,7 +166,7 @@ class World:
             check=False,
         )
         self.broker.start()
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}{HINT}"
         assert "Traceback" not in done.stderr
 
     def _interrupt(self, command: str, there: Path, environment: dict[str, str]) -> None:
