@@ -26,7 +26,7 @@ run: .venv/ready  ## start a broker
 
 .PHONY: join
 join: .venv/ready  ## join the chat; the broker is the one of this account, or ARGS="--broker LINK"
-	@.venv/bin/zchat join $(ARGS)
+	@.venv/bin/zchat join $(ARGS) || test $$? = 130  # Ctrl-C is no error
 
 .PHONY: test
 test: check  ## check, then all tests
