@@ -134,3 +134,27 @@ def test_on_call(zchat_broker: Broker, choice: str, code: int) -> None:
         ended, errors = end_of(bot)
         assert ended == code
         assert "nobody" in errors
+
+
+def test_forty_lines(zchat_broker: Broker) -> None:
+    """A client that was written from the protocol's page alone speaks in a room, hears it, and is heard there."""
+    source = (DOCS / "examples" / "forty_lines.py").read_text(encoding="utf-8")
+    code = [line for line in source.split('"""')[2].splitlines() if line.strip() and line.strip()[0] != "#"]
+    assert len([line for line in code if not line.startswith(("import ", "from "))]) <= 40
+    assert "zchat" not in "".join(line for line in code if line.startswith(("import ", "from ")))
+
+    with Client(nick="alice", rooms=["Straße"]) as alice:
+        alice.send("water's on", "Straße")
+        bot = subprocess.run(
+            [sys.executable, "-W", "error", DOCS / "examples" / "forty_lines.py", zchat_broker.link, "bare", "STRASSE"],
+            input="coming\nwith \x1b[31mcups\n",
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        heard = [message.text for _, message in zip(range(2), alice.messages(PATIENCE), strict=False)]
+
+    assert (bot.returncode, bot.stderr) == (0, "")
+    assert bot.stdout.splitlines() == ['alice: "water\'s on"', "bare: 'coming'", "bare: 'with \\x1b[31mcups'"]
+    assert heard == ["coming", "with \x1b[31mcups"]
