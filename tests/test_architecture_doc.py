@@ -28,7 +28,12 @@ from .processes import PATIENCE
 from .test_house import FOLDERS, IMPORTS, SOURCES
 
 PAGE = "docs/architecture.md"
-THREADS = {"input": "MainThread", "receive": "zchat-receive", "broker": "zchat-broker"}
+THREADS = {
+    "input": ["MainThread"],
+    "receive": ["zchat-receive"],
+    "broker": ["zchat-broker"],
+    "history": ["zchat-history", "zchat-broker"],  # who stores a batch depends on how quick the disk was last
+}
 
 
 # --- the picture ---
@@ -88,22 +93,21 @@ def test_no_arrow_runs_back(folder: str) -> None:
 def thread_names() -> Iterator[str]:
     """The names that the code gives to threads, with NICK for what differs."""
     for path in SOURCES.values():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for keyword in getattr(node, "keywords", ()):
-                written = ast.unparse(keyword.value) if keyword.arg == "name" else ""
-                if found := re.fullmatch(r"f?'(zchat-[^']+)'", written):
-                    yield re.sub(r"{[^}]*}", "NICK", found[1])
-            match node:
-                case ast.Assign(targets=[ast.Name(id="name")], value=ast.JoinedStr() as value):
-                    if (written := ast.unparse(value)).startswith("f'zchat-"):
-                        yield re.sub(r"{[^}]*}", "NICK", written[2:-1])
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assigned = {ast.unparse(node.targets[0]): node.value for node in ast.walk(tree) if isinstance(node, ast.Assign)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Thread"):
+                names = [keyword.value for keyword in node.keywords if keyword.arg == "name"]
+                for name in names:
+                    written = ast.unparse(assigned.get(ast.unparse(name), name))
+                    yield re.sub(r"{[^}]*}", "NICK", written).lstrip("f").strip("'")
 
 
 def test_every_thread_is_told() -> None:
     """The table has each thread that the code names, and no other."""
     (table,) = tables(section(PAGE, "The threads"))
 
-    assert {name for row in table for name in coded(row[1]) if name.startswith("zchat-")} == set(thread_names())
+    assert {name for row in table for name in coded(row[1])} - {"main"} == set(thread_names())
 
 
 # --- the walk ---
@@ -178,8 +182,9 @@ def test_a_message_walks_as_the_page_says(trace: Trace, way: list[list[str]]) ->
     calls = iter(trace.calls)
     for _, thread, function, _ in way:
         (name,) = coded(function)
-        step = (THREADS[thread], name)
-        assert step in calls, f"{name} was not called there, in the {thread} thread"  # goes on behind what it found
+        steps = [(each, name) for each in THREADS[thread]]
+        # Goes on behind what it has found.
+        assert any(call in steps for call in calls), f"{name} was not called there, in the {thread} thread"
 
 
 @pytest.mark.parametrize("name", sorted({name for way in (WALK, ACK) for row in way for name in coded(row[2])}))
