@@ -133,7 +133,7 @@ def test_it_installs_where_nothing_else_is(built: dict[str, Path], home: Path, t
     minor = min(pythons) if which == "oldest" else max(pythons)
     print(f"3.{minor} of {', '.join(f'3.{each}' for each in pythons)}; the others of these are left out")
     try:
-        zchat = releases.install(pythons[minor], built["wheel"], tmp_path / "empty", "[metrics]")
+        zchat = releases.install(pythons[minor], built["wheel"], tmp_path / "empty", "[metrics,postgres]")
     except Unable as reason:
         pytest.skip(str(reason))
     done = subprocess.run([zchat.with_name("python"), "-c", IMPORT_ALL], cwd=tmp_path, capture_output=True, text=True)
