@@ -151,10 +151,13 @@ class Access:
         """An invitation stands so."""
         self._invites[hash_] = (state, revision)
 
-    def give(self, key: str, state: KeyState) -> None:
-        """A key is allowed or denied."""
+    def give(self, key: str, state: KeyState) -> bool:
+        """A key is allowed or denied; whether that is new."""
+        if self._given.get(key) == state:
+            return False
         self._given[key] = state
         self._picture = None
+        return True
 
     def appoint(self, key: str, state: KeyState) -> None:
         """A key is made an operator, or is one no more."""
@@ -162,10 +165,13 @@ class Access:
         if key in self._roster.users:
             self._roster.users[key].operator = state.given
 
-    def ban(self, name: str, state: BanState) -> None:
-        """A key or network is banned, or no more."""
+    def ban(self, name: str, state: BanState) -> bool:
+        """A key or network is banned, or no more; whether that is new."""
+        if self._bans.get(name) == state:
+            return False
         self._bans[name] = state
         self._picture = None
+        return True
 
     def banned_until(self, name: str) -> int | None:
         """Until when this key or network has been banned; 0: until it is lifted, None: it is not."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from ..common.clock import Now
-from ..common.messages import Command, Event, Inspect, Join, Presence, Replay, Say, Search
+from ..common.messages import Admin, Command, Event, Inspect, Join, Presence, Replay, Say, Search
 from .history import Append, Change, Outcome, Question
 
 
@@ -102,6 +102,15 @@ class Then(msgspec.Struct, frozen=True):
     identity: bytes
     command: Command
     follow: Callable[[Outcome, Now], list[Action]]
+
+
+def own_step(follow: Callable[[Outcome, Now], list[Action]]) -> Then:
+    """Why the broker itself stores or asks for something, at nobody's command."""
+    return Then(b"", NOBODY, follow)
+
+
+NOBODY = Admin(verb="vacuum")
+"""The command of a step of the broker's own, which is never looked at."""
 
 
 class Paging(msgspec.Struct, frozen=True):

@@ -40,8 +40,9 @@ from .actions import (
     Trimming,
 )
 from .admission import Admission
+from .cluster import Cluster
 from .governing import Governing
-from .history import Appended, History, NotStored, Outcome
+from .history import Appended, Conflict, Found, History, Located, NotStored, Outcome
 from .moderation import KINDS, Moderation
 from .policy import Policy
 from .questions import READS, Questions
@@ -99,6 +100,17 @@ class Core:
         self._questions.load(history.table(READS))
         self._upkeep.load(history.table(FORGOTTEN))
         self._access.load(*map(history.table, (ACCESS, BANS, INVITES, OPERATORS)))
+        self._cluster = Cluster(
+            history,
+            self._roster,
+            self._rooms,
+            self._talk,
+            self._questions,
+            self._governing,
+            self._upkeep,
+            word,
+            now,
+        )
 
     # --- input from clients -----------------------------------------------------------------------------------
     def settles(self, user: str, command: m.Command | m.Unknown) -> bool:
@@ -113,7 +125,7 @@ class Core:
                 return True
             case m.Hello():
                 known = self._roster.users.get(user)
-                return known is None or not known.nick
+                return self._cluster.shared or known is None or not known.nick
             case m.Join(room=room):
                 return not self._rooms.exists(room)
         return False
@@ -135,7 +147,12 @@ class Core:
         if not self._rates.charge(user, command, size, now) and not leaving:
             return [refuse(identity, command, *TOO_FAST), *self._strike(user, now)]
         if isinstance(command, m.Hello):
-            return self._sessions.hello(identity, user, address, command, now)
+            hello = command
+            return self._cluster.surely(
+                lambda now: self._sessions.hello(identity, user, address, hello, now),
+                lambda outcome, now: [refuse(identity, hello, *why_not(outcome))],
+                now,
+            )
         assert session is not None
         match command:
             case m.Ping():
@@ -149,6 +166,8 @@ class Core:
             case m.Away():
                 told = absence.away(session, command, now)
                 self._rates.owe(user, TOLD * len(told), now)
+                for each in session.user.sessions:
+                    self._roster.note(each)
                 return told
             case m.Rename():
                 return self._sessions.rename(session, command, now)
@@ -191,8 +210,7 @@ class Core:
         self._access.lock_out(user, now.wall + round(limits.LOCKOUT * 1_000), now)
         text = f"{user} floods, and is shut out for {limits.LOCKOUT:g} s"
         actions: list[Action] = [Log(text, True, "locked_out", {"user": user, "seconds": limits.LOCKOUT})]
-        known = self._roster.users.get(user)
-        for session in list(known.sessions) if known is not None else ():
+        for session in self._access.sessions_at(user):
             actions += self._sessions.remove(session, now, "too fast for too long")
         return [*actions, Cut(user, at_once=True)]
 
@@ -223,7 +241,11 @@ class Core:
                     actions += self._searches.answer(session, question)
                 else:
                     actions += self._questions.answer(session, question, now)
-        return actions
+        return [*actions, *self._cluster.turn(now)]
+
+    def hinted(self, now: Now) -> list[Action]:
+        """Another broker has stored something, says the history."""
+        return self._cluster.hinted(now)
 
     def tick(self, now: Now) -> list[Action]:
         """Whatever time brings: sessions that expire, the beacon."""
@@ -242,7 +264,13 @@ class Core:
             actions += [*self._beacon(now), *self._talk.heads()]
             self._rates.forget(now)
             self._access.forget(now)
-        works = [self._questions.tick(), self._retention.tick(now), self._searches.tick(), self._upkeep.tick(now)]
+        works = [
+            self._cluster.tick(now),
+            self._questions.tick(),
+            self._retention.tick(now),
+            self._searches.tick(),
+            self._upkeep.tick(now),
+        ]
         return [*actions, *chain(*works)]
 
     def _beacon(self, now: Now) -> list[Action]:
@@ -261,7 +289,7 @@ class Core:
     def sessions_of(self, key: str) -> int:
         """How many sessions a key has."""
         user = self._roster.users.get(key)
-        return len(user.sessions) if user is not None else 0
+        return sum(not session.elsewhere for session in user.sessions) if user is not None else 0
 
     @property
     def census(self) -> tuple[int, int, int]:
@@ -299,6 +327,8 @@ class Core:
                     stored += not outcome.duplicate
                     if purpose.follow is not None and not outcome.duplicate:
                         actions += purpose.follow(now)
+                case Said() if isinstance(outcome, Conflict):
+                    actions += self._judge_again(purpose, outcome, now)
                 case Said():
                     if purpose.identity not in unsaid:
                         actions += self._not_said(purpose, outcome, now)
@@ -308,21 +338,25 @@ class Core:
                     acks.setdefault(purpose.identity, []).append(self._talk.repeated(purpose, outcome))
                 case Doubted():
                     actions.append(purpose.otherwise)
+                case Then() if isinstance(outcome, Conflict):
+                    actions += self._judge_again(purpose, outcome, now)
                 case Then():
                     actions += purpose.follow(outcome, now)
                 case Create():
                     actions += self._rooms.created(purpose, outcome, now)
                 case Start():
+                    if isinstance(outcome, Located):
+                        self._cluster.reached(self._roster.rooms.get(purpose.room), outcome.after or 0)
                     actions += self._rooms.started_at(purpose, outcome, now)
                 case Paging():
-                    actions += self._questions.page(purpose, outcome)
+                    actions += self._page(purpose, outcome, now)
                 case Announce(room, presence):
                     actions += self._talk.broadcast(self._roster.rooms[room], entries.pop(room, []))
                     actions.append(deliver(self._roster, self._roster.rooms[room], presence))
                 case Indexing():
                     actions += self._searches.indexed(purpose, outcome)
                 case Finding():
-                    actions += self._searches.found(purpose, outcome, now)
+                    actions += self._found(purpose, outcome, now)
                 case Mark():
                     self._questions.marked(purpose, outcome)
                 case Trimming():
@@ -331,7 +365,37 @@ class Core:
         actions += [Reply((identity,), m.Acked(acks=list_)) for identity, list_ in acks.items() if identity]
         for room, list_ in entries.items():
             actions += self._talk.broadcast(self._roster.rooms[room], list_)
-        return actions
+        return [*actions, *self._cluster.read(now)]
+
+    def _judge_again(self, purpose: Said | Then, conflict: Conflict, now: Now) -> list[Action]:
+        """Another broker was faster: what was wanted is judged by what stands there."""
+        actions = self._cluster.stands(conflict, now)
+        session = self._roster.by_identity.get(purpose.identity)
+        if isinstance(purpose, Said):
+            return [*actions, *(self._talk.say(session, purpose.say, now) if session is not None else [])]
+        match purpose.command:
+            case m.Rename() if session is not None:
+                return [*actions, *self._sessions.rename(session, purpose.command, now)]
+            case m.Admin() if session is not None:
+                return [*actions, *self._governing.admin(session, purpose.command, now)]
+        return [*actions, *purpose.follow(conflict, now)]
+
+    def _page(self, paging: Paging, outcome: Outcome, now: Now) -> list[Action]:
+        """A page was read; of a private room, who may see it by now is known only after a look."""
+        room = self._roster.rooms.get(paging.room)
+        if isinstance(outcome, Found) and outcome.entries:
+            self._cluster.reached(room, outcome.entries[-1].seq)
+        if room is None or not room.private:
+            return self._questions.page(paging, outcome)
+        page = self._questions.page
+        return self._cluster.surely(lambda now: page(paging, outcome), lambda no, now: page(paging, no), now)
+
+    def _found(self, finding: Finding, outcome: Outcome, now: Now) -> list[Action]:
+        """Somebody found something; the same holds."""
+        found = self._searches.found
+        return self._cluster.surely(
+            lambda now: found(finding, outcome, now), lambda no, now: found(finding, no, now), now
+        )
 
     def _not_said(self, said: Said, outcome: Outcome, now: Now) -> list[Action]:
         session = self._roster.by_identity.get(said.identity)

@@ -20,6 +20,7 @@ from .access import ACCESS, BANS, INVITES, OPERATORS, Access, BanState, InviteSt
 from .actions import Action, Cut, Log, Reply, Store, Then
 from .admission import network_of
 from .history import Done, Outcome, Put, Together
+from .leases import Rows
 from .refusals import Refusal, no_user, not_allowed, refuse, until_when, why_not
 from .rights import in_force
 from .roster import Roster, Session, User, unnamed
@@ -287,6 +288,52 @@ class Governing:
             )
 
         return self._sessions.free_nick(user, user.nick, puts, leave, then)
+
+    # --- what operators did at other brokers ------------------------------------------------------------------
+    def learn_nicks(self, rows: Rows, now: Now) -> list[Action]:
+        """Who has lost their nick goes; the others are called as these say."""
+        actions: list[Action] = []
+        for user in self._sessions.losers(rows):
+            actions += self._shut_out(user.key, "", "since its nick was taken away", ANEW, now)
+            user.nick, user.former = "", user.nick
+        return [*actions, *self._sessions.learn(rows, now)]
+
+    def learn_access(self, rows: Rows, now: Now) -> list[Action]:
+        """Keys were allowed or denied."""
+        actions: list[Action] = []
+        for key, value, _ in rows:
+            state = msgspec.msgpack.decode(value, type=KeyState)
+            if self._access.give(key, state) and not state.given:
+                actions += self._shut_out(key, "", self._by_key(state.by), ASK, now)
+        return actions
+
+    def learn_bans(self, rows: Rows, now: Now) -> list[Action]:
+        """Keys or networks were banned, or are no more."""
+        actions: list[Action] = []
+        for name, value, _ in rows:
+            state = msgspec.msgpack.decode(value, type=BanState)
+            if self._access.ban(name, state) and in_force(state.until, now.wall):
+                key, network = (name, "") if network_of(name) is None else ("", name)
+                advice = f"That holds{until_when(state.until)}. {ASK}" if state.until else ASK
+                actions += self._shut_out(key, network, self._by_key(state.by, state.reason), advice, now)
+        return actions
+
+    def learn_operators(self, rows: Rows, now: Now) -> list[Action]:
+        """Operators were appointed or dismissed."""
+        for key, value, _ in rows:
+            self._access.appoint(key, msgspec.msgpack.decode(value, type=KeyState))
+        return []
+
+    def learn_invites(self, rows: Rows, now: Now) -> list[Action]:
+        """Invitations were made, used or revoked."""
+        for hash_, value, revision in rows:
+            self._access.invited(hash_, msgspec.msgpack.decode(value, type=InviteState), revision)
+        return []
+
+    def _by_key(self, key: str, reason: str = "") -> str:
+        user = self._roster.users.get(key)
+        nick = user.nick if user is not None and user.nick else unnamed(key)
+        return f"by {nick}" + (f": {reason}" if reason else "")
 
     # --- what they share --------------------------------------------------------------------------------------
     def _key(self, target: str) -> str | None:

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from ..common import limits, messages as m
 from ..common.clock import Now
 from . import rights
-from .actions import Action, Ask, Doubted, Reply, Said, Store
-from .history import Append, Erase, Recall, Together
+from .actions import Action, Ask, Doubted, Reply, Said, Store, own_step
+from .history import Append, Erase, Put, Recall, Together
 from .rates import DONE_TO_SOMEBODY
 from .refusals import Refusal, no_user, not_allowed, refuse
 from .rooms import Rooms, put_member
@@ -57,10 +57,10 @@ class Moderation:
             until=until or 0,
             readers=room.readers,
         )
-        stored = Together((append, put_member(room.id, target.key, member)))
+        put = put_member(room.id, target.key, member, room.revisions.get(target.key, 0))
         by = session.user.nick
-        said = Said(session.identity, session.user.key, say, append, self._follow(room, target, member, say, by))
-        return [Store(stored, said)]
+        said = Said(session.identity, session.user.key, say, append, self._follow(room, target, member, put, say, by))
+        return [Store(Together((append, put)), said)]
 
     def _judge(self, actor: User, room: Room, say: m.Say, now: Now) -> tuple[User, Member] | Refusal:
         """Whom it is about, and what they are from now on; or why not."""
@@ -123,22 +123,27 @@ class Moderation:
                 return not_allowed(f"{nick} is not an operator of {room.name}.")
         return replace(member, role="member" if room.private else "")  # deop
 
-    def _follow(self, room: Room, target: User, member: Member, say: m.Say, by: str) -> Callable[[Now], list[Action]]:
+    def _follow(
+        self, room: Room, target: User, member: Member, put: Put, say: m.Say, by: str
+    ) -> Callable[[Now], list[Action]]:
         def follow(now: Now) -> list[Action]:
-            if member == Member():
-                room.members.pop(target.key, None)
-            else:
-                room.members[target.key] = member
+            self._rooms.set_member(room, target.key, member, (put.expect or 0) + 1)
             if say.kind == "invite":
-                identities = tuple(session.identity for session in target.sessions if session.identity)
-                return [Reply(identities, m.Invited(room=room.id, name=room.name, nick=by))]
+                return [*self._correct(room, target.key), *invited(target, room, by)]
             if say.kind in ("kick", "ban"):
-                done = "kicked" if say.kind == "kick" else "banned"
-                reason = f"{done} by {by}" + (f": {say.text}" if say.text else "")
-                return self._rooms.remove(target, room, reason, now)
+                return self._rooms.remove(target, room, put_out(say.kind, by, say.text), now)
             return []
 
         return follow
+
+    def _correct(self, room: Room, key: str) -> list[Action]:
+        """The head has just moved to the invitation: where others said something before it, it begins later."""
+        member = room.member_of(key)
+        if member.since == room.head - 1:
+            return []
+        member, revision = replace(member, since=room.head - 1), room.revisions[key]
+        self._rooms.set_member(room, key, member, revision + 1)
+        return [Store(put_member(room.id, key, member, revision), own_step(lambda outcome, now: []))]
 
     # --- messages ---------------------------------------------------------------------------------------------
     def delete(self, session: Session, say: m.Say, room: Room, to: str | None, now: Now) -> list[Action]:
@@ -159,6 +164,17 @@ class Moderation:
         )
         erase = Erase(room.id, say.about, None if anybodys else user.key)
         return [Store(Together((append, erase)), Said(session.identity, user.key, say, append))]
+
+
+def invited(target: User, room: Room, by: str) -> list[Action]:
+    """Tell somebody that a private room is open to them."""
+    identities = tuple(session.identity for session in target.sessions if session.identity)
+    return [Reply(identities, m.Invited(room=room.id, name=room.name, nick=by))]
+
+
+def put_out(kind: str, by: str, text: str) -> str:
+    """Why somebody is in a room no more, as all read it."""
+    return f"{'kicked' if kind == 'kick' else 'banned'} by {by}" + (f": {text}" if text else "")
 
 
 def unless_done(session: Session, say: m.Say, room: Room, refusal: Refusal) -> Ask:

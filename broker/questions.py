@@ -16,6 +16,7 @@ from ..common.clock import Now
 from . import rights
 from .actions import Action, Ask, Mark, Paging, Repaired, Reply, Store
 from .history import Done, Found, Outcome, Put, Read
+from .leases import Rows
 from .policy import Policy
 from .refusals import Refusal, no_room, no_user, refuse, why_not
 from .rooms import Rooms
@@ -45,6 +46,17 @@ class Questions:
         for name, (value, _) in table.items():
             key, _, room = name.partition(" ")
             self._reads[key, room] = msgspec.msgpack.decode(value, type=int)
+
+    def learn(self, rows: Rows, now: Now) -> list[Action]:
+        """What was read at other brokers; marks that went back there are set again."""
+        for name, value, _ in rows:
+            key, _, room = name.partition(" ")
+            read = msgspec.msgpack.decode(value, type=int)
+            if read < self._reads.get((key, room), -1):
+                self._unstored[key, room] = None
+            else:
+                self._reads[key, room] = read
+        return []
 
     def ping(self, session: Session, ping: m.Ping, now: Now) -> list[Action]:
         """`Ping`: note what was seen, answer with the rooms in which there is more."""
@@ -166,7 +178,8 @@ class Questions:
                 )
             ]
         room: Room | None = None
-        users = {other.user for other in self._roster.sessions.values() if other.present}
+        sessions = itertools.chain(self._roster.sessions.values(), self._roster.elsewhere.values())
+        users = {other.user for other in sessions if other.present}
         if who.room is not None:
             found = self._rooms.find(session.user, who.room)
             if isinstance(found, Refusal) or found.is_direct:

@@ -17,6 +17,7 @@ from ..common.names import LOBBY, PRIVATE_MARK
 from . import rights
 from .actions import Action, Announce, Ask, Await, Create, Publish, Reply, Start, Store
 from .history import Conflict, Locate, Located, NotStored, Outcome, Put, Together
+from .leases import Rows
 from .policy import Policy
 from .rates import Rates
 from .refusals import Refusal, no_room, not_allowed, refuse, why_not
@@ -26,6 +27,9 @@ ROOMS = "room"
 """Table of the small state: folded name → `RoomState`."""
 MEMBERS = "member"
 """Table of the small state: ``ROOM KEY`` → `Member`."""
+
+TOPICS = "topic"
+"""Table of the small state, where brokers share it: folded name → the topic."""
 
 
 class RoomState(msgspec.Struct):
@@ -63,12 +67,26 @@ class Rooms:
         """Take over the rooms that the history holds; after the users."""
         for value, _ in rooms.values():
             self._add(msgspec.msgpack.decode(value, type=RoomState))
-        for name, (value, _) in members.items():
+        for name, (value, revision) in members.items():
             id_, _, key = name.partition(" ")
-            self._roster.rooms[id_].members[key] = msgspec.msgpack.decode(value, type=Member)
+            self.set_member(self._roster.rooms[id_], key, msgspec.msgpack.decode(value, type=Member), revision)
         for id_, head in heads.items():
             room = self._roster.rooms.get(id_) or self._roster.add_direct(id_)
             room.head, room.topic, room.floor = head, topics.get(id_, ""), floors.get(id_, 0)
+
+    def set_member(self, room: Room, key: str, member: Member, revision: int) -> None:
+        """What somebody is in a room is stored."""
+        room.revisions[key] = revision
+        if member == Member():
+            room.members.pop(key, None)
+        else:
+            room.members[key] = member
+
+    def learn(self, rows: Rows, now: Now) -> list[Action]:
+        """Another broker made these rooms."""
+        for _, value, _ in rows:
+            self._add(msgspec.msgpack.decode(value, type=RoomState))
+        return []
 
     def everyone_comes_back(self, now: Now) -> None:
         """From now on for a while those who join are back, and no news: the broker was away."""
@@ -119,7 +137,7 @@ class Rooms:
         private = join is not None and join.private
         puts = [Put(ROOMS, id_, msgspec.msgpack.encode(RoomState(name, private, user.key)), expect=0)]
         if id_ != LOBBY:
-            puts.append(put_member(id_, user.key, Member(role="owner")))
+            puts.append(put_member(id_, user.key, Member(role="owner"), expect=0))
         return Store(Together(tuple(puts)), Create(user.key, name, private, session.identity, join))
 
     def created(self, create: Create, outcome: Outcome, now: Now) -> list[Action]:
@@ -135,7 +153,7 @@ class Rooms:
         else:
             room = self._add(RoomState(create.room, create.private, create.user))
             if room.id != LOBBY:
-                room.members[create.user] = Member(role="owner")
+                self.set_member(room, create.user, Member(role="owner"), 1)
         return self.join(session, create.join, now) if session and create.join else []
 
     # --- entering ---------------------------------------------------------------------------------------------
@@ -238,9 +256,14 @@ class Rooms:
         return actions
 
 
-def put_member(room: str, key: str, member: Member) -> Put:
+def put_topic(room: str, topic: str) -> Put:
+    """Tell the other brokers what a room's topic is: who does not follow it does not read it there."""
+    return Put(TOPICS, room, msgspec.msgpack.encode(topic))
+
+
+def put_member(room: str, key: str, member: Member, expect: int | None = None) -> Put:
     """Keep what somebody is in a room."""
-    return Put(MEMBERS, f"{room} {key}", msgspec.msgpack.encode(member))
+    return Put(MEMBERS, f"{room} {key}", msgspec.msgpack.encode(member), expect)
 
 
 def announce(room: Room, user: User, change: str, now: Now, *, reason: str = "", old: str = "") -> Await:

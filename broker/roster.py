@@ -37,6 +37,8 @@ class User:
     """Whether they are an operator of the broker."""
     away: str | None = None
     """Their word for being away; None when they have not said that they are."""
+    away_said: int = 0
+    """Grows whenever they say that, or that they are back: of two brokers, who knows the greater one is right."""
 
     @property
     def present(self) -> list[Session]:
@@ -78,6 +80,10 @@ class Session:
     """Room → how many entries it had not shown at that time, where there were any."""
     rtt: float = 0.0
     """What the client measures, in milliseconds."""
+    elsewhere: bool = False
+    """It is at another broker of the same chat; nothing is sent to it from here."""
+    farewell: str = ""
+    """Why it ended."""
 
     def lag(self, room: Room, now: float, pace: int) -> int:
         """How many entries of a room it has not shown: as it said lately, or by now when it is silent."""
@@ -128,6 +134,10 @@ class Room:
     """How many sessions of each user follow it."""
     present: dict[User, int] = field(default_factory=dict)
     """How many present sessions of each user are in it."""
+    here: int = 0
+    """How many sessions of this broker follow it."""
+    revisions: dict[str, int] = field(default_factory=dict)
+    """Key → the revision under which its `Member` is stored."""
     is_direct: bool = field(init=False)
     """Whether it holds the private messages of two users."""
     is_public: bool = field(init=False)
@@ -142,7 +152,11 @@ class Room:
 
     def member(self, user: User) -> Member:
         """What a user is here."""
-        return self.members.get(user.key, STRANGER)
+        return self.member_of(user.key)
+
+    def member_of(self, key: str) -> Member:
+        """What the holder of a key is here."""
+        return self.members.get(key, STRANGER)
 
 
 def direct_room(one: str, other: str) -> str:
@@ -178,7 +192,11 @@ class Roster:
         """Skeleton → the owner of a nick that looks like that."""
         self.rooms: dict[str, Room] = {}
         self.sessions: dict[tuple[str, str], Session] = {}
-        """(key, instance) → session."""
+        """(key, instance) → session of this broker."""
+        self.elsewhere: dict[str, Session] = {}
+        """Name in the small state → session at another broker."""
+        self.changed: dict[Session, None] | None = None
+        """Sessions that came, went or changed what others see of them; None: nobody wants to know."""
         self.by_identity: dict[bytes, Session] = {}
         self.live: frozenset[str] | None = None
         """The keys that have a session; None when that has to be counted anew."""
@@ -259,22 +277,35 @@ class Roster:
         self.sessions[session.user.key, session.instance] = session
         self.live = None
         session.user.sessions.add(session)
+        self.note(session)
 
     def remove_session(self, session: Session) -> None:
-        """A session that has left all rooms."""
-        assert not session.rooms
+        """A session of this broker that has left all rooms."""
         del self.sessions[session.user.key, session.instance]
-        session.user.sessions.discard(session)
-        if not session.user.sessions:
-            session.user.away = None
         self.live = None
         self.by_identity.pop(session.identity, None)
+        self.note(session)
+        self.forget(session)
+
+    def forget(self, session: Session) -> None:
+        """A session that has left all rooms, here or elsewhere, is its user's no more."""
+        assert not session.rooms
+        session.user.sessions.discard(session)
+        if not session.user.sessions:
+            session.user.away, session.user.away_said = None, 0
+
+    def note(self, session: Session) -> None:
+        """What others see of a session has changed."""
+        if self.changed is not None and not session.elsewhere:
+            self.changed[session] = None
 
     def enter(self, session: Session, room: Room) -> bool:
         """The session follows the room; True when its user has thereby become present in it."""
         if room.id in session.rooms:
             return False
         session.rooms[room.id] = room
+        room.here += not session.elsewhere
+        self.note(session)
         _count(room.followers, session.user, 1)
         return session.present and _count(room.present, session.user, 1) == 1
 
@@ -283,6 +314,8 @@ class Roster:
         del session.rooms[room.id]
         session.seen.pop(room.id, None)
         session.whole.discard(room.id)
+        room.here -= not session.elsewhere
+        self.note(session)
         _count(room.followers, session.user, -1)
         return session.present and _count(room.present, session.user, -1) == 0
 

@@ -20,9 +20,10 @@ from ..common.clock import Now
 from ..common.errors import Code, InputError
 from ..common.skeleton import skeletons
 from . import rights
-from .access import Access, InviteState, too_many_sessions
+from .access import Access, too_many_sessions
 from .actions import Action, Log, Reply, Store, Then
 from .history import Conflict, Done, Outcome, Put, Together
+from .leases import Rows
 from .policy import Policy
 from .refusals import Refusal, refuse, why_not
 from .rooms import Rooms, announce
@@ -88,6 +89,34 @@ class Sessions:
         if state.owner(now.wall):
             self._roster.add_user(state.key, state.nick, folded, state.since, alias=bool(state.until))
 
+    # --- what other brokers have stored -----------------------------------------------------------------------
+    def losers(self, rows: Rows) -> list[User]:
+        """Who has no nick any more when these stand so."""
+        states = [(folded, msgspec.msgpack.decode(value, type=NickState)) for folded, value, _ in rows]
+        in_use = {state.key for _, state in states if not state.until}
+        owners = [(self._roster.nicks.get(folded), folded, state) for folded, state in states]
+        return [
+            user
+            for user, folded, state in owners
+            if user is not None and names.fold(user.nick) == folded and user.key not in in_use and not state.until
+        ]
+
+    def learn(self, rows: Rows, now: Now) -> list[Action]:
+        """These nicks stand so now; who is called otherwise than before is told, with all who see them."""
+        before: dict[str, str] = {}
+        for folded, value, revision in rows:
+            state = msgspec.msgpack.decode(value, type=NickState)
+            user = self._roster.users.get(state.key)
+            before.setdefault(state.key, user.nick if user is not None else "")
+            if revision > self._nicks.get(folded, (FREE, 0))[1]:
+                self._set(folded, state, revision, now)
+        actions: list[Action] = []
+        for key, nick in before.items():
+            user = self._roster.users.get(key)
+            if user is not None and nick not in ("", user.nick):
+                actions += self._tell_renamed(user, nick, now)
+        return actions
+
     # --- nicks ------------------------------------------------------------------------------------------------
     def hello(self, identity: bytes, user: str, address: str, hello: m.Hello, now: Now) -> list[Action]:
         """`Hello`: a known nick is welcomed or refused, a new one is claimed first."""
@@ -112,8 +141,7 @@ class Sessions:
 
         def claimed(outcome: Outcome, now: Now) -> list[Action]:
             if isinstance(outcome, Conflict):
-                # Another broker was faster: judge again by what stands there.
-                self._learn(outcome, now)
+                # Another broker was faster: judge again by what stands there, which has been learned.
                 return self.hello(identity, user, address, hello, now)
             if not isinstance(outcome, Done):
                 return [refuse(identity, hello, *why_not(outcome))]
@@ -122,14 +150,6 @@ class Sessions:
             return self._welcome(identity, address, self._roster.users[user], hello, now)
 
         return [Store(Together((claim, *admitted)), Then(identity, hello, claimed))]
-
-    def _learn(self, conflict: Conflict, now: Now) -> None:
-        if conflict.table == NICKS:
-            state = msgspec.msgpack.decode(conflict.value, type=NickState)
-            self._set(conflict.name, state, conflict.revision, now)
-        else:
-            invite = msgspec.msgpack.decode(conflict.value, type=InviteState)
-            self._access.invited(conflict.name, invite, conflict.revision)
 
     def _refuse(self, identity: bytes, user: str, address: str, hello: m.Hello, refusal: Refusal) -> list[Action]:
         text = f"{hello.nick} ({user}) from {address} was refused: {refusal.detail}"
@@ -214,18 +234,23 @@ class Sessions:
                 self._stored(put, now)
             fields = {"user": user.key, "nick": nick, "former": former}
             actions: list[Action] = [Log(f"{former or user.key} is now {nick}", event="renamed", fields=fields)]
-            rename = then.command if isinstance(then.command, m.Rename) else None
-            for session in user.sessions:
-                if session.identity:
-                    ref = rename.ref if rename and session.identity == then.identity else 0
-                    actions.append(Reply((session.identity,), m.Renamed(nick=nick, ref=ref)))
-            rooms = {room.id: room for session in user.sessions for room in session.rooms.values()}
-            for room in rooms.values():
-                if user in room.present and not room.is_direct and former:
-                    actions.append(announce(room, user, "renamed", now, old=former))
-            return [*actions, *then.follow(outcome, now)]
+            ref = then.command.ref if isinstance(then.command, m.Rename) else 0
+            return [*actions, *self._tell_renamed(user, former, now, then.identity, ref), *then.follow(outcome, now)]
 
         return [Store(Together(tuple(puts)), Then(then.identity, then.command, given))]
+
+    def _tell_renamed(self, user: User, former: str, now: Now, identity: bytes = b"", ref: int = 0) -> list[Action]:
+        """Somebody is called otherwise: tell them, answering who has asked for it, and their rooms."""
+        actions: list[Action] = [
+            Reply((session.identity,), m.Renamed(nick=user.nick, ref=ref if session.identity == identity else 0))
+            for session in user.sessions
+            if session.identity
+        ]
+        rooms = {room.id: room for session in user.sessions for room in session.rooms.values()}
+        for room in rooms.values():
+            if user in room.present and not room.is_direct and former:
+                actions.append(announce(room, user, "renamed", now, old=former))
+        return actions
 
     def free_nick(
         self, user: User, nick: str, more: list[Put], leave: Callable[[Now], list[Action]], then: Then
@@ -310,6 +335,7 @@ class Sessions:
         for room in list(session.rooms.values()):
             silent = own_words and rights.why_not_speak(session.user, room, now.wall)
             actions += self._rooms.leave(session, room, now, "" if silent else reason)
+        session.farewell = reason
         self._roster.remove_session(session)
         text = f"{session.user.nick} disconnected" + (f" ({reason})" if reason else "")
         fields = {"nick": session.user.nick, "user": session.user.key, "reason": reason}

@@ -19,7 +19,7 @@ from .moderation import KINDS, Moderation, unless_done
 from .policy import Policy
 from .rates import Rates
 from .refusals import Refusal, no_room, no_user, not_allowed, refuse, why_not_answer
-from .rooms import Rooms, deliver
+from .rooms import Rooms, deliver, put_topic
 from .roster import Room, Roster, Session, Stall, direct_room, readers_of
 
 ABOUT = ("delete", "answer")
@@ -45,6 +45,10 @@ class Talk:
         self._policy = policy
         self._stirred: dict[str, int] = {}
         """Rooms in which something was said → with how many beacons it is still told where they stand."""
+        self.shared = False
+        """Whether other brokers have to be told of topics."""
+        self.untold: dict[str, int] = {}
+        """Rooms that hold more than was told here, what other brokers have put there → the last that was told."""
 
     # --- before it is stored ----------------------------------------------------------------------------------
     def say(self, session: Session, say: m.Say, now: Now) -> list[Action]:
@@ -89,6 +93,8 @@ class Talk:
         if say.kind == "answer":
             # With the question looked at in the same change, there is one first answer.
             change = Together((append, Resolve(place.room, say.about, user.key, say.text)))
+        elif say.kind == "topic" and self.shared:
+            change = Together((append, put_topic(place.room, say.text)))
         said = Store(change, Said(identity, user.key, say, append))
         return [said] if place.create is None else [place.create, said]
 
@@ -150,7 +156,10 @@ class Talk:
         else:
             away = None
             delivered = len(room.followers) - (user in room.followers)
-        if not outcome.duplicate:
+        if not outcome.duplicate and (outcome.prev != room.head or (self.untold and room.id in self.untold)):
+            self.untold.setdefault(room.id, room.head)
+            room.head = max(room.head, outcome.seq)
+        elif not outcome.duplicate:
             room.head = outcome.seq
             if a.kind == "topic":
                 room.topic = a.text

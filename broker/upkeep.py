@@ -15,9 +15,11 @@ import msgspec
 from ..common import messages as m
 from ..common.clock import Now
 from ..common.errors import Code
-from .actions import Action, Ask, Log, Reply, Store, Then
+from .actions import Action, Ask, Log, Reply, Store, Then, own_step
 from .history import Checkpoint, Disown, Disowned, Done, Outcome, Put, Shrink, Shrunk
+from .leases import Rows
 from .refusals import refuse, why_not
+from .rooms import put_topic
 from .roster import Roster, Session, unnamed
 from .search import Searches
 
@@ -69,7 +71,11 @@ class Upkeep:
         self._searches = searches
         self._erasures: dict[str, _Erasure] = {}
         """Key → the work; one that is done stays until its end was told."""
+        self._elsewhere: dict[str, _Erasure] = {}
+        """What other brokers are about."""
         self._vacuum: _Vacuum | None = None
+        self.shared = False
+        """Whether other brokers have to be told of topics."""
 
     def load(self, forgotten: Mapping[str, tuple[bytes, int]]) -> None:
         """Go on with what the history says is to be done."""
@@ -77,6 +83,31 @@ class Upkeep:
             state = msgspec.msgpack.decode(value, type=Forgotten)
             if not state.done:
                 self._erasures[key] = _Erasure(state.by, state.time)
+
+    def learn(self, rows: Rows, now: Now) -> list[Action]:
+        """Who is forgotten at another broker, which does the work."""
+        for key, value, _ in rows:
+            state = msgspec.msgpack.decode(value, type=Forgotten)
+            user = self._roster.users.get(key)
+            if user is not None and not user.nick:
+                user.former = unnamed(key)
+            if state.done:
+                self._elsewhere.pop(key, None)
+            elif key not in self._erasures:
+                self._elsewhere[key] = _Erasure(state.by, state.time)
+        return []
+
+    def learn_topics(self, rows: Rows, now: Now) -> list[Action]:
+        """Topics were set, or taken out with their author's words."""
+        for id_, value, _ in rows:
+            if id_ in self._roster.rooms:
+                self._roster.rooms[id_].topic = msgspec.msgpack.decode(value, type=str)
+        return []
+
+    def take_over(self) -> None:
+        """A broker is gone, and nobody knows whether it had finished: do its work again."""
+        self._erasures |= self._elsewhere
+        self._elsewhere.clear()
 
     # --- what operators order ---------------------------------------------------------------------------------
     def is_forgetting(self, key: str) -> bool:
@@ -134,8 +165,8 @@ class Upkeep:
         if work is None or work.done:
             return []
         if work.through:
-            return [Ask(Checkpoint(), Then(b"", _NOBODY, self._end_vacuum))]
-        return [Store(Shrink(SHRINK_PAGES), Then(b"", _NOBODY, lambda outcome, now: self._shrunk(outcome)))]
+            return [Ask(Checkpoint(), own_step(self._end_vacuum))]
+        return [Store(Shrink(SHRINK_PAGES), own_step(lambda outcome, now: self._shrunk(outcome)))]
 
     def _erase(self, key: str) -> list[Action]:
         work = self._erasures[key]
@@ -148,9 +179,12 @@ class Upkeep:
                 for room, topic in outcome.topics.items():
                     self._roster.rooms[room].topic = topic
                 self._searches.erased()
+                if self.shared:
+                    noted = own_step(lambda outcome, now: [])
+                    return [Store(put_topic(room, topic), noted) for room, topic in outcome.topics.items()]
             return []
 
-        return [Store(Disown(key, unnamed(key), work.after), Then(b"", _NOBODY, erased))]
+        return [Store(Disown(key, unnamed(key), work.after), own_step(erased))]
 
     def _end_erasure(self, key: str) -> list[Action]:
         work = self._erasures[key]
@@ -158,7 +192,7 @@ class Upkeep:
         def noted(outcome: Outcome, now: Now) -> list[Action]:
             if not isinstance(outcome, Done):
                 return []
-            return [Ask(Checkpoint(), Then(b"", _NOBODY, ended))]
+            return [Ask(Checkpoint(), own_step(ended))]
 
         def ended(outcome: Outcome, now: Now) -> list[Action]:
             if work.done or not isinstance(outcome, Done):
@@ -168,7 +202,7 @@ class Upkeep:
             return [Log(text, event="forgotten", fields={"user": key, "entries": work.changed})]
 
         put = Put(FORGOTTEN, key, msgspec.msgpack.encode(Forgotten(work.by, work.time, done=True)))
-        return [Store(put, Then(b"", _NOBODY, noted))]
+        return [Store(put, own_step(noted))]
 
     def _shrunk(self, outcome: Outcome) -> list[Action]:
         work = self._vacuum
@@ -186,10 +220,6 @@ class Upkeep:
         return [
             Log(f"{work.freed} bytes of the history's file were given back", False, "vacuum", {"bytes": work.freed})
         ]
-
-
-_NOBODY = m.Admin(verb="vacuum")
-"""Whose command a step of our own is."""
 
 
 def _erased(key: str, work: _Erasure) -> str:

@@ -216,3 +216,18 @@ BROKER_HANDSHAKE = 3.0
 BROKER_HEARTBEAT_INTERVAL = 10.0
 BROKER_HEARTBEAT_TIMEOUT = 20.0
 """ZMTP heartbeats from the broker: connections whose other end has silently gone are dropped."""
+
+# --- several brokers ------------------------------------------------------------------------------------------
+NEWS_INTERVAL = 1.0
+"""How often a broker looks what others have stored when no hint makes it look before."""
+NEWS_OVERDUE = 5.0
+"""A look that has not come back for so long is not waited for."""
+LEASE_RENEWAL = 3.0
+"""How often a broker shows that it lives."""
+LEASE = 15.0
+"""A broker that has not for so long is gone, and who was at it has left: as SESSION_EXPIRY, in which its clients come
+to another one."""
+PRESENCE_ROWS = 200
+"""Sessions of which a broker tells the others at once."""
+IDLE_TOLD = 20.0
+"""By how much less idle somebody has to be for the others to be told."""

@@ -45,8 +45,9 @@ SECRETS = Secrets(operator=key(OPERATOR), invite="own")
 class House:
     """A broker's core; what a user sends is answered at once, or with others' in one commit."""
 
-    def __init__(self, policy: Policy | None = None, history: History | None = None) -> None:
+    def __init__(self, policy: Policy | None = None, history: History | None = None, word: str = "word") -> None:
         self.history: Any = history or SqliteHistory(":memory:", patience=60)
+        self._word = word
         self.policy = policy or Policy(room_burst=2_000, owned_rooms=2_000)
         self.now = NOW
         self.addresses: dict[str, str] = {}
@@ -66,7 +67,7 @@ class House:
             self.history,
             name="test",
             pub=1,
-            word=lambda: f"word{next(words)}",
+            word=lambda: f"{self._word}{next(words)}",
             now=self.now,
             policy=self.policy,
             secrets=SECRETS,
@@ -150,7 +151,7 @@ class House:
 
     def doing(self, kind: str, to: str, room: str, *, seconds: float = 0, text: str = "") -> m.Say:
         """The command for `do`."""
-        id_ = f"do-{next(self._ids)}"
+        id_ = f"do-{self._word}-{next(self._ids)}"
         return m.Say(id=id_, kind=kind, room=room, to=to, seconds=seconds, text=text)  # type: ignore[arg-type]
 
     def done(self, user: str, kind: str, to: str, room: str, *, seconds: float = 0) -> None:
@@ -182,7 +183,7 @@ class House:
 
     def may_speak(self, user: str, room: str) -> bool:
         """Whether a user may say something in a room; says it."""
-        say = m.Say(id=f"may-{next(self._ids)}", text="something", room=room)
+        say = m.Say(id=f"may-{self._word}-{next(self._ids)}", text="something", room=room)
         return bool(events(self.send((user, say)), m.Acked, to=user))
 
     def may_enter(self, user: str, room: str) -> bool:

@@ -116,6 +116,7 @@ class MemoryHistory:
 
     def __init__(self, disk: Disk | None = None, *, shared: bool = False) -> None:
         self.disk = disk or Disk()
+        self.shared = shared
         self.id = self.disk.id
         self.shared = shared
 
