@@ -332,8 +332,7 @@ class Governing:
 
     def _by_key(self, key: str, reason: str = "") -> str:
         user = self._roster.users.get(key)
-        nick = user.nick if user is not None and user.nick else unnamed(key)
-        return f"by {nick}" + (f": {reason}" if reason else "")
+        return _by_nick(user.nick if user is not None and user.nick else unnamed(key), reason)
 
     # --- what they share --------------------------------------------------------------------------------------
     def _key(self, target: str) -> str | None:
@@ -370,5 +369,9 @@ def _too_high(target: str) -> Refusal:
 
 
 def _by(user: User, admin: m.Admin) -> str:
-    name = "the operator" if user.nick == names.OPERATOR else user.nick
-    return f"by {name}" + (f": {admin.reason}" if admin.reason else "")
+    return _by_nick(user.nick, admin.reason)
+
+
+def _by_nick(nick: str, reason: str) -> str:
+    name = "the operator" if nick == names.OPERATOR else nick
+    return f"by {name}" + (f": {reason}" if reason else "")

@@ -207,7 +207,7 @@ def test_a_ban_from_the_broker_holds_at_all(town: Town) -> None:
 
     assert codes(sent[two], "bob") == [NOT_ALLOWED]
     assert two.cut == [key("bob")]
-    assert ("bob", "left", "shut out by operator: spam") in changes(sent[one])
+    assert ("bob", "left", "shut out by the operator: spam") in changes(sent[one])
     assert two.refused("bob", hello("bob")) == NOT_ALLOWED
 
 
