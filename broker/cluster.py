@@ -7,20 +7,22 @@ Pure; used by the broker's thread alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+import msgspec
 
 from ..common.clock import Now
 from .access import ACCESS, BANS, INVITES, OPERATORS
-from .actions import Action
+from .actions import Action, Store, own_step
 from .elsewhere import PRESENCE, Elsewhere
 from .governing import Governing
-from .history import Conflict, History, Outcome
+from .history import Conflict, History, Outcome, Put
 from .learning import Follow, Learn, Learning
 from .leases import BROKERS, Leases, Rows
 from .memberships import Memberships
 from .questions import READS, Questions
 from .relaying import Relay
-from .rooms import MEMBERS, ROOMS, TOPICS, Rooms
+from .rooms import MEMBERS, ROOMS, TOPICS, Rooms, put_topic
 from .roster import Room, Roster
 from .sessions import NICKS
 from .talk import Talk
@@ -39,13 +41,16 @@ class Cluster:
         questions: Questions,
         governing: Governing,
         upkeep: Upkeep,
+        topics: Mapping[str, tuple[bytes, int]],
         word: Callable[[], str],
         now: Now,
     ) -> None:
-        """Take over what the history holds of the other brokers; after everything else."""
+        """Take over what the history holds of the other brokers, and the `topics` they know; after everything else."""
         self.shared = talk.shared = upkeep.shared = history.shared
         self._relay = Relay(roster, rooms, talk)
         self._talk = talk
+        self._stale: list[Put] = []
+        """Topics that the other brokers were not told of: the one that erased their author's words died over it."""
         self._upkeep = upkeep
         self._memberships = Memberships(roster, rooms)
         tables: dict[str, Learn] = {
@@ -65,6 +70,11 @@ class Cluster:
             self._leases = Leases(word)
             self._elsewhere = Elsewhere(roster, rooms, self._leases)
             tables |= {BROKERS: self._learn_leases, PRESENCE: self._elsewhere.learn}
+            self._stale = [
+                put_topic(id_, roster.rooms[id_].topic, revision)
+                for id_, (value, revision) in topics.items()
+                if id_ in roster.rooms and msgspec.msgpack.decode(value) != roster.rooms[id_].topic
+            ]
             for table in (BROKERS, PRESENCE):
                 tables[table]([(name, *row) for name, row in history.table(table).items()], now)
 
@@ -75,7 +85,15 @@ class Cluster:
             return []
         self._relay.tick()
         self._elsewhere.tick(now)
-        return [*self._memberships.tick(), *self._learning.tick(now), *self._elsewhere.tell(now), *self.read(now)]
+        stale, self._stale = self._stale, []
+        topics = [Store(put, own_step(lambda outcome, now: [])) for put in stale]
+        return [
+            *topics,
+            *self._memberships.tick(),
+            *self._learning.tick(now),
+            *self._elsewhere.tell(now),
+            *self.read(now),
+        ]
 
     def turn(self, now: Now) -> list[Action]:
         """Tell who has come and gone."""

@@ -49,7 +49,7 @@ from .questions import READS, Questions
 from .rates import TOLD, Rates
 from .refusals import Refusal, refuse, why_not, why_not_answer
 from .retention import Retention
-from .rooms import MEMBERS, ROOMS, Rooms, deliver
+from .rooms import MEMBERS, ROOMS, TOPICS, Rooms, deliver
 from .roster import Roster, Session
 from .search import Searches
 from .sessions import NICKS, Sessions
@@ -95,6 +95,7 @@ class Core:
         self._rests = 0
         """Beats until the next beacon."""
         self._sessions.load(history.table(NICKS), now)
+        told_topics = history.table(TOPICS)  # first: what differs from the entries is then older than they are
         heads, topics, floors = history.heads(), history.topics(), history.floors()
         self._rooms.load(history.table(ROOMS), history.table(MEMBERS), heads, topics, floors)
         self._questions.load(history.table(READS))
@@ -108,6 +109,7 @@ class Core:
             self._questions,
             self._governing,
             self._upkeep,
+            told_topics,
             word,
             now,
         )

@@ -59,6 +59,7 @@ class Elsewhere:
         self._leases = leases
         roster.changed = {}
         self._changed = roster.changed
+        self._told_by = leases.broker
         self._slots: dict[Session, int] = {}
         self._free: list[int] = []
         self._told: dict[Session, float] = {}
@@ -81,6 +82,8 @@ class Elsewhere:
         waits = now.mono < (self._retry_at if self._changed and self._leases.held else self._due)
         if self._storing or waits:
             return []
+        if self._told_by != self._leases.broker:
+            self._begin_anew()
         renewal = self._leases.renewal()
         sessions = list(islice(self._changed, limits.PRESENCE_ROWS))
         puts = [put for session in sessions if (put := self._row(session, now)) is not None]
@@ -96,15 +99,14 @@ class Elsewhere:
                 self._let_go(sessions)
                 return self.tell(now)
             self._changed |= dict.fromkeys(sessions)
-            if self._leases.number != renewal.name:
-                self._begin_anew()
             self._due = self._retry_at = now.mono + (0 if isinstance(outcome, Conflict) else limits.NOT_STORED_RETRY)
             return []
 
         return [Store(Together((renewal, *puts)), own_step(stored))]
 
     def _begin_anew(self) -> None:
-        """Under our new number nothing is told yet."""
+        """Under our new id nothing is told yet."""
+        self._told_by = self._leases.broker
         self._slots.clear()
         self._free.clear()
         self._told.clear()

@@ -256,9 +256,9 @@ class Rooms:
         return actions
 
 
-def put_topic(room: str, topic: str) -> Put:
+def put_topic(room: str, topic: str, expect: int | None = None) -> Put:
     """Tell the other brokers what a room's topic is: who does not follow it does not read it there."""
-    return Put(TOPICS, room, msgspec.msgpack.encode(topic))
+    return Put(TOPICS, room, msgspec.msgpack.encode(topic), expect)
 
 
 def put_member(room: str, key: str, member: Member, expect: int | None = None) -> Put:

@@ -282,6 +282,10 @@ class Sessions:
         if here is not None and (here.user is not user or here.instance != hello.instance):
             actions += self.remove(here, now)
         session = self._roster.sessions.get((user.key, hello.instance))
+        if session is not None and any(s.elsewhere and s.instance == hello.instance for s in user.sessions):
+            # It has been at another broker meanwhile, and what it did there is not known here.
+            actions += self.remove(session, now)
+            session = None
         resumed = session is not None
         if session is None:
             if len(user.sessions) >= self._policy.sessions:

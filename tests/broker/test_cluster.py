@@ -289,6 +289,24 @@ def test_who_was_put_out_of_a_private_room_elsewhere_gets_no_more_of_it(town: To
     assert "secret" not in str(two.send(("bob", m.Search(words="secret"))))
 
 
+def test_who_was_put_out_gets_nothing_that_is_told_after_it(town: Town) -> None:
+    """Though their broker learns of both at once, from what somebody else there says next."""
+    one, two = town.houses
+    den(town)
+    two.enter("carol")
+    town.pass_on()
+    one.done("alice", "invite", "carol", "den")
+    town.pass_on()
+    two.join("den", "carol")
+    one.done("alice", "kick", "bob", "den")
+    one.say("alice", "secret", room="den")
+    sent = two.say("carol", "and more", room="den")
+
+    assert texts(sent, to="carol") == ["", "secret", "and more"]
+    assert texts(sent, to="bob") == []
+    assert only(sent, m.Parted, to="bob").reason == "kicked by alice"
+
+
 # --- who is here ----------------------------------------------------------------------------------------------
 def test_people_see_each_other_whichever_broker_they_are_at(town: Town) -> None:
     """Who comes and goes, with their reason, who is away, who is here and to how many something went."""

@@ -75,8 +75,8 @@ def _rest(world: World) -> Iterator[Fault]:
 
 
 def _follows(world: World, party: Party, room: str) -> bool:
-    assert world.broker is not None
-    session = world.broker._roster.sessions.get((party.key, party.core.profile.instance))
+    assert party.world.broker is not None
+    session = party.world.broker._roster.sessions.get((party.key, party.core.profile.instance))
     return session is not None and (room in session.rooms or room.startswith(names.PRIVATE_MARK))
 
 
@@ -240,6 +240,24 @@ def _forgotten(world: World) -> Iterator[Fault]:
 
 # --- what broker, disk and clients believe --------------------------------------------------------------------
 def _agreement(world: World) -> Iterator[Fault]:
+    for station in world.stations:
+        yield from _agrees(station)
+    yield from _reads(world)
+    for party in world.parties:
+        if not party.alive or not party.core.live:
+            continue
+        broker = party.world.broker
+        assert broker is not None
+        session = broker._roster.sessions.get((party.key, party.core.profile.instance))
+        theirs = {id_ for id_ in session.rooms if id_[0] != "@"} if session is not None else set()
+        ours = {id_ for id_, view in party.core.rooms.items() if view.entered and not view.direct}
+        if not (ours == theirs if world.orderly else ours <= theirs):  # a `part` that is dropped is not said again
+            detail = f"{party.slot} is in {sorted(theirs)}, and believes to be in {sorted(ours)}"
+            yield Fault("client and broker agree on who is where", detail)
+
+
+def _agrees(world: World) -> Iterator[Fault]:
+    """A broker that was started now would know the same; and who is here all brokers tell alike."""
     assert world.broker is not None
     fresh, broker = world.fresh_core(lambda: ""), world.broker
     rooms = [
@@ -264,27 +282,30 @@ def _agreement(world: World) -> Iterator[Fault]:
     nicks = [{nick: user.key for nick, user in core._roster.nicks.items()} for core in (fresh, broker)]
     if nicks[0] != nicks[1]:
         yield Fault("a restart changes nothing", f"{nicks[0]} on the disk, {nicks[1]} in the broker")
-    yield from _reads(world)
-    for party in world.parties:
-        if not party.alive or not party.core.live:
-            continue
-        session = broker._roster.sessions.get((party.key, party.core.profile.instance))
-        theirs = {id_ for id_ in session.rooms if id_[0] != "@"} if session is not None else set()
-        ours = {id_ for id_, view in party.core.rooms.items() if view.entered and not view.direct}
-        if not (ours == theirs if world.orderly else ours <= theirs):  # a `part` that is dropped is not said again
-            detail = f"{party.slot} is in {sorted(theirs)}, and believes to be in {sorted(ours)}"
-            yield Fault("client and broker agree on who is where", detail)
+    first = world.stations[0].broker
+    assert first is not None
+    here = [
+        {
+            room.id: {user.key: user.away for user in room.present}
+            for room in core._roster.rooms.values()
+            if not room.is_direct
+        }
+        for core in (first, broker)
+    ]
+    if here[0] != here[1]:
+        yield Fault("all brokers tell who is here alike", f"{here[0]} says one, {here[1]} another")
 
 
 def _reads(world: World) -> Iterator[Fault]:
     """What was read stands on the disk as the broker knows it, and as far as the screens that are here show."""
-    assert world.broker is not None
     reads: dict[tuple[str, str], int] = {}
     for name, (value, _) in world.disk.state.get(READS, {}).items():
         key, _, room = name.partition(" ")
         reads[key, room] = msgspec.msgpack.decode(value)
-    if reads != world.broker._questions._reads:
-        yield Fault("read marks agree", f"{reads} on the disk, {world.broker._questions._reads} in the broker")
+    for station in world.stations:
+        assert station.broker is not None
+        if reads != station.broker._questions._reads:
+            yield Fault("read marks agree", f"{reads} on the disk, {station.broker._questions._reads} in the broker")
     for party in world.parties if world.orderly else ():  # a ping that is dropped looks answered by the pong before it
         if not party.alive or not party.core.profile.present:
             continue

@@ -6,6 +6,7 @@ script too, and one that fails can be cut down to what matters (`shrink`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -74,6 +75,8 @@ class Script:
     events: tuple[Event, ...]
     starts: dict[str, Start] = field(default_factory=dict)
     """Where the program of a slot begins to read."""
+    brokers: int = 1
+    """How many share the history (`town`)."""
 
 
 # --- writing one ----------------------------------------------------------------------------------------------
@@ -230,9 +233,11 @@ _WEIGHTS = {
 class Performance:
     """One script as it is played in a world."""
 
-    def __init__(self, script: Script, history: MemoryHistory | None = None) -> None:
+    def __init__(
+        self, script: Script, history: MemoryHistory | None = None, world: Callable[..., World] = World
+    ) -> None:
         self.script = script
-        self.world = World(
+        self.world = world(
             policy=script.policy,
             orderly=script.orderly,
             pause=script.pause,
@@ -386,13 +391,17 @@ class Performance:
         def end() -> None:
             for slot in slots:
                 if slot in world.slots:
-                    world.unblock(world.slots[slot])
+                    world.slots[slot].world.unblock(world.slots[slot])
 
         world.later(event.numbers[0], end)
 
     def _trouble(self, event: Event) -> None:
-        world, numbers, history = self.world, event.numbers, self.world.history
+        stations = self.world.stations
+        world, numbers = stations[event.salt % len(stations)], event.numbers
+        history = world.history
         match event.what:
+            case "pause":
+                world.pause_for(numbers[0])
             case "storm":
                 way = int(numbers[0])
                 world.weather[way], world.calm[way] = Weather(*numbers[1:5]), False
@@ -436,19 +445,23 @@ class Performance:
         """From now on nothing is lost; time passes until everybody is at rest, or has had time enough."""
         world = self.world
         world.calm = [True, True, True]
-        world.history.mend()
-        world.start_broker()
+        for station in world.stations:
+            station.history.mend()
+            station.start_broker()
+            station.pause_for(0.0)
         for party in world.parties:
-            world.unblock(party)
+            party.world.unblock(party)
             party.wake()
         world.salt = 0
+        # What a broker believes that was stopped, and that somebody has left for another one, it believes for a while.
+        last = limits.SESSION_SILENCE + limits.LEASE if len(world.stations) > 1 else 0.0
         for _ in range(_ROUNDS):
             world.advance(world.now.mono + 6.0)
             world.calm = [True, True, True]
             if self.at_rest():
                 # Once more: the last marks of what was read are told by a ping, should one have been lost by the next,
                 # and stored a second later.
-                world.advance(world.now.mono + limits.PING_IDLE + 6.0)
+                world.advance(world.now.mono + limits.PING_IDLE + 6.0 + last)
                 if self.at_rest():
                     return
 

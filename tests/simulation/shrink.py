@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .checker import Fault, check
-from .script import Event, Performance, Script
+from .script import Event, Script
+from .town import stage
 from .world import World
 
 Check = Callable[[World], list[Fault]]
@@ -16,7 +17,7 @@ Check = Callable[[World], list[Fault]]
 def faults_of(script: Script, judge: Check = check) -> list[Fault]:
     """Play a script; what is wrong then. Whatever it raises is a fault too."""
     try:
-        return judge(Performance(script).play())
+        return judge(stage(script).play())
     except Exception as error:
         return [Fault(f"nothing raises {type(error).__name__}", _where(error))]
 
@@ -48,7 +49,8 @@ def shrink(script: Script, promise: str, *, seconds: float = 30.0, judge: Check 
 def transcript(script: Script, judge: Check = check) -> str:
     """What is left of a script, and what is wrong with it."""
     roles = ", ".join(f"{role.slot} ({role.program} {' '.join(role.rooms)})" for role in script.roles)
-    kind = f"{'orderly' if script.orderly else 'wild'}, pause {script.pause}, queue {script.queue}, {script.policy}"
+    how = f"{script.brokers} brokers, {'orderly' if script.orderly else 'wild'}"
+    kind = f"{how}, pause {script.pause}, queue {script.queue}, {script.policy}"
     lines = [f"seed {script.seed}: {roles}", kind, *map(str, script.events)]
     return "\n".join([*lines, *(f"  {fault}" for fault in faults_of(script, judge))])
 

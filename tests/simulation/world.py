@@ -233,7 +233,6 @@ class Party:
         if not actions:
             return
         queue = deque(actions)
-        world = self.world
         while queue:
             action = queue.popleft()
             match action:
@@ -241,12 +240,12 @@ class Party:
                     pass
                 case a.Show(notice):
                     self._note(notice)
-                    queue.extendleft(reversed(self.program.notice(notice, world.now)))
+                    queue.extendleft(reversed(self.program.notice(notice, self.world.now)))
                 case a.Send(command):
                     if self.dialled:
                         if isinstance(command, m.Say):
                             self._note_say(command)
-                        world.send(self, COMMANDS, self.connection, Box(wire.encode(command)))
+                        self.world.send(self, COMMANDS, self.connection, Box(wire.encode(command)))
                 case a.Dial():
                     queue.extendleft(reversed(self._dial()))
                 case a.HangUp():
@@ -255,18 +254,18 @@ class Party:
                     self.sub += 1
                     self.topics.clear()
                     for topic in topics:
-                        world.subscribe(self, topic, True)
+                        self.world.subscribe(self, topic, True)
                 case a.Subscribe(topic):
-                    world.subscribe(self, topic, True)
+                    self.world.subscribe(self, topic, True)
                 case a.Unsubscribe(topic):
-                    world.subscribe(self, topic, False)
+                    self.world.subscribe(self, topic, False)
                 case a.End():
                     self.ended = self.ended or action
                     self._hang_up(politely=True)
 
     def _dial(self) -> list[a.Action]:
-        world = self.world
         self._hang_up()
+        self.world = world = self.world.next_for(self)
         self.connection += 1
         if world.broker is None:
             return self.core.lost("connection refused", world.now)
@@ -538,6 +537,22 @@ class World:
 
     # --- the broker -------------------------------------------------------------------------------------------
     @property
+    def stations(self) -> Sequence[World]:
+        """Where brokers run: here alone, unless there are several (`town`)."""
+        return (self,)
+
+    def next_for(self, party: Party) -> World:
+        """Where somebody connects who has lost their broker."""
+        return self
+
+    def pause_for(self, seconds: float) -> None:
+        """The broker is stopped for a while; not here (`town`)."""
+
+    def connected(self) -> Sequence[Party]:
+        """Whose connections lead to this broker, if they have one."""
+        return self.parties
+
+    @property
     def running(self) -> int:
         """The number of the broker's present run; 0 while it is down."""
         return self.starts if self.broker is not None else 0
@@ -566,7 +581,7 @@ class World:
         self.broker = None
         self._inbox.clear()
         self._routes.clear()
-        for party in self.parties:
+        for party in self.connected():
             party.ghosts_until.clear()
             party.topics.clear()
             party.held = [item for item in party.held if item[0] == _SUBSCRIBE]
@@ -681,7 +696,7 @@ class World:
         if topic != wire.BEACON_TOPIC:
             self._check_public(topic, event, body)
         box = Box(body)
-        for party in self.parties:
+        for party in self.connected():
             if topic in party.topics:
                 self.send(party, BROADCASTS, party.sub, box)
 
