@@ -78,7 +78,7 @@ class Learning:
         return [self.look(then, otherwise)] if self._shared else then(now)
 
     def _learn(self, told: Told, now: Now) -> list[Action]:
-        self._cursor = max(self._cursor, told.after)
+        self._cursor = told.after
         rows: dict[str, list[tuple[str, bytes, int]]] = {}
         for table, name, value, revision in told.state:
             rows.setdefault(table, []).append((name, value, revision))

@@ -7,6 +7,7 @@ whoever opens one.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from ..common.errors import InputError
@@ -28,8 +29,11 @@ def without_password(url: str) -> str:
     return f"{scheme}://{_PASSWORD.sub('***', rest)}"
 
 
-def open_history(where: Path | str) -> History:
-    """The history in a file, or in the database that a URL names; raises `BadHistory`."""
+def open_history(where: Path | str, hear: Callable[[], object] | None = None) -> History:
+    """The history in a file, or in the database that a URL names; raises `BadHistory`.
+
+    Who wants to `hear` of what others store in a database is called from another thread.
+    """
     if isinstance(where, Path):
         return SqliteHistory(where)
     try:
@@ -40,4 +44,4 @@ def open_history(where: Path | str) -> History:
         raise BadHistory(
             "A history in PostgreSQL needs psycopg, which is not there. Install it: pip install 'zeromq-chat[postgres]'"
         ) from None
-    return PostgresHistory(where)
+    return PostgresHistory(where, hear=hear)

@@ -114,7 +114,7 @@ class Server:
         self._home = home.Home(settings.data)
         self._resources.callback(self._home.close)
         key = self._home.key()
-        history: History = open_history(settings.history or self._home.history)
+        history: History = open_history(settings.history or self._home.history, self._hear)
         self._resources.callback(history.close)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._resources.callback(self._context.term)
@@ -166,6 +166,10 @@ class Server:
         if settings.note:
             note = home.leave_note(self.link, settings.name, data=settings.data, invite=own.invite)
             self._resources.callback(home.remove_note, note)
+
+    def _hear(self) -> None:
+        """Another broker may have stored something, says a thread of the history."""
+        self.post(lambda: self._send(self._flow.take(self._core.hinted(now := clock.read())), now))
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler or another thread, again and again."""
