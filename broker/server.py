@@ -169,7 +169,11 @@ class Server:
 
     def _hear(self) -> None:
         """Another broker may have stored something, says a thread of the history."""
-        self.post(lambda: self._send(self._flow.take(self._core.hinted(now := clock.read())), now))
+        self.post(self._look)
+
+    def _look(self) -> None:
+        now = clock.read()
+        self._send(self._flow.take(self._core.hinted(now)), now)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler or another thread, again and again."""
