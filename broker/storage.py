@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 
 from .actions import Action, Ask, Await, Purpose, Store
-from .history import Done, History, NotStored, Outcome
+from .history import Done, History, News, NotStored, Outcome
 
 log = logging.getLogger("zchat.broker")
 
@@ -49,5 +49,6 @@ def _answer(history: History, ask: Ask) -> Outcome:
     try:
         return history.answer(ask.question)
     except NotStored as error:
-        log.error("%s", error, extra={"event": "not_stored"})
+        if not isinstance(ask.question, News):  # which is asked for every second, and told of when storing fails
+            log.error("%s", error, extra={"event": "not_stored"})
         return error
