@@ -106,6 +106,10 @@ class Connections:
         if not self._of_user.get(peer.user, True):
             del self._of_user[peer.user]
 
+    def is_there(self, identity: bytes) -> bool:
+        """Whether a connection has this name now."""
+        return identity in self._by_identity
+
     def of_user(self, user: str) -> list[Peer]:
         """The connections of a key."""
         return [self._peers[descriptor] for descriptor in self._of_user.get(user, ())]

@@ -97,6 +97,10 @@ class Server:
         """For all that may come, and for all but commands."""
         self._awake_since: float | None = None
         """When something came last, in monotonic seconds; None: the loop does not turn yet."""
+        self._leaving: list[bytes] = []
+        """Identities of connections that are gone, of which ROUTER may still hold a last word."""
+        self._drained = False
+        """Whether it held nothing more when it was last looked at."""
         self._ended: set[bytes] = set()
         """Names of connections that have ended since nothing was under way: what is for them is for nobody else."""
         self._condemned: list[Cut] = []
@@ -151,9 +155,7 @@ class Server:
         self._subscriptions = Subscriptions(self._pub, self._listeners, self._core, policy)
         self._writer = self._resources.enter_context(contextlib.closing(Writer(self._context, history)))
         self._watch = Watch(self._core.who)
-        self._replies = Replies(
-            self._router, self._watch, self._ended, lambda identity: self._core.disconnect(identity, clock.read())
-        )
+        self._replies = Replies(self._router, self._watch, self._ended, self._leaving.append)
         self._reporter = Reporter(self._watch.metrics, version("zeromq-chat"), zmq.zmq_version(), time.monotonic())
         self.metrics_url: str | None = None
         if settings.metrics:
@@ -260,11 +262,30 @@ class Server:
         if self._writer.pipe in readable:
             self._fulfilled(self._writer.take(), now)
         if hears and self._flow.open:
-            with _surviving():
-                self._send(self._flow.judge(self._drain(), now), now)
+            self._judge(now)
         if self._woken.fileno() in readable:
             self._do_posted()
         return bool(readable)
+
+    def _judge(self, now: Now) -> None:
+        """Judge what ROUTER holds; who was gone before has then been heard to the end."""
+        self._look_who_left()
+        leaving, self._leaving = self._leaving, []
+        self._drained = False
+        with _surviving():
+            self._send(self._flow.judge(self._drain(), now), now)
+        if not self._drained:
+            self._leaving += leaving
+            return
+        for identity in leaving:
+            if not self._speakers.is_there(identity):  # nor another one by that name
+                self._core.disconnect(identity, now)
+
+    def _look_who_left(self) -> None:
+        self._speakers.watch(time.monotonic())
+        self._leaving += self._speakers.ended
+        self._ended.update(self._speakers.ended)
+        self._speakers.ended.clear()
 
     def _fulfilled(self, fulfilled: Fulfilled, now: Now) -> None:
         """A batch is carried out: have the next one begun, and then send what comes of it."""
@@ -342,6 +363,7 @@ class Server:
             try:
                 frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
+                self._drained = True
                 return
             mono = time.monotonic()
             identity = frames[0].bytes
@@ -368,10 +390,7 @@ class Server:
         # First of all: whom a welcome sends to PUB must be let in there.
         self._gate.admission = self._core.admission
         # Before any reply: the name of a connection that has ended may be another one's by now.
-        self._speakers.watch(time.monotonic())
-        while self._speakers.ended:
-            self._ended.add(identity := self._speakers.ended.pop())
-            self._core.disconnect(identity, now)
+        self._look_who_left()
         listened = False
         for action in actions:
             match action:

@@ -15,15 +15,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
+from zchat.broker.actions import Log
 from zchat.broker.server import Server, Settings
 from zchat.broker.supervisor import Supervisor
-from zchat.common import limits
+from zchat.common import clock, limits
 from zchat.common.errors import ExitCode
 from zchat.common.ids import message_id
-from zchat.common.messages import Acked, Closing, Say
+from zchat.common.messages import Acked, Closing, Goodbye, Say
 
 from .peer import Peer
 from .processes import PATIENCE, ZCHAT, Broker, Process, environment
@@ -204,6 +206,41 @@ def test_a_supervisor_hears_how_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
 
     assert words == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
     assert word == b"STOPPING=1"
+
+
+def test_a_last_word_is_heard_though_its_connection_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who says goodbye and hangs up at once has left, also when the broker learns of the end first."""
+    monkeypatch.setenv("ZCHAT_HOME", str(tmp_path / "home"))
+    broker = Server(Settings(data=tmp_path / "data", port=0))
+    thread = threading.Thread(target=broker.run)
+    thread.start()
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        go_on.wait(PATIENCE)
+        broker._carry_out([Log("something is told meanwhile")], clock.read())
+
+    with Peer(str(broker.link)) as peer:
+        peer.hello("alice")
+        broker.post(hold)
+        assert held.wait(PATIENCE)
+        peer.socket.linger = 10_000
+        peer.send(Goodbye())
+    while broker._speakers.monitor.poll(0) == 0:  # what ROUTER has read of it by then, it holds
+        assert thread.is_alive()
+    go_on.set()
+    left: SimpleQueue[int] = SimpleQueue()
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        broker.post(lambda: left.put(broker._core.census[0]))
+        if (sessions := left.get()) == 0:
+            break
+    broker.stop()
+    thread.join()
+    broker.close()
+
+    assert sessions == 0
 
 
 def test_a_watchdog_for_another_process_is_not_fed(tmp_path: Path) -> None:
