@@ -22,12 +22,12 @@ from queue import Empty, SimpleQueue
 
 import zmq
 
-from ..common import clock, limits, messages as m, wire
+from ..common import clock, limits, messages as m
 from ..common.clock import Now
 from ..common.keys import Link, to_base32
 from . import deeds, footprint, home
 from .access import Secrets
-from .actions import Action, Cut, Log, Publish, Repaired, Reply, Store, Tell, Then
+from .actions import Action, Store, Then
 from .connections import Connections
 from .core import Core
 from .flow import Flow
@@ -35,8 +35,8 @@ from .gate import DOMAIN, PUB_DOMAIN, Gate
 from .history import History, NotStored, Outcome, Put
 from .inbox import Frame
 from .opening import open_history
+from .outgoing import Outgoing
 from .policy import Policy
-from .replies import Replies
 from .reporting import Reporter
 from .sockets import bind_pair, file_limit, reachable_host, server_socket
 from .subscriptions import Subscriptions
@@ -97,14 +97,8 @@ class Server:
         """For all that may come, and for all but commands."""
         self._awake_since: float | None = None
         """When something came last, in monotonic seconds; None: the loop does not turn yet."""
-        self._leaving: list[bytes] = []
-        """Identities of connections that are gone, of which ROUTER may still hold a last word."""
         self._drained = False
-        """Whether it held nothing more when it was last looked at."""
-        self._ended: set[bytes] = set()
-        """Names of connections that have ended since nothing was under way: what is for them is for nobody else."""
-        self._condemned: list[Cut] = []
-        """Whose ROUTER connections end at the next tick; nothing that comes over them is heard any more."""
+        """Whether ROUTER held nothing more when it was last looked at."""
         try:
             self._open(settings)
         except BaseException:
@@ -155,7 +149,17 @@ class Server:
         self._subscriptions = Subscriptions(self._pub, self._listeners, self._core, policy)
         self._writer = self._resources.enter_context(contextlib.closing(Writer(self._context, history)))
         self._watch = Watch(self._core.who)
-        self._replies = Replies(self._router, self._watch, self._ended, self._leaving.append)
+        self._outgoing = Outgoing(
+            self._router,
+            self._pub,
+            self._speakers,
+            self._listeners,
+            self._gate,
+            self._core,
+            self._watch,
+            listen=self._listen,
+            report=self._report,
+        )
         self._reporter = Reporter(self._watch.metrics, version("zeromq-chat"), zmq.zmq_version(), time.monotonic())
         self.metrics_url: str | None = None
         if settings.metrics:
@@ -175,7 +179,7 @@ class Server:
 
     def _look(self) -> None:
         now = clock.read()
-        self._send(self._flow.take(self._core.hinted(now)), now)
+        self._outgoing.send(self._flow.take(self._core.hinted(now)), now)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler or another thread, again and again."""
@@ -234,7 +238,7 @@ class Server:
             if self._flow.settling and self._flow.idle:
                 tick_due = mono + TICK
                 self._flow.settling = False
-                self._ended.clear()
+                self._outgoing.rest()
                 self._tick(clock.read())
             if mono >= tick_due:
                 self._turn(TICK, hears=False)  # until nothing is under way
@@ -269,23 +273,14 @@ class Server:
 
     def _judge(self, now: Now) -> None:
         """Judge what ROUTER holds; who was gone before has then been heard to the end."""
-        self._look_who_left()
-        leaving, self._leaving = self._leaving, []
+        leaving = self._outgoing.take_leaving()
         self._drained = False
         with _surviving():
-            self._send(self._flow.judge(self._drain(), now), now)
-        if not self._drained:
-            self._leaving += leaving
-            return
-        for identity in leaving:
-            if not self._speakers.is_there(identity):  # nor another one by that name
-                self._core.disconnect(identity, now)
-
-    def _look_who_left(self) -> None:
-        self._speakers.watch(time.monotonic())
-        self._leaving += self._speakers.ended
-        self._ended.update(self._speakers.ended)
-        self._speakers.ended.clear()
+            self._outgoing.send(self._flow.judge(self._drain(), now), now)
+        if self._drained:
+            self._outgoing.hung_up(leaving, now)
+        else:
+            self._outgoing.still_leaving(leaving)
 
     def _fulfilled(self, fulfilled: Fulfilled, now: Now) -> None:
         """A batch is carried out: have the next one begun, and then send what comes of it."""
@@ -296,7 +291,7 @@ class Server:
         with _surviving():
             actions = self._flow.complete(fulfilled.done, fulfilled.failure, now, fulfilled.seconds)
             self._store()
-            self._send(actions, now)
+            self._outgoing.send(actions, now)
 
     def _store(self, *, alone: bool = False) -> None:
         """Have the next batch carried out, if none is under way; here, if that is quick and nobody else waits."""
@@ -321,7 +316,7 @@ class Server:
         tell("the broker stops", "stopping")
         self._gate.closing = True
         self._take_the_rest()
-        self._send(self._core.close(), clock.read())
+        self._outgoing.send(self._core.close(), clock.read())
         self._take_the_rest()
 
     def _take_the_rest(self) -> None:
@@ -332,9 +327,7 @@ class Server:
             something = self._turn(limits.CLOSING_QUIET, hears=hears)
 
     def _tick(self, now: Now) -> None:
-        for cut in self._condemned:
-            self._speakers.cut(cut)
-        self._condemned.clear()
+        self._outgoing.end_condemned()
         self._carry_out(self._core.tick(now), now)
         self._speakers.watch(now.mono)
         self._speakers.cut_silent(now.mono, self.policy.hello_patience, self._core.greeted)
@@ -382,42 +375,7 @@ class Server:
     def _carry_out(self, actions: list[Action], now: Now) -> None:
         """Send what can be sent at once; the rest waits for its batch."""
         with _surviving():
-            self._send(self._flow.take(actions), now)
-
-    def _send(self, actions: list[Action], now: Now) -> None:
-        if not actions:
-            return
-        # First of all: whom a welcome sends to PUB must be let in there.
-        self._gate.admission = self._core.admission
-        # Before any reply: the name of a connection that has ended may be another one's by now.
-        self._look_who_left()
-        listened = False
-        for action in actions:
-            match action:
-                case Reply(identities, event):
-                    self._replies.add(identities, event, now.mono)
-                case Tell(identity, question, numbers):
-                    self._replies.add((identity,), self._report(question, numbers, now), now.mono)
-                case Publish(topic, event):
-                    if not listened:
-                        # libzmq looks at new subscriptions only now and then while sending; this makes it look.
-                        self._listen()
-                        listened = True
-                    body = wire.encode(event)
-                    self._pub.send_multipart([topic, body])
-                    self._watch.published(event, len(body))
-                case Log():
-                    self._watch.logged(action)
-                case Repaired(identity, entries):
-                    self._watch.repaired(identity, entries)
-                case Cut():
-                    self._replies.send()
-                    self._listeners.cut(action)
-                    if action.at_once:
-                        self._speakers.cut(action)
-                    else:
-                        self._condemned.append(action)
-        self._replies.send()
+            self._outgoing.send(self._flow.take(actions), now)
 
     def _report(self, question: m.Inspect, numbers: bool, now: Now) -> m.Report:
         taken = footprint.taken(self._home.history) if numbers else None
