@@ -21,7 +21,7 @@ import zmq
 
 from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
-from zchat.common.limits import PACK_BYTES, PING_INTERVAL
+from zchat.common.limits import PACE_SESSIONS, PACK_BYTES, PING_IDLE, PING_INTERVAL
 from zchat.common.messages import Entered, Entries, Join, Ping, Say, Welcome
 
 from .crowds import Delivered
@@ -95,6 +95,7 @@ class ZmqCrowd:
         self._bodies = [Bodies(number, room) for number in range(senders)]
         self._plain = text("m").encode()
         self.acked = [0] * senders
+        self._heard_at = 0.0
         self.frames = 0
         """How many the readers got, each with one entry or more."""
         self.senders = [self._enter(f"sender{number}-{self._crowd}", KeyPair.generate()) for number in range(senders)]
@@ -182,6 +183,7 @@ class ZmqCrowd:
             while True:
                 body = sub.recv_multipart(zmq.NOBLOCK)[1]
                 self.frames += 1
+                self._heard_at = time.monotonic()
                 count += sum(len(event.batch or ()) for event in _counted(body)) if self._is_zchat else 1
         return count
 
@@ -207,7 +209,10 @@ class ZmqCrowd:
                     while True:
                         dealer.recv(zmq.NOBLOCK)
             self._next_ping += 1
-            self._ping_at = max(self._ping_at, now - PING_INTERVAL) + PING_INTERVAL / len(self._pings)
+            # As our client: who has heard something tells it, and the more there are, the more rarely.
+            pause = PING_INTERVAL if now - self._heard_at < PING_INTERVAL else PING_IDLE
+            pause *= 1 + len(self._pings) // PACE_SESSIONS
+            self._ping_at = max(self._ping_at, now - pause) + pause / len(self._pings)
 
 
 def round_trips(running: Running, seconds: float, rate: float) -> Sequence[float]:
