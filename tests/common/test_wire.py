@@ -600,8 +600,9 @@ def test_packs_are_cut_by_size(sizes: list[int], most: int) -> None:
 
     assert [command for each in held for command in each] == commands
     assert all(len(body) <= most or len(each) == 1 for body, each in zip(bodies, held, strict=True))
-    for (one, _), (_, following) in itertools.pairwise(zip(bodies, held, strict=True)):
-        assert len(one) + len(wire.encode(following[0])) + wire.PACK_HEAD > most
+    for one, following in itertools.pairwise(held):
+        alone = [len(wire.encode(command)) for command in (*one, following[0])]
+        assert sum(alone) + wire.PACK_HEAD > most
 
 
 def test_packs_are_cut_by_number() -> None:
