@@ -87,7 +87,7 @@ GROUPS: dict[str, tuple[type, ...]] = {
     "Commands": m.Command.__args__,
     "Events": tuple(batches.FORMS.get(kind, kind) for kind in m.Event.__args__),
     "Parts": (
-        *(part for part in m.Value.__subclasses__() if part.__module__ == m.__name__),
+        *(part for part in m.Value.__subclasses__() if part.__module__ == m.Entry.__module__),
         batches.Batch,
         batches.Author,
         batches.Detail,
