@@ -15,7 +15,6 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 import zmq
 
@@ -46,6 +45,7 @@ from .actions import (
     Unsubscribe,
 )
 from .core import ClientCore
+from .program import Program
 from .sockets import Monitored
 from .told import Alert, Status, Told
 from .trouble import NOT_OURS, crowded, shut_out, trouble_of, unreachable
@@ -60,45 +60,6 @@ _BATCH = 1_000
 """Frames or lines taken at once from one socket before the others are looked at."""
 _BANNED = 400
 """The broker's gate to a key or an address that may not come in; any other number is for a while."""
-
-
-class Program(Protocol):
-    """What a client does with its broker; all methods are called by the receive thread."""
-
-    def start(self, now: Now) -> list[Action]:
-        """Before the first connection."""
-        ...
-
-    def line(self, text: str, now: Now) -> list[Action]:
-        """A line from the input thread."""
-        ...
-
-    def end_of_input(self, now: Now) -> list[Action]:
-        """The input thread has no more lines."""
-        ...
-
-    def notice(self, notice: Notice, now: Now) -> list[Action]:
-        """The core tells something."""
-        ...
-
-    def tick(self, now: Now) -> list[Action]:
-        """About once a second, and when `due`."""
-        ...
-
-    @property
-    def wants_input(self) -> bool:
-        """Whether it can take another line now; while not, the input thread waits."""
-        ...
-
-    @property
-    def persistent(self) -> bool:
-        """Whether it rides through a broker's death, however long that lasts."""
-        ...
-
-    @property
-    def timeout(self) -> float | None:
-        """Seconds that its user gave it."""
-        ...
 
 
 class Connection:

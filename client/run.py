@@ -18,11 +18,12 @@ from ..common.errors import InputError, RefusedError
 from ..common.keys import KeyPair, Link, fingerprint
 from . import account, known
 from .actions import Output, Print, Run
-from .connection import Connection, Program
+from .connection import Connection
 from .core import ClientCore, Profile
 from .cursors import CursorFile
 from .identity import Identity
 from .output import print_lines
+from .program import Program
 from .rooms import Start, Stopped
 
 Read = Callable[[Callable[[str], bool], socket.socket], None]

@@ -23,8 +23,8 @@ from zchat.broker.sqlite import SqliteHistory
 from zchat.broker.storage import fulfil
 from zchat.client import actions as a
 from zchat.client.chat import Chat, ChatOptions
-from zchat.client.connection import Program
 from zchat.client.core import UNREAD, ClientCore, Profile
+from zchat.client.program import Program
 from zchat.client.rooms import Start
 from zchat.common import wire
 from zchat.common.clock import Now

@@ -81,6 +81,7 @@ PURE = (
     "client/outbox.py",
     "client/outcome.py",
     "client/places.py",
+    "client/program.py",
     "client/programs.py",
     "client/questions.py",
     "client/remarks.py",
