@@ -246,10 +246,6 @@ class ClientCore:
         view = self.rooms.get(room)
         return view.name if view is not None else room
 
-    def unread(self, room: str) -> int:
-        """How many entries of a room, by its id, are known that were not seen on any screen."""
-        return self.rooms[room].unread if room in self.rooms else 0
-
     def look(self, room: str, seq: int | None) -> None:
         """Nobody has looked at a room, by its id, beyond this sequence, whatever came of it; None: at all of it."""
         if room in self.rooms:

@@ -231,7 +231,7 @@ class Following:
         view.topic = entered.topic
         if _is_name_of(entered.name, view.id):
             view.name = entered.name
-        view.enter(after, entered.head, entered.read or 0)
+        view.enter(after, entered.head)
         actions = self._note_privacy(view, entered.private, now)
         if first and not view.direct:
             actions.append(Show(InRoom(entered)))

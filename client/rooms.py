@@ -75,8 +75,6 @@ class RoomView:
     """The last sequence shown; None until the broker has told where we begin."""
     head: int = 0
     """The highest sequence known to exist."""
-    read: int = 0
-    """The highest sequence seen on any screen, this one included."""
     echo: int = 0
     """The highest sequence of our own that was acked: it is still to be shown while the cursor is below."""
     goal: int | None = None
@@ -109,11 +107,11 @@ class RoomView:
         """The last sequence that was seen, None before we begin."""
         return self.cursor if self.cursor is None or self.looked is None else min(self.cursor, self.looked)
 
-    def enter(self, after: int, head: int, read: int = 0) -> None:
-        """The broker told where we begin, where the room stands, and how far it was seen on any screen."""
+    def enter(self, after: int, head: int) -> None:
+        """The broker told where we begin, and where the room stands."""
         if self.cursor is None:
             self.cursor = after
-        self.head, self.read = max(self.head, head), max(self.read, read)
+        self.head = max(self.head, head)
         if self.goal is None and not self.entered:
             self.goal = head
         self.entered = True
@@ -122,7 +120,7 @@ class RoomView:
         """Forget everything shown, and begin there: the history is another one."""
         self.cursor = None
         self.start = start
-        self.head, self.read, self.echo, self.told, self.entered, self.goal = 0, 0, 0, -1, False, None
+        self.head, self.echo, self.told, self.entered, self.goal = 0, 0, -1, False, None
         self.stash.clear()
 
     def take(self, entries: list[Entry], *, contiguous: bool) -> Iterator[Entry]:
@@ -138,7 +136,7 @@ class RoomView:
             elif entry.seq <= self.cursor:
                 continue
             elif contiguous or entry.prev == self.cursor:
-                self._move(entry.seq)
+                self.cursor = entry.seq
                 yield entry
             else:
                 self._keep(entry)
@@ -157,13 +155,10 @@ class RoomView:
 
     def _unstash(self) -> Iterator[Entry]:
         while self.cursor is not None and (entry := self.stash.pop(self.cursor, None)) is not None:
-            self._move(entry.seq)
+            self.cursor = entry.seq
             yield entry
         if self.stash and self.cursor is not None:
             self.stash = {prev: entry for prev, entry in self.stash.items() if entry.seq > self.cursor}
-
-    def _move(self, seq: int) -> None:
-        self.cursor, self.read = seq, max(self.read, seq)
 
     def pass_over(self, floor: int) -> int:
         """Go on behind what is no longer kept; how many entries that are, 0 for who begins at the beginning."""
@@ -171,11 +166,6 @@ class RoomView:
             return 0
         missed, self.cursor = floor - self.cursor, floor
         return missed
-
-    @property
-    def unread(self) -> int:
-        """How many entries are known beyond what was seen on any screen."""
-        return max(0, self.head - self.read)
 
     @property
     def behind(self) -> bool:

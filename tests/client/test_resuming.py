@@ -11,7 +11,7 @@ from zchat.client.programs import Tailer
 from zchat.client.rooms import Start, Stopped
 from zchat.common import messages as m
 
-from .shell import Shell, in_the_lobby
+from .shell import Shell
 
 DIRECT = "@bob.key"
 
@@ -34,12 +34,10 @@ def last_join(shell: Shell) -> m.Join:
     return join
 
 
-def enter(shell: Shell, join: m.Join, *, head: int, after: int | None = None, read: int = 0) -> list[a.Action]:
+def enter(shell: Shell, join: m.Join, *, head: int, after: int | None = None) -> list[a.Action]:
     """The broker lets us in; without `after` where we asked to begin."""
     where = join.after if after is None else after
-    return shell.receive(
-        m.Entered(room=join.room, name=join.room, head=head, after=where or 0, read=read, ref=join.ref)
-    )
+    return shell.receive(m.Entered(room=join.room, name=join.room, head=head, after=where or 0, ref=join.ref))
 
 
 def page(shell: Shell, *seqs: int, head: int, floor: int = 0) -> list[a.Action]:
@@ -183,27 +181,6 @@ def test_the_words_for_what_is_no_longer_kept() -> None:
 
 
 # --- what is unread -------------------------------------------------------------------------------------------
-def test_what_is_unread_is_what_is_known_beyond_what_was_seen() -> None:
-    """Seen on any screen, this one included; nothing of a room that is not followed."""
-    shell = Shell()
-    shell.welcome()
-    shell.do(shell.core.join("lobby", Start(), shell.now))
-    enter(shell, last_join(shell), after=10, head=10, read=3)
-    assert (shell.core.unread("lobby"), shell.core.unread("den")) == (7, 0)
-    shell.receive(m.Entries(room="lobby", entries=entries(11)))
-    assert shell.core.unread("lobby") == 0
-    shell.receive(m.Pong(heads={"lobby": 14}))
-    assert shell.core.unread("lobby") == 3
-
-
-def test_more_seen_than_there_is_leaves_nothing_unread() -> None:
-    """What a restored history still knows of its readers does not count below nothing."""
-    shell = in_the_lobby()
-    shell.core.rooms["lobby"].enter(0, 0, read=9)
-
-    assert shell.core.unread("lobby") == 0
-
-
 @pytest.mark.parametrize(
     ("read", "after", "head", "told"),
     [
