@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..common.errors import InputError, RefusedError
-from ..common.names import LOBBY
+from ..common.names import LOBBY, legal_nick
 from .options_cli import (
     check_id,
     choose_nick,
     client_command,
     common_options,
     find,
-    legal_nick,
     offer,
     room_option,
 )

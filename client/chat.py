@@ -178,7 +178,7 @@ class Chat(Speaker):
             return []
         if not replay:
             self._spoke[entry.key] = now.mono
-        mine = self.core.welcome is not None and entry.key == self.core.welcome.key
+        mine = entry.key == self.core.key
         if room.startswith(names.PRIVATE_MARK) and not mine:
             self._to.last_partner = entry.nick
         author = self._said.heard(room, entry, mine=mine)
@@ -190,9 +190,8 @@ class Chat(Speaker):
 
     def _hook(self, room: str, entry: m.Entry, replay: bool) -> list[Action]:
         """What is meant for us has its command run, but not what was said before we came."""
-        key = self.core.welcome.key if self.core.welcome else ""
         old = replay and room not in self._caught_up
-        if old or not concerns(room, entry, key=key, nick=self._me):
+        if old or not concerns(room, entry, key=self.core.key, nick=self._me):
             return []
         return [Run(render.entry_json(entry, self.core.name_of(room), replay=replay))]
 
@@ -207,7 +206,7 @@ class Chat(Speaker):
 
     def _came_or_went(self, presence: m.Presence, now: Now) -> list[Action]:
         room = self.core.name_of(presence.room)
-        if self.core.welcome is not None and presence.key == self.core.welcome.key:
+        if presence.key == self.core.key:
             # Our own coming was told when we entered; whether SUB was quick enough to hear of it is chance.
             return []
         if presence.change == "back":
@@ -230,10 +229,8 @@ class Chat(Speaker):
         name = self.core.name_of(entered.room)
         self._to.entered(entered.room, name)
         told: list[Action] = []
-        if self._options.json and self.core.welcome is not None:
-            own = m.Presence(
-                room=entered.room, nick=self._me, key=self.core.welcome.key, change="joined", time=now.wall
-            )
+        if self._options.json:
+            own = m.Presence(room=entered.room, nick=self._me, key=self.core.key, change="joined", time=now.wall)
             told.append(Print(render.presence_json(own, name)))
         others = [clean(nick) for nick in entered.online if names.fold(nick) != names.fold(self._me)]
         return [*told, self._tell(wording.joined(entered, name, others, self.again))]

@@ -18,7 +18,7 @@ import click
 from ..common.cli import DEMO_BROKER, load
 from ..common.errors import Code, InputError, RefusedError
 from ..common.json_line import json_line
-from ..common.names import LOBBY
+from ..common.names import LOBBY, legal_nick
 from .options_cli import (
     ask,
     check_id,
@@ -28,7 +28,6 @@ from .options_cli import (
     depth,
     find,
     json_option,
-    legal_nick,
     offer,
     parse_since,
     prompt_nick,
@@ -105,8 +104,8 @@ def join(
 def _join(
     link: Link, nick: str, options: Any, timeout: float | None, on_terminal: bool, bot: bool, theme: str | None
 ) -> None:
-    from .core import UNREAD
     from .hooks import configured
+    from .rooms import UNREAD
     from .run import run
 
     on_run = configured("mention", _same(link, nick))

@@ -44,7 +44,7 @@ from .following import Following
 from .heartbeat import Heartbeat
 from .outbox import Outbox
 from .questions import Question, Questions, Reply
-from .rooms import ALL, NOW, UNREAD as UNREAD, Start, Stopped
+from .rooms import ALL, NOW, Start, Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +240,16 @@ class ClientCore:
             return []
         seen = self._following.seen()
         return [*([Send(m.Ping(seen=seen))] if seen else []), Send(m.Goodbye(reason=reason))]
+
+    @property
+    def nick(self) -> str:
+        """What the broker calls us; before the first welcome, what we want to be called."""
+        return self.welcome.nick if self.welcome is not None else self.profile.nick
+
+    @property
+    def key(self) -> str:
+        """Our fingerprint, as the broker told it; "" before the first welcome."""
+        return self.welcome.key if self.welcome is not None else ""
 
     def name_of(self, room: str) -> str:
         """The name of a room by its id."""

@@ -17,8 +17,8 @@ from ..common.keys import KeyPair, Link
 from .actions import Output, Print
 from .chat import Chat, ChatOptions
 from .connection import Connection
-from .core import UNREAD, ClientCore, Profile
-from .rooms import Start
+from .core import ClientCore, Profile
+from .rooms import UNREAD, Start
 
 PATIENCE = 8.0
 """Seconds until something that should be seen is missed."""

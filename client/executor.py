@@ -113,7 +113,7 @@ class Executor(Tailer):
 
     def _add(self, room: str, entry: m.Entry, replay: bool) -> None:
         assert self.core.welcome is not None
-        mine = entry.key == self.core.welcome.key
+        mine = entry.key == self.core.key
         event = "" if mine and not self._own else render.entry_json(entry, self.core.name_of(room), replay=replay)
         self._queue.append(_Waiting(room, entry.seq, self.core.welcome.history, event))
 

@@ -16,9 +16,10 @@ from typing import Any, Literal, TypeVar
 from msgspec.structs import replace
 
 from ..common import clock, limits, messages as m, names
-from ..common.errors import Closed, Code, InputError, RefusedError, ZchatError
+from ..common.errors import Closed, InputError, RefusedError, ZchatError
 from ..common.ids import is_message_id, message_id
 from ..common.keys import KeyPair, Link
+from ..common.names import LOBBY
 from ..common.rules import refuse_choices, refuse_text
 from ..common.searching import parse_search
 from . import account, library_events as events
@@ -28,16 +29,13 @@ from .library_calls import Asking, Awaiting, Entering, Leaving, Reach, Saying
 from .library_events import Entry, Event, Message, Question, Since
 from .library_thread import Pending, Receiver
 from .questions import Question as Asked
-from .rooms import NOW, UNREAD, Start
+from .rooms import END_OF_TIME, NOW, UNREAD, Start
 
 log = logging.getLogger("zchat.client")
 
-LOBBY = "lobby"
 TIMEOUT = 10.0
 """Seconds that a call waits unless it is told otherwise."""
 INBOX = 1_000
-_END_OF_TIME = 2**62
-"""Beyond every sequence."""
 
 Kind = Literal["message", "me", "topic"]
 E = TypeVar("E", bound=Event)
@@ -209,7 +207,7 @@ class BaseClient:
             id=id or message_id(clock.read().wall, secrets.token_bytes(10)),
             text=text,
             room=self._room(room) if to is None else None,
-            to=_legal_nick(to) if to is not None else None,
+            to=names.legal_nick(to) if to is not None else None,
             kind=kind,
             choices=list(choices),
         )
@@ -272,8 +270,8 @@ class BaseClient:
         if (before is not None and after is not None) or limit < 0:
             raise InputError("A history is read before or after a sequence. Give one of them, and a limit above 0.")
         name = None if to is not None else self._room(room or None)
-        nick = _legal_nick(to) if to is not None else None
-        before = _END_OF_TIME if before is None and after is None else before
+        nick = names.legal_nick(to) if to is not None else None
+        before = END_OF_TIME if before is None and after is None else before
         key, found = self._running.key, list[Entry]()
         while len(found) < limit:
             page = yield m.Replay(room=name or "", to=nick, before=before, after=after, limit=limit - len(found))
@@ -292,7 +290,7 @@ class BaseClient:
         search = m.Search(
             words=words,
             room=names.parse_room(room) if room is not None else None,
-            to=_legal_nick(to) if to is not None else None,
+            to=names.legal_nick(to) if to is not None else None,
         )
         key, found = self._running.key, list[Entry]()
         while len(found) < limit:
@@ -309,13 +307,6 @@ def log_failure(receiver: Receiver, error: Exception) -> None:
     """A callback raised something: its author wants to know, and the next event is not the worse for it."""
     if not (receiver.is_over and isinstance(error, ZchatError)):  # else it was only held up by the end
         log.error("a callback failed", exc_info=error)
-
-
-def _legal_nick(text: str) -> str:
-    try:
-        return names.parse_nick(text)
-    except InputError as error:
-        raise RefusedError(Code.NICK_INVALID, str(error)) from None
 
 
 def _usual_nick(link: Link) -> str:

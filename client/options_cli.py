@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from ..common.cli import epilog
-from ..common.errors import Code, InputError, RefusedError
+from ..common.errors import InputError
 from . import color, settings
 
 if TYPE_CHECKING:
@@ -219,6 +219,7 @@ def _read_link(file: str) -> str:
 # --- as whom --------------------------------------------------------------------------------------------------
 def choose_nick(link: Link, given: str | None) -> str:
     """The nick to use at a broker: given, last used, asked for, or the login name made legal."""
+    from ..common.names import legal_nick
     from . import account
 
     if given is not None:
@@ -230,16 +231,6 @@ def choose_nick(link: Link, given: str | None) -> str:
     if sys.stdin.isatty():
         return prompt_nick(login)
     return login or account.made_up_nick()
-
-
-def legal_nick(text: str) -> str:
-    """The nick in its legal form; raises `RefusedError`, as a broker would refuse it."""
-    from ..common.names import parse_nick
-
-    try:
-        return parse_nick(text)
-    except InputError as error:
-        raise RefusedError(Code.NICK_INVALID, str(error)) from None
 
 
 def prompt_nick(offer: str | None) -> str:

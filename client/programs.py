@@ -235,8 +235,7 @@ class Sender(Quiet):
     def _stored(self, say: m.Say, ack: m.Ack) -> list[Action]:
         if self._done is not None:
             return [Print(render.done_json(self._done) if self._json else self._done)]
-        nick = self.core.welcome.nick if self.core.welcome else self.core.profile.nick
-        return [Print(render.ack_json(say, ack, nick))] if self._json else []
+        return [Print(render.ack_json(say, ack, self.core.nick))] if self._json else []
 
     def _held(self, held: Held) -> list[Action]:
         """A pipe waits; a single message waits while it has patience, but not for a disk."""

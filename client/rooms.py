@@ -37,6 +37,8 @@ NOW = Start(last=0)
 """From now on, in private messages too."""
 ALL = Start(after=0)
 """Everything that is kept."""
+END_OF_TIME = 2**62
+"""Beyond every sequence: what stands before it are the last entries."""
 
 
 def start_of(text: str, wall: int) -> Start | None:

@@ -39,7 +39,8 @@ from .chat import Chat, ChatOptions
 from .core import ClientCore
 from .destination import place_of
 from .places import Place, Places
-from .speaking import END_OF_TIME, HISTORY_LINES
+from .rooms import END_OF_TIME
+from .speaking import HISTORY_LINES
 from .told import Alert, Status, Told, Waiting
 
 SHOWN_WAITING = 3
@@ -223,7 +224,7 @@ class ScreenChat(Chat):
 
     def _lines(self, room: str, entry: m.Entry, replay: bool, author: str = "") -> list[Action]:
         private = room.startswith(PRIVATE_MARK)
-        mine = self.core.welcome is not None and entry.key == self.core.welcome.key
+        mine = entry.key == self.core.key
         place = self._places.partner((entry.to or "") if mine else entry.nick) if private else self._places.room(room)
         if entry.kind == "delete":
             place.deleted(entry.about)
@@ -274,8 +275,7 @@ class ScreenChat(Chat):
         unread = question.after is not None
         if not event.entries:
             return [self._tell(f"There is nothing {'unread' if unread else 'earlier'} in {place.name}.")]
-        me, key = self._me, self.core.welcome.key if self.core.welcome else ""
-        lines = [telling.of_entry(entry, me=me, mine=entry.key == key) for entry in event.entries]
+        lines = [telling.of_entry(entry, me=self._me, mine=entry.key == self.core.key) for entry in event.entries]
         heading = Told("rule", f"{'unread' if unread else 'earlier'} in {place.name}")
         if not unread:
             place.showed(event.entries[0].seq)

@@ -52,7 +52,7 @@ class Reporter(Sender):
         ack, say = self._ack, self._say
         assert ack is not None
         assert say is not None
-        me = self.core.welcome.nick if self.core.welcome else self.core.profile.nick
+        me = self.core.nick
         behind = None if users is None else [user for user in users if user.lag and user.nick != me]
         if self._json:
             line = Print(render.ack_json(say, ack, me, None if behind is None else [user.nick for user in behind]))

@@ -20,14 +20,12 @@ from .core import ClientCore
 from .destination import Destination, place_of
 from .ignoring import Ignored
 from .programs import Quiet
-from .rooms import Start
+from .rooms import END_OF_TIME, Start
 from .said import Said
 
 NOTICES = ("all", "smart", "none")
 HISTORY_LINES = 20
 SEARCH_LINES = 20
-END_OF_TIME = 2**62
-"""Beyond every sequence."""
 QUIT_PATIENCE = 2.0
 """Seconds that /quit waits for the acks of what was just said."""
 
@@ -57,7 +55,7 @@ class Speaker(Quiet):
 
     @property
     def _me(self) -> str:
-        return clean(self.core.welcome.nick if self.core.welcome else self.core.profile.nick)
+        return clean(self.core.nick)
 
     def line(self, text: str, now: Now) -> list[Action]:
         """One typed line."""

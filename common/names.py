@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import limits
-from .errors import InputError
+from .errors import Code, InputError, RefusedError
 from .text import BLANKS, shown
 
 PRIVATE_MARK = "@"
@@ -76,6 +76,14 @@ _DOT_ON_DOTTED = re.compile("([ijl\u0131\u0237\u0456\u0458])[\u0316-\u0333]*\u03
 def parse_nick(text: str) -> str:
     """The nick in its legal form (NFC); raises `InputError`, whose text names the fault and the rule."""
     return _parse(text, _NICK)
+
+
+def legal_nick(text: str) -> str:
+    """As `parse_nick`; raises `RefusedError`, as a broker would refuse the nick."""
+    try:
+        return parse_nick(text)
+    except InputError as error:
+        raise RefusedError(Code.NICK_INVALID, str(error)) from None
 
 
 def parse_room(text: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from zchat.client.actions import Action, Send
-from zchat.client.core import UNREAD, ClientCore, Profile
+from zchat.client.core import ClientCore, Profile
+from zchat.client.rooms import UNREAD
 from zchat.common import limits, messages as m, wire
 from zchat.common.clock import Now
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 
 from zchat.client import actions as a, library_events as events
-from zchat.client.core import UNREAD
 from zchat.client.library_calls import (
     Asking,
     Call,
@@ -23,7 +22,7 @@ from zchat.client.library_calls import (
     late,
 )
 from zchat.client.library_core import FAREWELL, LibraryCore
-from zchat.client.rooms import Start
+from zchat.client.rooms import UNREAD, Start
 from zchat.common import limits, messages as m
 from zchat.common.errors import BrokerUnreachable, Code, InputError, NotAcked, RefusedError, TimedOut, ZchatError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from zchat.client.actions import Action, Heard, Send, Show
-from zchat.client.core import UNREAD, ClientCore, Profile
-from zchat.client.rooms import Start
+from zchat.client.core import ClientCore, Profile
+from zchat.client.rooms import UNREAD, Start
 from zchat.common import messages as m
 from zchat.common.clock import Now
 

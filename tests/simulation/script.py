@@ -12,9 +12,9 @@ from random import Random
 
 from zchat.broker.policy import Policy
 from zchat.client.chat import Chat, ChatOptions
-from zchat.client.core import UNREAD, ClientCore, Profile
+from zchat.client.core import ClientCore, Profile
 from zchat.client.programs import Quiet, Sender, Tailer
-from zchat.client.rooms import Start
+from zchat.client.rooms import UNREAD, Start
 from zchat.common import limits, messages as m
 
 from .store import MemoryHistory
