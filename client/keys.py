@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.filters import Condition, Filter, is_searching
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.key_binding.key_processor import KeyPressEvent as Event
 from prompt_toolkit.keys import Keys
@@ -33,7 +33,15 @@ def bindings(
     keys = KeyBindings()
     asking = Condition(lambda: line.paste is not None)
     typing = ~asking & ~is_searching
+    _bind_text(keys, line, typing)
+    _bind_pastes(keys, line, asking)
+    _bind_leaving(keys, line, typing)
+    _bind_commands(keys, line, typing, command, edit)
+    _bind_places(keys, line, typing, turn)
+    return keys
 
+
+def _bind_text(keys: KeyBindings, line: InputLine, typing: Filter) -> None:
     @keys.add("enter", filter=typing)
     def _(event: Event) -> None:
         line.buffer.validate_and_handle()
@@ -41,24 +49,6 @@ def bindings(
     @keys.add("escape", "enter", filter=typing)
     def _(event: Event) -> None:
         line.buffer.insert_text("\n")
-
-    @keys.add(Keys.BracketedPaste, filter=~is_searching)
-    def _(event: Event) -> None:
-        line.pasted(event.data)
-
-    @keys.add(Keys.Any, filter=asking)
-    def _(event: Event) -> None:
-        pass  # first things first
-
-    @keys.add("enter", filter=asking)
-    @keys.add("y", filter=asking)
-    def _(event: Event) -> None:
-        line.answer_paste(yes=True)
-
-    @keys.add("escape", filter=asking, eager=True)
-    @keys.add("n", filter=asking)
-    def _(event: Event) -> None:
-        line.answer_paste(yes=False)
 
     @keys.add("tab", filter=typing)
     def _(event: Event) -> None:
@@ -79,6 +69,28 @@ def bindings(
         if dropped:
             event.app.clipboard.set_text(dropped)
 
+
+def _bind_pastes(keys: KeyBindings, line: InputLine, asking: Filter) -> None:
+    @keys.add(Keys.BracketedPaste, filter=~is_searching)
+    def _(event: Event) -> None:
+        line.pasted(event.data)
+
+    @keys.add(Keys.Any, filter=asking)
+    def _(event: Event) -> None:
+        pass  # first things first
+
+    @keys.add("enter", filter=asking)
+    @keys.add("y", filter=asking)
+    def _(event: Event) -> None:
+        line.answer_paste(yes=True)
+
+    @keys.add("escape", filter=asking, eager=True)
+    @keys.add("n", filter=asking)
+    def _(event: Event) -> None:
+        line.answer_paste(yes=False)
+
+
+def _bind_leaving(keys: KeyBindings, line: InputLine, typing: Filter) -> None:
     @keys.add("c-c")
     def _(event: Event) -> None:
         event.app.exit(exception=KeyboardInterrupt())
@@ -91,6 +103,10 @@ def bindings(
     def _(event: Event) -> None:
         event.app.suspend_to_background()  # does nothing where there is no such thing
 
+
+def _bind_commands(
+    keys: KeyBindings, line: InputLine, typing: Filter, command: Callable[[str], None], edit: Callable[[str], None]
+) -> None:
     @keys.add("c-x", "c-e", filter=typing)
     def _(event: Event) -> None:
         edit(line.buffer.text)
@@ -105,6 +121,8 @@ def bindings(
         def _(event: Event, typed: str = typed) -> None:
             command(typed)
 
+
+def _bind_places(keys: KeyBindings, line: InputLine, typing: Filter, turn: Callable[[PlaceStatus], None]) -> None:
     for step, arrow in ((-1, "left"), (1, "right")):
 
         @keys.add("escape", arrow, filter=typing)
@@ -120,5 +138,3 @@ def bindings(
             place = statusline.place_at(line.status, number)
             if place is not None:
                 turn(place)
-
-    return keys
