@@ -1,4 +1,4 @@
-"""A message object as environment variables, for the commands that users have run for messages.
+"""What the commands that users have run for messages find in their environment: the message, and who we are.
 
 Owns their names. Does not know the commands. Pure; any thread.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from ..common.keys import Link
 from ..common.limits import MESSAGE_BYTES
 
 NAMES = ("kind", "room", "from", "text", "id", "seq", "time", "to")
@@ -26,3 +27,8 @@ def environment(event: str) -> dict[str, str]:
 def _value(value: object) -> str:
     text = "" if value is None else str(value).replace("\0", "")
     return text.encode("utf-8", "replace")[:MESSAGE_BYTES].decode("utf-8", "ignore")
+
+
+def same_user(link: Link, nick: str) -> dict[str, str]:
+    """What makes a `zchat` that such a command runs the same user at the same broker."""
+    return {"ZCHAT_BROKER": link.place, "ZCHAT_NICK": nick}

@@ -22,11 +22,11 @@ from .signals import heed
 
 COMMANDS = {
     "broker": "zchat.broker.cli:broker",
-    "join": "zchat.client.cli:join",
+    "join": "zchat.client.join_cli:join",
     "who": "zchat.client.cli:who",
     "rooms": "zchat.client.cli:rooms",
-    "send": "zchat.client.cli:send",
-    "tail": "zchat.client.cli:tail",
+    "send": "zchat.client.pipes_cli:send",
+    "tail": "zchat.client.pipes_cli:tail",
     "search": "zchat.client.asking_cli:search",
     "ask": "zchat.client.asking_cli:ask",
     "replay": "zchat.client.replay_cli:replay",

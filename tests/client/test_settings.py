@@ -12,8 +12,10 @@ import click
 import pytest
 
 from zchat.client import settings
-from zchat.client.cli import join, tail, who
+from zchat.client.cli import who
+from zchat.client.join_cli import join
 from zchat.client.options_cli import SettingOption, is_given, is_usual, while_it_lasts
+from zchat.client.pipes_cli import tail
 from zchat.common.cli import COMMANDS, load
 from zchat.common.config import usual_file
 from zchat.common.errors import InputError
