@@ -14,6 +14,7 @@ from . import render
 from .actions import Action, End, Heard, Notice, NotKept, Print, Removed
 from .core import ClientCore
 from .programs import Sender
+from .rooms import Start
 
 FIRST_EXIT = 10
 """The exit code of choice k is this and k more; of the first one, 0."""
@@ -36,7 +37,7 @@ class Asker(Sender):
         if not ack.delivered and not ack.duplicate:
             nobody = f"{clean(say.to)} is not here" if say.to is not None else "Nobody else is there"
             told.append(Print(f"zchat: {nobody}; the question waits.", aside=True))
-        return [*told, *self.core.follow(ack.room, ack.seq, self._now)]
+        return [*told, *self.core.join(ack.room, Start(after=ack.seq), self._now, create=False)]
 
     def _end_if_done(self) -> list[Action]:
         return super()._end_if_done() if self._place is None else []

@@ -1,8 +1,8 @@
-"""The client's rules: session, outbox, questions, and when to ask, repeat or give up a connection.
+"""The client's rules: what each event brings, and when to ask, repeat or give up a connection.
 
-Owns everything a client remembers of its broker; the rooms are in `following`. Does not know sockets, threads,
-clocks, screens or what a program does with it: `connection` brings events and the time and carries out the actions.
-Pure; used by the receive thread alone.
+Owns what a client remembers of its broker, in parts: `session`, `following` with its rooms, `outbox`, `questions`. Does
+not know sockets, threads, clocks, screens or what a program does with it: `connection` brings events and the time and
+carries out the actions. Pure; used by the receive thread alone.
 
 `say` keeps a message in the outbox until its ack; whatever happens to the connection, it is sent again with the
 same id, so it is stored once.
@@ -10,15 +10,13 @@ same id, so it is stored once.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from ..common import limits, messages as m, names, wire
 from ..common.clock import Now
-from ..common.errors import Code, InputError, RefusedError, ZchatError
+from ..common.errors import Code, RefusedError, ZchatError
 from ..common.ids import message_id
 from ..common.text import clean
 from .actions import (
@@ -44,49 +42,22 @@ from .following import Following
 from .heartbeat import Heartbeat
 from .outbox import Outbox
 from .questions import Question, Questions, Reply
-from .rooms import ALL, NOW, Start, Stopped
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What kind of client this is."""
-
-    nick: str
-    instance: str
-    agent: str
-    present: bool = False
-    private: Start | None = None
-    """Where to begin in private messages; None: not wanted."""
-    bot: bool = False
-    """A program speaks here, not a person; it gets no history unless it asks."""
-    invite: str = ""
-    """The token of an invitation, shown with every hello; it counts while the key is not known."""
-    stopped: Stopped = field(default_factory=Stopped)
-    brokers: int = 1
-    """How many brokers of this chat are known, which are dialled in turn."""
+from .rooms import ALL, NOW, Start
+from .session import Profile, Session
 
 
 class ClientCore:
     """One client of one broker; every method that takes the time returns the actions, in order."""
 
     def __init__(self, profile: Profile, random: Callable[[int], bytes]) -> None:
-        self.profile = profile
-        self.welcome: m.Welcome | None = None
-        """The last welcome; kept while the broker is away."""
-        self.live = False
+        self._session = Session(profile, random)
         self.hears = False
         """A beacon has come by SUB."""
         self._random = random
         self._outbox = Outbox()
         self._questions = Questions()
         self._ref = 0
-        self._hello_ref = 0
-        self._hello_at: float | None = None
-        self._dial_at: float | None = None
-        self._failures = 0
         self._repeat_at = 0.0
-        self._turned_away = False
-        """Since we were last in, the broker said that it does not let us in for now, and that was told."""
         self._heartbeat = Heartbeat()
         self._following = Following(
             profile.private,
@@ -99,10 +70,25 @@ class ClientCore:
         self.rooms = self._following.views
         """Folded name → view."""
 
+    # --- the session ------------------------------------------------------------------------------------------
+    @property
+    def profile(self) -> Profile:
+        """What kind of client this is, by the nick that it has now."""
+        return self._session.profile
+
+    @property
+    def welcome(self) -> m.Welcome | None:
+        """The last welcome; kept while the broker is away."""
+        return self._session.welcome
+
+    @property
+    def live(self) -> bool:
+        """Whether we are in."""
+        return self._session.live
+
     # --- the connection ---------------------------------------------------------------------------------------
     def start(self, now: Now) -> list[Action]:
         """Begin: dial at once."""
-        self._dial_at = None
         return [Dial()]
 
     def dialled(self, now: Now) -> list[Action]:
@@ -110,35 +96,20 @@ class ClientCore:
         return self._say_hello(now)
 
     def lost(self, reason: str, now: Now, pause: float = 0.0) -> list[Action]:
-        """The connection failed or broke: try again after a while (exponential, with jitter), and after `pause`.
-
-        Where there are several brokers the next is tried soon, and the while grows when all of them have been.
-        """
-        was_live, self.live = self.live, False
-        self._hello_at = None
+        """The connection failed or broke: try again after a while, and after `pause`."""
+        was_live = self._session.lost(now.mono, pause)
         self._outbox.lost()
         self._following.lost()
-        ceiling = min(limits.BACKOFF_CAP, limits.BACKOFF_FIRST * 2 ** min(self._failures // self.profile.brokers, 10))
-        self._failures += 1
-        self._dial_at = now.mono + pause + ceiling * (0.5 + self._random(1)[0] / 510)
         actions: list[Action] = [HangUp()]
         if was_live:
             actions.append(Show(Disconnected(reason, len(self._outbox))))
         return actions
 
-    def _closing(self, closing: m.Closing, now: Now) -> list[Action]:
-        """The broker goes down: come back when it says, at a moment of our own so that not all come at once.
-
-        Where there are others, go to the next.
-        """
-        pause = closing.retry * (1 + self._random(1)[0] / 255) if self.profile.brokers == 1 else 0.0
-        return self.lost(closing.reason, now, min(pause, limits.RETRY_CAP))
-
     def turned_away(self, error: ZchatError, now: Now, pause: float = 0.0) -> list[Action]:
         """The broker does not let us in for now: say so, once, and try again as when the connection is lost."""
-        told, self._turned_away = self._turned_away, True
+        news = self._session.turned_away()
         actions = self.lost(str(error), now, pause)
-        return actions if told else [*actions, Show(TurnedAway(error))]
+        return [*actions, Show(TurnedAway(error))] if news else actions
 
     def deafened(self, now: Now) -> list[Action]:
         """SUB broke or was refused: open it anew after a while."""
@@ -148,15 +119,10 @@ class ClientCore:
 
     def tick(self, now: Now) -> list[Action]:
         """Whatever time brings."""
-        if self._dial_at is not None:
-            if now.mono < self._dial_at:
-                return []
-            self._dial_at = None
-            return [Dial()]
+        if self._session.dial_at is not None:
+            return [Dial()] if self._session.dial(now.mono) else []
         if not self.live:
-            if self._hello_at is not None and now.mono - self._hello_at > limits.REQUEST_AFTER:
-                return self._say_hello(now)
-            return []
+            return self._say_hello(now) if self._session.hello_overdue(now.mono) else []
         if now.mono >= self._heartbeat.dead_at:
             return self.lost("it does not answer", now)
         actions = self._repeat(now)
@@ -173,18 +139,14 @@ class ClientCore:
         if not self.live:
             # The shell has more to look after than the next try, such as how long it may still try.
             soon = now.mono + 0.5
-            return soon if self._dial_at is None else min(self._dial_at, soon)
+            return soon if self._session.dial_at is None else min(self._session.dial_at, soon)
         ping_at = self._heartbeat.due(news=self._following.has_news)
         return min(ping_at, self._heartbeat.dead_at, self._heartbeat.listen_at, self._outbox.free_at, now.mono + 1.0)
 
     # --- what the program wants -------------------------------------------------------------------------------
     def join(self, room: str, start: Start, now: Now, *, create: bool = True, private: bool = False) -> list[Action]:
-        """Follow a room; `room` is a legal name (`names.parse_room`)."""
+        """Follow a room, by a legal name (`names.parse_room`) or its id."""
         return self._following.join(room, start, now, create=create, private=private)
-
-    def follow(self, room: str, after: int, now: Now) -> list[Action]:
-        """Follow a room by its id, also one of private messages, from a sequence on."""
-        return self._following.join(room, Start(after=after), now, create=False, private=False)
 
     def part(self, room: str, now: Now) -> list[Action]:
         """Follow a room no more."""
@@ -318,7 +280,7 @@ class ClientCore:
             case m.Refused():
                 return self._refused(event, now)
             case m.Closing():
-                return self._closing(event, now)
+                return self.lost(event.reason, now, self._session.pause_after(event))
             case m.Roster() | m.RoomList() | m.Matches() | m.Report() | m.Administered():
                 return self._answered(event)
             case m.Renamed():
@@ -333,34 +295,16 @@ class ClientCore:
                 return []
 
     def _say_hello(self, now: Now) -> list[Action]:
-        self.live = False
         # To a broker that does not know us nothing was sent, and it owes us no answer.
         self._heartbeat.begin(now.mono)
         self._outbox.lost()
         self._following.lost()
-        self._hello_ref = self.next_ref()
-        self._hello_at = now.mono
-        profile = self.profile
-        return [
-            Send(
-                m.Hello(
-                    nick=profile.nick,
-                    instance=profile.instance,
-                    agent=profile.agent,
-                    present=profile.present,
-                    private=profile.private is not None,
-                    invite=profile.invite,
-                    bot=profile.bot,
-                    ref=self._hello_ref,
-                )
-            )
-        ]
+        return [Send(self._session.hello(self.next_ref(), now.mono))]
 
     def _welcomed(self, welcome: m.Welcome, now: Now) -> list[Action]:
-        if self._hello_at is None or welcome.ref != self._hello_ref:
+        before = self.welcome
+        if not self._session.welcomed(welcome):
             return []
-        before, self.welcome = self.welcome, welcome
-        self.live, self._hello_at, self._failures, self._turned_away = True, None, 0, False
         self._heartbeat.pace = welcome.pace
         actions: list[Action] = [Show(Connected(welcome, before is not None))]
         if names.fold(welcome.nick) != names.fold(self.profile.nick):
@@ -379,20 +323,14 @@ class ClientCore:
         return [Listen(welcome.pub, (*self._following.topics, wire.BEACON_TOPIC))]
 
     def _renamed(self, nick: str) -> list[Action]:
-        """The broker calls us so from now on; the next hello does, too."""
-        old = self.profile.nick
-        if nick == old or not _is_nick(nick):
-            return []
-        self.profile = dataclasses.replace(self.profile, nick=nick)
-        if self.welcome is not None:
-            self.welcome = replace(self.welcome, nick=nick)
-        return [Show(NickChanged(old, nick))]
+        old = self._session.renamed(nick)
+        return [Show(NickChanged(old, nick))] if old is not None else []
 
     # --- refusals ---------------------------------------------------------------------------------------------
     def _refused(self, refused: m.Refused, now: Now) -> list[Action]:
         refused = replace(refused, retry=min(refused.retry, limits.RETRY_CAP))
         if refused.code == Code.BAD_VERSION and not self.live:
-            refused = replace(refused, ref=self._hello_ref)
+            refused = replace(refused, ref=self._session.hello_ref)
         if refused.code == Code.HELLO_FIRST:
             # The broker forgot us: it restarted, or we were silent for too long.
             return self._say_hello(now) if self.live else []
@@ -401,7 +339,7 @@ class ClientCore:
         if not refused.ref:
             # Not an answer: the broker shuts us out.
             return self._shut_out(refused) if self.live and refused.code == Code.NOT_ALLOWED else []
-        if refused.ref == self._hello_ref and not self.live:
+        if refused.ref == self._session.hello_ref and not self.live:
             if refused.retry:
                 return self.turned_away(RefusedError(refused.code, clean(refused.detail)), now, refused.retry)
             return self._shut_out(refused)
@@ -422,7 +360,7 @@ class ClientCore:
 
     def _shut_out(self, refused: m.Refused) -> list[Action]:
         """The broker does not want us: what to do now is the program's choice."""
-        self.live, self._hello_at = False, None
+        self._session.shut_out()
         self._following.lost()
         return [Show(Refusal(m.Hello(nick=self.profile.nick, instance=self.profile.instance), refused))]
 
@@ -465,11 +403,3 @@ class ClientCore:
         """A ref that was never used."""
         self._ref += 1
         return self._ref
-
-
-def _is_nick(text: str) -> bool:
-    """Whether it can be what we are called, whoever says so: it becomes the name of a file."""
-    try:
-        return names.parse_nick(text) == text
-    except InputError:
-        return False

@@ -17,8 +17,9 @@ from ..common.keys import KeyPair, Link
 from .actions import Output, Print
 from .chat import Chat, ChatOptions
 from .connection import Connection
-from .core import ClientCore, Profile
+from .core import ClientCore
 from .rooms import UNREAD, Start
+from .session import Profile
 
 PATIENCE = 8.0
 """Seconds until something that should be seen is missed."""

@@ -23,13 +23,13 @@ from ..common.names import LOBBY
 from ..common.rules import refuse_choices, refuse_text
 from ..common.searching import parse_search
 from . import account, library_events as events
-from .core import Profile
 from .identity import Identity
 from .library_calls import Asking, Awaiting, Entering, Leaving, Reach, Saying
 from .library_events import Entry, Event, Message, Question, Since
 from .library_thread import Pending, Receiver
 from .questions import Question as Asked
 from .rooms import END_OF_TIME, NOW, UNREAD, Start
+from .session import Profile
 
 log = logging.getLogger("zchat.client")
 

@@ -30,11 +30,12 @@ from typing import Any, Generic, TypeVar
 from ..common.errors import Closed, RefusedError, ZchatError
 from ..common.keys import Link
 from .connection import Connection
-from .core import ClientCore, Profile
+from .core import ClientCore
 from .identity import Identity
 from .library_calls import Call, Close, More, Saying, Settle, Waiting, Withdrawal, late
 from .library_core import LibraryCore
 from .library_inbox import Inbox
+from .session import Profile
 
 log = logging.getLogger("zchat.client")
 

@@ -19,12 +19,13 @@ from ..common.keys import KeyPair, Link, fingerprint
 from . import account, known
 from .actions import Output, Print, Run
 from .connection import Connection
-from .core import ClientCore, Profile
+from .core import ClientCore
 from .cursors import CursorFile
 from .identity import Identity
 from .output import print_lines
 from .program import Program
 from .rooms import Start, Stopped
+from .session import Profile
 
 Read = Callable[[Callable[[str], bool], socket.socket], None]
 

@@ -23,9 +23,10 @@ from zchat.broker.sqlite import SqliteHistory
 from zchat.broker.storage import fulfil
 from zchat.client import actions as a
 from zchat.client.chat import Chat, ChatOptions
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.program import Program
 from zchat.client.rooms import UNREAD, Start
+from zchat.client.session import Profile
 from zchat.common import wire
 from zchat.common.clock import Now
 from zchat.common.errors import ZchatError

@@ -92,6 +92,7 @@ PURE = (
     "client/said.py",
     "client/screen_chat.py",
     "client/searching.py",
+    "client/session.py",
     "client/sending.py",
     "client/status.py",
     "client/telling.py",

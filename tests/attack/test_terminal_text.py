@@ -35,10 +35,11 @@ from zchat.client.actions import (
     Stored,
 )
 from zchat.client.chat import Chat, ChatOptions
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.layout import TIME_CELLS, Layout, nick_cells
 from zchat.client.output import print_lines
 from zchat.client.rooms import UNREAD, Start
+from zchat.client.session import Profile
 from zchat.client.told import Kind, Told
 from zchat.common import messages as m
 from zchat.common.clock import Now

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from zchat.client import actions as a
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.rooms import UNREAD, Start, Stopped
+from zchat.client.session import Profile
 from zchat.common import messages as m
 from zchat.common.clock import Now
 

@@ -8,8 +8,9 @@ from hypothesis import given, strategies as st
 from zchat.client.actions import Print
 from zchat.client.chat import Chat, ChatOptions
 from zchat.client.commands import COMMANDS, Typed, find, help_lines, parse
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.rooms import Start
+from zchat.client.session import Profile
 from zchat.common.clock import Now
 from zchat.common.errors import InputError
 

@@ -11,8 +11,9 @@ import pytest
 
 from zchat.client.actions import Action, End
 from zchat.client.connection import Connection
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.programs import Quiet
+from zchat.client.session import Profile
 from zchat.common import limits
 from zchat.common.clock import Now
 from zchat.common.keys import KeyPair, Link

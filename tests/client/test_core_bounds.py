@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from zchat.client.actions import Action, Send
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.rooms import UNREAD
+from zchat.client.session import Profile
 from zchat.common import limits, messages as m, wire
 from zchat.common.clock import Now
 

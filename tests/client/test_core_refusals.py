@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from zchat.client import actions as a
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.rooms import Start
+from zchat.client.session import Profile
 from zchat.common import limits, messages as m, wire
 from zchat.common.errors import Code, RefusedError
 

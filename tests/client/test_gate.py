@@ -13,8 +13,9 @@ from zmq.utils import z85
 
 from zchat.client.actions import Action, End, Notice, Print, TurnedAway
 from zchat.client.connection import Connection
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.programs import Quiet
+from zchat.client.session import Profile
 from zchat.common import limits, messages as m, wire
 from zchat.common.errors import BrokerUnreachable, RefusedError
 from zchat.common.keys import KeyPair, Link

@@ -7,8 +7,9 @@ import secrets
 from zchat.broker import Broker
 from zchat.client.actions import Action, Connected, End, Notice, Stored
 from zchat.client.connection import Connection
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.programs import Quiet
+from zchat.client.session import Profile
 from zchat.common import limits, messages as m
 from zchat.common.clock import Now
 from zchat.common.keys import KeyPair, Link

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from zchat.client.actions import Action, Heard, Send, Show
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.rooms import UNREAD, Start
+from zchat.client.session import Profile
 from zchat.common import messages as m
 from zchat.common.clock import Now
 

@@ -12,9 +12,10 @@ from random import Random
 
 from zchat.broker.policy import Policy
 from zchat.client.chat import Chat, ChatOptions
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.programs import Quiet, Sender, Tailer
 from zchat.client.rooms import UNREAD, Start
+from zchat.client.session import Profile
 from zchat.common import limits, messages as m
 
 from .store import MemoryHistory

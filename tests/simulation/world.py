@@ -35,9 +35,10 @@ from zchat.broker.rooms import ROOMS
 from zchat.broker.storage import fulfil
 from zchat.broker.upkeep import FORGOTTEN, Forgotten
 from zchat.client import actions as a
-from zchat.client.core import ClientCore, Profile
+from zchat.client.core import ClientCore
 from zchat.client.program import Program
 from zchat.client.rooms import RoomView
+from zchat.client.session import Profile
 from zchat.common import messages as m, names, wire
 from zchat.common.clock import Now
 
