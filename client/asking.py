@@ -26,13 +26,13 @@ class Asker(Sender):
     def __init__(self, core: ClientCore, question: m.Say, *, json: bool = False, timeout: float | None = None) -> None:
         super().__init__(core, room=question.room, to=question.to, text=None, say=question, json=json, timeout=timeout)
         self._question = question
-        self._place: tuple[str, int] | None = None
+        self._stands_at: tuple[str, int] | None = None
         """The room and sequence of the question, once it is stored."""
         self.exit_code = 0
         self._now = Now(0.0, 0)
 
     def _stored(self, say: m.Say, ack: m.Ack) -> list[Action]:
-        self._place, self._ack_by = (ack.room, ack.seq), None
+        self._stands_at, self._ack_by = (ack.room, ack.seq), None
         told = []
         if not ack.delivered and not ack.duplicate:
             nobody = f"{clean(say.to)} is not here" if say.to is not None else "Nobody else is there"
@@ -40,17 +40,17 @@ class Asker(Sender):
         return [*told, *self.core.join(ack.room, Start(after=ack.seq), self._now, create=False)]
 
     def _end_if_done(self) -> list[Action]:
-        return super()._end_if_done() if self._place is None else []
+        return super()._end_if_done() if self._stands_at is None else []
 
     def notice(self, notice: Notice, now: Now) -> list[Action]:
         """The first answer ends it, and so does the end of the question."""
         self._now = now
         match notice:
-            case Heard(room, entry, replay) if self._place == (room, entry.about):
+            case Heard(room, entry, replay) if self._stands_at == (room, entry.about):
                 return self._settled(room, entry, replay)
             case Removed(room, reason):
                 return [End(RefusedError("not_allowed", f"You were removed from {clean(room)} ({clean(reason)})."))]
-            case NotKept(room) if self._place is not None and room == self._place[0]:
+            case NotKept(room) if self._stands_at is not None and room == self._stands_at[0]:
                 return [*self.core.leave(), End(ZchatError("The question is no longer kept. Ask it again."))]
         return super().notice(notice, now)
 

@@ -1,6 +1,6 @@
 """The chat of ``zchat join``: what is told about rooms, people and private messages.
 
-Owns when what is told, and the wording of what is shown. Does not know what typed lines do (`speaking`), how a screen
+Owns when what is told; the sentences are in `wording`. Does not know what typed lines do (`speaking`), how a screen
 works (`terminal`, `lines`) nor the connection. Pure; used by the receive thread alone.
 """
 

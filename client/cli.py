@@ -69,7 +69,7 @@ def ping(broker: str | None, nick: str | None, as_json: bool, timeout: float | N
     """Ask the broker for a sign of life."""
     from ..common.messages import Welcome
     from ..common.text import clean
-    from .programs import PingProgram
+    from .programs import Pinger
     from .run import run
 
     link = find(broker)
@@ -79,7 +79,7 @@ def ping(broker: str | None, nick: str | None, as_json: bool, timeout: float | N
             return json_line({"broker": welcome.broker, "link": str(link), "milliseconds": round(seconds * 1_000, 3)})
         return f"{clean(welcome.broker)} at {link.place} answered in {seconds * 1_000:.1f} ms"
 
-    run(link, choose_nick(link, nick), lambda core: PingProgram(core, show, timeout=timeout))
+    run(link, choose_nick(link, nick), lambda core: Pinger(core, show, timeout=timeout))
 
 
 @client_command("demo", example="zchat demo")

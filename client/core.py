@@ -41,7 +41,7 @@ from .actions import (
 from .following import Following
 from .heartbeat import Heartbeat
 from .outbox import Outbox
-from .questions import Question, Questions, Reply
+from .questions import AnswerEvent, Question, Questions
 from .rooms import ALL, NOW, Start
 from .session import Profile, Session
 
@@ -374,7 +374,7 @@ class ClientCore:
                 actions.append(Show(Stored(say, ack)))
         return actions
 
-    def _answered(self, reply: Reply) -> list[Action]:
+    def _answered(self, reply: AnswerEvent) -> list[Action]:
         answer = self._questions.answer(reply)
         return [Show(Answer(*answer))] if answer is not None else []
 

@@ -21,7 +21,7 @@ from ..common import files, paths
 from ..common.errors import ZchatError
 from ..common.names import LOBBY, PRIVATE_MARK
 
-Kind = Literal["room", "nick", "own", "broker"]
+NameKind = Literal["room", "nick", "own", "broker"]
 """``own``: a nick of this account's."""
 _PLAIN = re.compile(r"\w[\w.:-]*")
 
@@ -45,7 +45,7 @@ def remember(broker: str, *, rooms: Iterable[str] = (), nicks: Iterable[str] = (
             files.replace(_path(broker), msgspec.json.encode(used))
 
 
-def offered(kind: Kind, begun: str) -> list[str]:
+def offered(kind: NameKind, begun: str) -> list[str]:
     """What a word that is half typed can become; nothing when the account's files cannot be read."""
     with contextlib.suppress(ZchatError, OSError):
         # What others chose as a name could mean something to a shell; bash takes a colon for the end of a word.
@@ -54,7 +54,7 @@ def offered(kind: Kind, begun: str) -> list[str]:
     return []
 
 
-def _all(kind: Kind) -> list[str]:
+def _all(kind: NameKind) -> list[str]:
     from . import account
 
     match kind:

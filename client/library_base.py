@@ -22,12 +22,11 @@ from ..common.keys import KeyPair, Link
 from ..common.names import LOBBY
 from ..common.rules import refuse_choices, refuse_text
 from ..common.searching import parse_search
-from . import account, library_events as events
+from . import account, library_events as events, questions
 from .identity import Identity
 from .library_calls import Asking, Awaiting, Entering, Leaving, Reach, Saying
 from .library_events import Entry, Event, Message, Question, Since
 from .library_thread import Pending, Receiver
-from .questions import Question as Asked
 from .rooms import END_OF_TIME, NOW, UNREAD, Start
 from .session import Profile
 
@@ -250,7 +249,7 @@ class BaseClient:
         name = names.parse_room(room)
         return self._running.submit(lambda settle: Leaving(name, settle))
 
-    def _ask(self, question: Asked) -> Pending[Any]:
+    def _ask(self, question: questions.Question) -> Pending[Any]:
         return self._running.submit(lambda settle: Asking(question, settle))
 
     def _who(self, room: str | None) -> Pending[m.Roster]:

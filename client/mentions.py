@@ -23,6 +23,6 @@ def mentions(text: str, nick: str) -> bool:
 
 def concerns(room: str, entry: Entry, *, key: str, nick: str) -> bool:
     """Whether an entry is meant for the user with this key and nick."""
-    if entry.key == key or entry.kind not in (*WORDS, "ask"):
+    if entry.key == key or entry.kind not in WORDS:
         return False
     return room.startswith(PRIVATE_MARK) or mentions(entry.text, nick)

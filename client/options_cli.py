@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..common.keys import KeyPair, Link
     from ..common.messages import Admin, Event, Inspect, Rooms, Who
     from .actions import Print
-    from .known import Kind
+    from .known import NameKind
     from .rooms import Start
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,7 +84,7 @@ class SettingOption(click.Option):
         return f"{hint} ({self._setting.variable})" if source is ParameterSource.ENVIRONMENT else hint
 
 
-def offer(kind: Kind) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+def offer(kind: NameKind) -> Callable[[click.Context, click.Parameter, str], list[str]]:
     """What completes an option's value in a shell: names that were met before."""
 
     def complete(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
@@ -279,8 +279,8 @@ def ask(
     key: KeyPair | None = None,
 ) -> None:
     """Put one question and print what `show` makes of its answer."""
-    from .programs import Question
+    from .programs import OneQuestion
     from .run import run
 
     wanted = choose_nick(link, nick) if key is None else nick or ""
-    run(link, wanted, lambda core: Question(core, question, show, timeout=timeout), key=key, depth=depth())
+    run(link, wanted, lambda core: OneQuestion(core, question, show, timeout=timeout), key=key, depth=depth())

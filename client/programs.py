@@ -110,7 +110,7 @@ def refused(refusal: Refusal | Held | PutOff) -> RefusedError:
     return RefusedError(refusal.refused.code, clean(refusal.refused.detail))
 
 
-class Question(Quiet):
+class OneQuestion(Quiet):
     """Put one question, print what `show` makes of the answer."""
 
     def __init__(
@@ -137,7 +137,7 @@ class Question(Quiet):
         return super().notice(notice, now)
 
 
-class PingProgram(Quiet):
+class Pinger(Quiet):
     """Ask for a sign of life and tell how long it took."""
 
     def __init__(self, core: ClientCore, show: Callable[[m.Welcome, float], str], *, timeout: float | None) -> None:

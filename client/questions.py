@@ -35,7 +35,7 @@ from ..common.messages import (
 
 Question = Who | Rooms | Replay | Search | Ping | Rename | Away | Inspect | Admin
 """What has a ref, and may be said twice: to be called so, or to ban somebody, again changes nothing."""
-Reply = Roster | RoomList | Page | Matches | Pong | Renamed | Absence | Report | Administered
+AnswerEvent = Roster | RoomList | Page | Matches | Pong | Renamed | Absence | Report | Administered
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Questions:
         found = self._open.pop(ref, None)
         return found.question if found is not None else None
 
-    def answer(self, reply: Reply) -> tuple[Question, Event] | None:
+    def answer(self, reply: AnswerEvent) -> tuple[Question, Event] | None:
         """A reply came: the question with its whole answer, or None while parts are missing or nothing was asked."""
         found = self._open.get(reply.ref)
         if found is None:

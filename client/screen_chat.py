@@ -233,7 +233,7 @@ class ScreenChat(Chat):
             place.told(told)
             return [*self._new_mark(place, entry, replay), told, *self._alerts(entry, room, told, replay, mine=mine)]
         fresh = place.caught_up or not replay or private or place.unread_at_first(entry.seq)
-        if fresh and not mine and entry.kind in telling.SPOKEN:
+        if fresh and not mine and entry.kind in WORDS:
             place.count(entry.seq, mention=told.mention or private)
             if not private:
                 self.core.look(room, place.unread_after)
@@ -250,7 +250,7 @@ class ScreenChat(Chat):
     def _alerts(self, entry: m.Entry, room: str, told: Told, replay: bool, *, mine: bool) -> list[Action]:
         private = room.startswith(PRIVATE_MARK)
         wanted = (self._bell != "off") if private else (self._bell == "all" and told.mention)
-        if not wanted or mine or entry.kind not in telling.SPOKEN or (replay and not private):
+        if not wanted or mine or entry.kind not in WORDS or (replay and not private):
             return []
         return [Alert(entry.nick, entry.text, "" if private else self.core.name_of(room))]
 

@@ -15,7 +15,7 @@ from ..common import config
 from ..common.errors import InputError
 
 if TYPE_CHECKING:
-    from .known import Kind as NameKind
+    from .known import NameKind
 
 Kind = Literal["text", "choice", "seconds", "list"]
 

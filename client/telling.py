@@ -7,19 +7,17 @@ these are those of `render`. Does not know columns and colours (`layout`). Pure;
 from __future__ import annotations
 
 from ..common.messages import Entry, Presence
+from ..common.rules import WORDS
 from ..common.text import clean
 from . import render
 from .mentions import mentions
 from .told import Told
 
-SPOKEN = ("message", "me", "ask")
-"""Kinds of entries that want to be read by others."""
-
 
 def of_entry(entry: Entry, *, me: str, mine: bool, author: str = "", aside: bool = False) -> Told:
     """One entry; `aside`: a private message outside of its own place, which must say to whom it goes."""
     e = entry
-    mention = not mine and e.kind in SPOKEN and mentions(e.text, me)
+    mention = not mine and e.kind in WORDS and mentions(e.text, me)
     lines = [_without_time(line, e.time) for line in render.entry_lines(e, "", name_room=False, author=author)]
     if e.kind != "me" and not lines[0].startswith(f"{_whole_name(e)}: "):
         text = "\n".join(line.removeprefix("-- ") for line in lines)

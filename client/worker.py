@@ -1,7 +1,7 @@
 """Runs the command of ``zchat tail --exec`` in the main thread, while the receive thread keeps the connection.
 
 Owns the line between the two: message objects come, the ends of their runs go back, one at a time. Does not know
-which messages (`executor`). `write` and `end` are for the receive thread.
+which messages (`executor`). `run` and `end` are for the receive thread.
 """
 
 from __future__ import annotations

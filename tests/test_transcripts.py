@@ -6,7 +6,7 @@ import pytest
 
 from zchat.broker.policy import Policy
 from zchat.client import actions as a
-from zchat.client.programs import Question, Sender, Tailer
+from zchat.client.programs import OneQuestion, Sender, Tailer
 from zchat.client.rooms import Start
 from zchat.common import limits, messages as m, wire
 from zchat.common.errors import Code, NotAcked, RefusedError, TimedOut
@@ -694,7 +694,7 @@ def test_who_and_slash_who_agree(talk: Conversation) -> None:
         asked.append(event)
         return []
 
-    talk.run("asker", lambda core: Question(core, m.Who(), show))
+    talk.run("asker", lambda core: OneQuestion(core, m.Who(), show))
     talk.settle()
     alice.type("/who")
     talk.settle()

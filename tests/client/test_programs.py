@@ -8,7 +8,7 @@ import pytest
 
 from zchat.client import actions as a
 from zchat.client.core import ClientCore
-from zchat.client.programs import Question, Quiet, Sender, Tailer
+from zchat.client.programs import OneQuestion, Quiet, Sender, Tailer
 from zchat.client.rooms import Start
 from zchat.common import limits, messages as m
 from zchat.common.errors import BrokerUnreachable, Code, RefusedError, ZchatError
@@ -166,7 +166,7 @@ def test_what_was_done_to_somebody_is_printed_when_it_is_stored() -> None:
 # --- questions ------------------------------------------------------------------------------------------------
 def test_a_question_that_is_put_off_for_too_long_fails_with_what_the_broker_said() -> None:
     """Not with a broker that does not answer."""
-    play = Play(lambda core: Question(core, m.Who(), lambda _: []))
+    play = Play(lambda core: OneQuestion(core, m.Who(), lambda _: []))
     (who,) = play.shell.sent(m.Who)
     play.hear(m.Refused(code=Code.TOO_MANY, detail="Too many.", ref=getattr(who, "ref", 0), retry=60.0))
     play.wait(limits.ANSWER_PATIENCE + 1)

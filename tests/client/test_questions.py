@@ -7,7 +7,7 @@ import itertools
 import pytest
 from hypothesis import given, strategies as st
 
-from zchat.client.questions import Questions, Reply
+from zchat.client.questions import AnswerEvent, Questions
 from zchat.common import limits, messages as m
 
 LATE = limits.REQUEST_AFTER + 0.1
@@ -78,7 +78,7 @@ def test_a_refused_question_is_done(questions: Questions) -> None:
         m.RoomList(rooms=rooms(1), ref=1),
     ],
 )
-def test_an_answer_of_one_part_is_whole(questions: Questions, reply: Reply) -> None:
+def test_an_answer_of_one_part_is_whole(questions: Questions, reply: AnswerEvent) -> None:
     """It comes with its question, and a repeat of it is nobody's answer."""
     assert questions.answer(reply) == (WHO, reply)
     assert questions.answer(reply) is None
