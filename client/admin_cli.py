@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..common.cli import AdminGroup, epilog
+from ..common.cli import CONTEXT_SETTINGS, AdminGroup, epilog
 from ..common.errors import InputError
 from .options_cli import (
-    SETTINGS,
     ask,
     choose_nick,
     client_command,
@@ -49,7 +48,9 @@ def identity(link: Link, nick: str | None, key_file: Path | None) -> tuple[str, 
     return (OPERATOR, key) if key is not None else (choose_nick(link, nick), None)
 
 
-@click.group("admin", cls=AdminGroup, epilog=epilog("zchat admin ban mallory --for 7d"), context_settings=SETTINGS)
+@click.group(
+    "admin", cls=AdminGroup, epilog=epilog("zchat admin ban mallory --for 7d"), context_settings=CONTEXT_SETTINGS
+)
 def admin() -> None:
     """Let people in, keep them out, give out roles.
 
@@ -58,13 +59,14 @@ def admin() -> None:
     """
 
 
-def _operator_options(function: F) -> F:
+def operator_options(function: F) -> F:
+    """The options of every command that operators use: the common ones, and ``--key`` for `identity`."""
     key = click.option(
         "--key",
         "key_file",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The operator's key; default: that of this account's own broker, unless there is a --nick.",
+        help="An operator's key; default: that of this account's own broker, unless there is a --nick.",
     )
     return common_options(key(function))
 
@@ -75,7 +77,7 @@ _for_option = click.option("--for", "duration", metavar="10m", help="For how lon
 
 # --- who may come in ------------------------------------------------------------------------------------------
 @client_command("allow", admin, example="zchat admin allow 5tzqpmoenb…")
-@_operator_options
+@operator_options
 @click.argument("key")
 def allow(key: str, **options: Any) -> None:
     """Let a key in, whatever the access mode.
@@ -86,7 +88,7 @@ def allow(key: str, **options: Any) -> None:
 
 
 @client_command("deny", admin, example="zchat admin deny mallory")
-@_operator_options
+@operator_options
 @click.argument("whom", metavar="KEY|NICK")
 def deny(whom: str, **options: Any) -> None:
     """Shut out a key at once, whatever the access mode, until allowed."""
@@ -94,7 +96,7 @@ def deny(whom: str, **options: Any) -> None:
 
 
 @client_command("reset", admin, example="zchat admin reset bob 5tzqpmoenb…")
-@_operator_options
+@operator_options
 @click.argument("nick_", metavar="NICK")
 @click.argument("to_key", metavar="[KEY]", required=False)
 def reset(nick_: str, to_key: str | None, **options: Any) -> None:
@@ -106,7 +108,7 @@ def reset(nick_: str, to_key: str | None, **options: Any) -> None:
 
 # --- what is in force -----------------------------------------------------------------------------------------
 @client_command("list", admin, example="zchat admin list")
-@_operator_options
+@operator_options
 def list_(**options: Any) -> None:
     """List bans, invitations, operators, keys allowed and denied."""
     from ..common import limits
@@ -130,7 +132,7 @@ def list_(**options: Any) -> None:
 
 
 @client_command("revoke", admin, example="zchat admin revoke k3v9")
-@_operator_options
+@operator_options
 @click.argument("name")
 def revoke(name: str, **options: Any) -> None:
     """Take back an invitation, named as zchat admin list shows it."""
@@ -143,7 +145,7 @@ def revoke(name: str, **options: Any) -> None:
 
 # --- in a room or at the whole broker -------------------------------------------------------------------------
 @client_command("kick", admin, example="zchat admin kick mallory -r lobby")
-@_operator_options
+@operator_options
 @room_option("Only out of this room.")
 @_reason_option
 @click.argument("whom", metavar="NICK")
@@ -153,7 +155,7 @@ def kick(whom: str, room: str | None, **options: Any) -> None:
 
 
 @client_command("ban", admin, example="zchat admin ban 192.0.2.0/24 --for 7d --reason spam")
-@_operator_options
+@operator_options
 @room_option("Only from this room.")
 @_for_option
 @_reason_option
@@ -167,7 +169,7 @@ def ban(whom: str, room: str | None, **options: Any) -> None:
 
 
 @client_command("unban", admin, example="zchat admin unban mallory")
-@_operator_options
+@operator_options
 @room_option("Only from this room.")
 @click.argument("whom", metavar="NICK|KEY|ADDRESS")
 def unban(whom: str, room: str | None, **options: Any) -> None:
@@ -176,7 +178,7 @@ def unban(whom: str, room: str | None, **options: Any) -> None:
 
 
 @client_command("mute", admin, example="zchat admin mute bob -r lobby --for 10m")
-@_operator_options
+@operator_options
 @room_option("The room.")
 @_for_option
 @_reason_option
@@ -187,7 +189,7 @@ def mute(whom: str, room: str | None, **options: Any) -> None:
 
 
 @client_command("unmute", admin, example="zchat admin unmute bob -r lobby")
-@_operator_options
+@operator_options
 @room_option("The room.")
 @click.argument("whom", metavar="NICK")
 def unmute(whom: str, room: str | None, **options: Any) -> None:
@@ -196,7 +198,7 @@ def unmute(whom: str, room: str | None, **options: Any) -> None:
 
 
 @client_command("op", admin, example="zchat admin op alice -r builds")
-@_operator_options
+@operator_options
 @room_option("Only in this room.")
 @click.argument("whom", metavar="NICK")
 def op(whom: str, room: str | None, **options: Any) -> None:
@@ -205,7 +207,7 @@ def op(whom: str, room: str | None, **options: Any) -> None:
 
 
 @client_command("deop", admin, example="zchat admin deop alice -r builds")
-@_operator_options
+@operator_options
 @room_option("Only in this room.")
 @click.argument("whom", metavar="NICK")
 def deop(whom: str, room: str | None, **options: Any) -> None:
@@ -215,7 +217,7 @@ def deop(whom: str, room: str | None, **options: Any) -> None:
 
 # --- works that take a while ----------------------------------------------------------------------------------
 @client_command("forget", admin, example="zchat admin forget alice")
-@_operator_options
+@operator_options
 @click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
 @click.argument("whom", metavar="KEY|NICK")
 def forget(whom: str, yes: bool, **options: Any) -> None:
@@ -232,7 +234,7 @@ def forget(whom: str, yes: bool, **options: Any) -> None:
 
 
 @client_command("vacuum", admin, example="zchat admin vacuum")
-@_operator_options
+@operator_options
 def vacuum(**options: Any) -> None:
     """Give back free room in the history's file.
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from .admin_cli import identity
+from .admin_cli import identity, operator_options
 from .options_cli import (
     ForgivingCommand,
     ask,
@@ -33,22 +32,9 @@ if TYPE_CHECKING:
     from .core import ClientCore
     from .top import Picture, Top
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _watching_options(function: F) -> F:
-    key = click.option(
-        "--key",
-        "key_file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="An operator's key; default: that of this account's own broker, unless there is a --nick.",
-    )
-    return common_options(key(function))
-
 
 @client_command("status", example="zchat status --json | jq .numbers.rates.messages")
-@_watching_options
+@operator_options
 def status(broker: str | None, nick: str | None, as_json: bool, timeout: float | None, key_file: Path | None) -> None:
     """Show how a broker is.
 
@@ -77,7 +63,7 @@ def status(broker: str | None, nick: str | None, as_json: bool, timeout: float |
 
 
 @client_command("top", example="zchat top -b attic")
-@_watching_options
+@operator_options
 def top(broker: str | None, nick: str | None, as_json: bool, timeout: float | None, key_file: Path | None) -> None:
     """Watch a broker, as its operator.
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..common.cli import Group, epilog
+from ..common.cli import CONTEXT_SETTINGS, Group, epilog
 from ..common.errors import InputError
 from ..common.json_line import json_line
 from .options_cli import (
-    SETTINGS,
     ask,
     broker_options,
     choose_nick,
@@ -61,8 +60,8 @@ def _invite(link: Link, nick: str | None, as_json: bool, timeout: float | None, 
     import dataclasses
     import time
 
+    from ..common.clock import utc
     from ..common.messages import Admin, Administered
-    from . import render
     from .admin_cli import identity
 
     expires = int((time.time() + seconds) * 1_000)
@@ -70,7 +69,7 @@ def _invite(link: Link, nick: str | None, as_json: bool, timeout: float | None, 
     def show(event: Event) -> list[str]:
         assert isinstance(event, Administered)
         made = dataclasses.replace(link, invite=event.invite).with_invite
-        return [json_line({"link": made, "expires": render.utc(expires), "uses": uses}) if as_json else made]
+        return [json_line({"link": made, "expires": utc(expires), "uses": uses}) if as_json else made]
 
     name, key = identity(link, nick, None)
     ask(link, name, Admin(verb="invite", seconds=seconds, uses=uses), show, timeout, key=key)
@@ -85,7 +84,7 @@ class KeyGroup(Group):
         return super().parse_args(ctx, ["show", *args] if shows else args)
 
 
-@click.group("key", cls=KeyGroup, epilog=epilog("zchat key show -u alice"), context_settings=SETTINGS)
+@click.group("key", cls=KeyGroup, epilog=epilog("zchat key show -u alice"), context_settings=CONTEXT_SETTINGS)
 def key() -> None:
     """Your keys, and the brokers whose keys you know."""
 

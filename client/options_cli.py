@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from ..common.cli import epilog
+from ..common.cli import CONTEXT_SETTINGS, epilog
 from ..common.errors import InputError
 from . import color, settings
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 LONGEST_LINK = 4_096
 
 _INVITE = "zchat.invite"
@@ -42,7 +41,7 @@ def client_command(
     name: str, group: click.Group | None = None, *, example: str = "", cls: type[click.Command] = click.Command
 ) -> Callable[[F], click.Command]:
     """Make a command of a function, by itself or in a group; the example stands in its help."""
-    return (group or click).command(name, cls=cls, epilog=epilog(example), context_settings=SETTINGS)
+    return (group or click).command(name, cls=cls, epilog=epilog(example), context_settings=CONTEXT_SETTINGS)
 
 
 class ForgivingCommand(click.Command):

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from ..common.exported import utc as utc
+from ..common.clock import utc
 from ..common.json_line import json_line
 from ..common.messages import (
     Ack,

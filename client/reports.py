@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from ..common.clock import utc
 from ..common.json_line import json_line
 from ..common.messages import Latency, Numbers, Report, Trouble
 from ..common.text import clean, width
-from .render import duration, local_minute, utc
+from .render import duration, local_minute
 
 TRAFFIC = (
     ("messages", "messages in"),

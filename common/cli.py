@@ -70,6 +70,8 @@ EXITS = {
     ExitCode.TIMEOUT: "--timeout ran out",
     ExitCode.INTERRUPTED: "Ctrl-C",
 }
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""Of every command, for click."""
 EPILOG = f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXITS.items())}."
 
 
@@ -157,7 +159,7 @@ def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     cls=LazyGroup,
     invoke_without_command=True,
     epilog=epilog("zchat broker\nzchat join --nick alice"),
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=CONTEXT_SETTINGS,
 )
 @click.option("--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Show the version.")
 @click.pass_context

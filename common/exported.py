@@ -6,24 +6,22 @@ the history knows of it. Does not know files or storage. Pure; any thread.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
 from . import limits
+from .clock import millis_of, utc
 from .errors import InputError
 from .json_line import json_line
 from .keys import fingerprint_of
-from .messages import Choice, Entry, EntryKind, MessageId, Millis, Nick, Seq, Text
+from .messages import Choice, Entry, EntryKind, MessageId, Nick, Seq, Text
 from .rules import refuse_text
 
 VERSION: Final = 1
 KINDS = (*get_args(EntryKind), "deleted")
-_EARLIEST = dt.datetime.fromtimestamp(0, dt.UTC)
 _Fingerprint = Annotated[str, Meta(max_length=64)]
 
 
@@ -71,27 +69,6 @@ class _Line(msgspec.Struct, frozen=True):
 
 _rooms = msgspec.json.Decoder(ExportedRoom)
 _lines = msgspec.json.Decoder(_Line)
-
-
-def utc(millis: int) -> str:
-    """``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
-    return f"{_utc_second(millis // 1_000)}.{millis % 1_000:03d}Z"
-
-
-@lru_cache(maxsize=64)
-def _utc_second(second: int) -> str:
-    return f"{dt.datetime.fromtimestamp(second, dt.UTC):%Y-%m-%dT%H:%M:%S}"
-
-
-def millis_of(text: str) -> Millis:
-    """The inverse of `utc`; raises ValueError."""
-    moment = dt.datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    millis = (moment - _EARLIEST) // dt.timedelta(milliseconds=1)
-    if not 0 <= millis <= 2**47:
-        raise ValueError(text)
-    return millis
 
 
 def encode_room(room: ExportedRoom) -> str:

@@ -11,6 +11,7 @@ from hypothesis import example, given, strategies as st
 from msgspec.structs import replace
 
 from zchat.client import render
+from zchat.common.clock import utc
 from zchat.common.messages import Ack, Entry, Presence, RoomInfo, Ruling, Say, UserInfo
 from zchat.common.text import JOINERS
 
@@ -165,7 +166,7 @@ def test_a_room_as_json() -> None:
 )
 def test_times_are_utc_with_milliseconds(millis: int, expected: str) -> None:
     """Always three digits, always Z, nothing rounded, up to the last time that a message can have."""
-    assert render.utc(millis) == expected
+    assert utc(millis) == expected
 
 
 @given(
