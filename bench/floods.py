@@ -31,23 +31,23 @@ import platform
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import zmq
 
 from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
-from zchat.common.messages import Entered, Entries, Join, Ping, Refused, Say, Welcome
+from zchat.common.messages import Entries, Ping, Refused, Say
 
 from . import keys
 from .flood import KINDS
-from .wires import PATIENCE, Context, hello, open_socket, receive
+from .machine import memory
+from .servers import ZCHAT, ZCHAT_SERVER, Running, environment, running
+from .wires import PATIENCE, Context, enter, open_socket
 
-ZCHAT = Path(sys.executable).with_name("zchat")
 ROOM, LONG_ROOM = "quiet", "long"
 RATE = 200
 """Messages a second of the quiet sender."""
@@ -61,51 +61,25 @@ PING_EVERY = 3.0
 
 
 # --- the broker -----------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Broker:
-    """A running broker."""
-
-    link: Link
-    pid: int
-    environment: dict[str, str]
-
-    @property
-    def megabytes(self) -> float:
-        """Its memory; not a number where the system does not tell."""
-        try:
-            pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        except OSError:
-            return float("nan")
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+BROKER = replace(ZCHAT_SERVER, command=lambda program, _folder, _port: [program, "broker", "--port", "0"])
+"""With its usual limits: it is these that hold a flood."""
 
 
-@contextlib.contextmanager
-def running_broker(folder: Path) -> Iterator[Broker]:
-    """A broker of its own account, which ends with the block."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZCHAT_")}
-    environment = {**kept, "ZCHAT_HOME": str(folder)}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [ZCHAT, "broker", "--port", "0"], env=environment, stdout=subprocess.PIPE, stderr=log
-        )
-        with process:
-            try:
-                assert process.stdout is not None
-                line = process.stdout.readline().decode()
-                if not line:
-                    raise SystemExit(f"bench: the broker did not start: {(folder / 'log').read_text()}")
-                yield Broker(Link.parse(line.split()[-1]), process.pid, environment)
-            finally:
-                process.kill()
+def megabytes(broker: Running) -> float:
+    """Its memory; not a number where the system does not tell."""
+    try:
+        return memory(broker.pid) / 1e6
+    except OSError:
+        return float("nan")
 
 
-def lines_a_second(broker: Broker) -> float:
+def lines_a_second(broker: Running) -> float:
     """How many lines a second `zchat send --each-line` brings to the broker's disk."""
     lines = "".join(f"line {number}: {'x' * 80}\n" for number in range(LINES))
     started = time.monotonic()
     subprocess.run(
         [ZCHAT, "send", "-r", LONG_ROOM, "--each-line", "-u", "piper"],
-        env=broker.environment,
+        env=environment(broker.folder),
         input=lines.encode(),
         check=True,
     )
@@ -118,8 +92,8 @@ class Pair:
 
     def __init__(self, context: Context, link: Link) -> None:
         key = KeyPair.generate()
-        self._reader = self._enter(context, link, "reader", key)
-        self._sender = self._enter(context, link, "sender", KeyPair.generate())
+        self._reader = enter(context, link, "reader", ROOM, key)
+        self._sender = enter(context, link, "sender", ROOM)
         self._sub = open_socket(context, zmq.SUB, link, key)
         self._sub.subscribe(wire.topic(ROOM))
         self._poller = zmq.Poller()
@@ -132,15 +106,6 @@ class Pair:
         self._ping_at = 0.0
         self.refused = 0
         self._await_sub()
-
-    @staticmethod
-    def _enter(context: Context, link: Link, nick: str, key: KeyPair) -> zmq.Socket[bytes]:
-        dealer = open_socket(context, zmq.DEALER, link, key)
-        dealer.send(hello(nick))
-        receive(dealer, Welcome)
-        dealer.send(wire.encode(Join(room=ROOM, ref=2)))
-        receive(dealer, Entered)
-        return dealer
 
     def close(self) -> None:
         """Leave without a word."""
@@ -240,9 +205,10 @@ def calm(pair: Pair, seconds: float) -> Phase:
     return Phase("unloaded", latencies, unseen, seconds)
 
 
-def flooded(pair: Pair, broker: Broker, kind: str, seconds: float) -> Phase:
+def flooded(pair: Pair, broker: Running, kind: str, seconds: float) -> Phase:
     """A phase with one."""
-    before = broker.megabytes
+    assert broker.link is not None
+    before = megabytes(broker)
     arguments = [sys.executable, "-m", "bench.flood", kind, str(broker.link), LONG_ROOM, str(seconds)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent) as flooder:
         try:
@@ -252,7 +218,7 @@ def flooded(pair: Pair, broker: Broker, kind: str, seconds: float) -> Phase:
             counts = json.loads(flooder.stdout.readline() or "{}")
         finally:
             flooder.kill()
-    return Phase(kind, latencies, unseen, seconds, before, broker.megabytes, **counts)
+    return Phase(kind, latencies, unseen, seconds, before, megabytes(broker), **counts)
 
 
 def row(phase: Phase, ratio: float) -> str:
@@ -270,11 +236,8 @@ def measure(kinds: Sequence[str], seconds: float, pause: float) -> dict[str, obj
     """Run all phases and print the table; what `--json` writes."""
     calms, floods, refused, rates = [], [], 0, list[float]()
     for kind in [*kinds, None]:
-        with (
-            tempfile.TemporaryDirectory(prefix="zchat-bench-") as folder,
-            running_broker(Path(folder)) as broker,
-            zmq.Context() as context,
-        ):
+        with running(BROKER) as broker, zmq.Context() as context:
+            assert broker.link is not None
             if kind == "replays" or not kind:
                 rates.append(lines_a_second(broker))
             with contextlib.closing(Pair(context, broker.link)) as pair:
@@ -292,8 +255,9 @@ def measure(kinds: Sequence[str], seconds: float, pause: float) -> dict[str, obj
     for flood, ratio in zip(floods, ratios, strict=True):
         print(row(flood, ratio))
     print(f"zchat send --each-line: {LINES:,} lines, {max(rates):,.0f} a second")
-    with tempfile.TemporaryDirectory(prefix="zchat-bench-") as folder, running_broker(Path(folder)) as broker:
-        typing = keys.measure(broker.link, broker.environment, TYPING)
+    with running(BROKER) as broker:
+        assert broker.link is not None
+        typing = keys.measure(broker.link, environment(broker.folder), TYPING)
     print(typing)
     if refused:
         print(f"The quiet pair itself was refused {refused} times.")

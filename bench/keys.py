@@ -11,23 +11,21 @@ import itertools
 import os
 import statistics
 import string
-import sys
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import pexpect
 import pyte
 import zmq
 
 from zchat.common import wire
-from zchat.common.keys import KeyPair, Link
-from zchat.common.messages import Entered, Join, Ping, Say, Welcome
+from zchat.common.keys import Link
+from zchat.common.messages import Ping, Say
 
-from .wires import PATIENCE, Context, hello, open_socket, receive
+from .servers import ZCHAT
+from .wires import PATIENCE, enter
 
-ZCHAT = Path(sys.executable).with_name("zchat")
 ROOM = "loud"
 TALKERS = 5
 RATE = 500
@@ -102,7 +100,7 @@ class _Seat:
 def _talk(link: Link, over: threading.Event, said: list[int]) -> None:
     """Say messages until it is over."""
     with zmq.Context() as context:
-        talkers = [_enter(context, link, f"talker{number}") for number in range(TALKERS)]
+        talkers = [enter(context, link, f"talker{number}", ROOM) for number in range(TALKERS)]
         started, pinged = time.monotonic(), 0.0
         for number in itertools.count():
             wait = started + number / RATE - time.monotonic()
@@ -119,15 +117,6 @@ def _talk(link: Link, over: threading.Event, said: list[int]) -> None:
                         talker.recv_multipart()
         for talker in talkers:
             talker.close()
-
-
-def _enter(context: Context, link: Link, nick: str) -> zmq.Socket[bytes]:
-    dealer = open_socket(context, zmq.DEALER, link, KeyPair.generate())
-    dealer.send(hello(nick))
-    receive(dealer, Welcome)
-    dealer.send(wire.encode(Join(room=ROOM, ref=2)))
-    receive(dealer, Entered)
-    return dealer
 
 
 def measure(link: Link, environment: dict[str, str], seconds: float) -> Typing:

@@ -6,7 +6,6 @@ Owns how each figure is taken; those that are taken of others too are in `worklo
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import secrets
 import statistics
@@ -28,7 +27,7 @@ from zchat.common.messages import Matches, Message, Page, Replay, Roster, Search
 from . import workloads
 from .dialects import ROOM, text
 from .machine import memory
-from .servers import ZCHAT, ZCHAT_SERVER, Failed, Running, running
+from .servers import ZCHAT, ZCHAT_SERVER, Failed, Running, environment, running
 from .wires import Context, hello, open_socket, receive
 from .workloads import Figures, Meter
 from .zmq_crowds import ZmqCrowd
@@ -128,11 +127,10 @@ def command_line(entries: int) -> Figures:
 
 def _zchat(broker: Running, *arguments: str) -> tuple[float, float]:
     """Run a command without input to its end; its wall-clock and CPU seconds."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZCHAT_")}
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
         [ZCHAT, *arguments],
-        env={**kept, "ZCHAT_HOME": str(broker.folder), "ZCHAT_BROKER": str(broker.link)},
+        env={**environment(broker.folder), "ZCHAT_BROKER": str(broker.link)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

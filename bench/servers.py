@@ -78,6 +78,12 @@ def find(program: str) -> str | None:
     return shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", ""), *SBIN)))
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """The variables of a process whose zchat keeps all its files in a folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZCHAT_")}
+    return {**kept, "ZCHAT_HOME": str(folder)}
+
+
 def free_port() -> int:
     """A port nobody listens on just now."""
     with socket.socket() as sock:
@@ -287,11 +293,10 @@ def running(server: Server, folder: Path | None = None) -> Iterator[Running]:
         if server.user and os.getuid() == 0:
             shutil.chown(folder, server.user)
         command = server.command(path, folder, port)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ZCHAT_")}
         log = stack.enter_context((folder / "log").open("wb"))
         process = subprocess.Popen(
             command,
-            env={**kept, "ZCHAT_HOME": str(folder)},
+            env=environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if server.is_ours else log,
             stderr=log,

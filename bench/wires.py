@@ -1,6 +1,6 @@
 """Bare sockets at a broker, for clients that measure or flood: no queue of ours, no repeating, no politeness.
 
-Owns how they are opened and how a new user says hello. Does not know what is measured.
+Owns how they are opened, and how a new user says hello and enters a room. Does not know what is measured.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from zmq.utils import z85
 
 from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
-from zchat.common.messages import Hello, Message, Refused
+from zchat.common.messages import Entered, Hello, Join, Message, Refused, Welcome
 
 PATIENCE = 10.0
 """Seconds until an answer is missed."""
@@ -41,6 +41,18 @@ def open_socket(
 def hello(nick: str, *, present: bool = True) -> bytes:
     """The first command of a connection."""
     return wire.encode(Hello(nick=nick, instance=secrets.token_hex(8), present=present, private=True, ref=1))
+
+
+def enter(
+    context: Context, link: Link, nick: str, room: str, key: KeyPair | None = None, *, present: bool = True
+) -> zmq.Socket[bytes]:
+    """The DEALER of a new user who is in a room; with a key of their own if none is given."""
+    dealer = open_socket(context, zmq.DEALER, link, key or KeyPair.generate())
+    dealer.send(hello(nick, present=present))
+    receive(dealer, Welcome)
+    dealer.send(wire.encode(Join(room=room, ref=2)))
+    receive(dealer, Entered)
+    return dealer
 
 
 def receive(socket: zmq.Socket[bytes], kind: type[Message]) -> Message:

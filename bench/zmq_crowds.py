@@ -22,13 +22,13 @@ import zmq
 from zchat.common import wire
 from zchat.common.keys import KeyPair, Link
 from zchat.common.limits import PACE_SESSIONS, PACK_BYTES, PING_IDLE, PING_INTERVAL
-from zchat.common.messages import Entered, Entries, Join, Ping, Say, Welcome
+from zchat.common.messages import Entries, Ping, Say, Welcome
 
 from .crowds import Delivered
 from .dialects import ROOM, text
 from .relay import TOPIC
 from .servers import PATIENCE, Failed, Running
-from .wires import Context, hello, open_socket, receive
+from .wires import Context, enter, hello, open_socket, receive
 
 _ID = str(uuid.UUID(int=0))
 
@@ -117,14 +117,10 @@ class ZmqCrowd:
         return open_socket(self._context, kind, self._link, key, curve=self._curve)
 
     def _enter(self, nick: str, key: KeyPair) -> zmq.Socket[bytes]:
-        dealer = self._open(zmq.DEALER, key)
-        if self._is_zchat:
-            dealer.send(hello(nick, present=self._present))
-            receive(dealer, Welcome)
-            dealer.send(wire.encode(Join(room=self._room, ref=2)))
-            receive(dealer, Entered)
-            self._pings.append(dealer)
-        return dealer
+        if not self._is_zchat:
+            return self._open(zmq.DEALER, key)
+        self._pings.append(enter(self._context, self._link, nick, self._room, key, present=self._present))
+        return self._pings[-1]
 
     def _listen(self, readers: int) -> list[zmq.Socket[bytes]]:
         listening = []
