@@ -1,4 +1,4 @@
-"""Fixtures for tests that run the `zchat` command; what they give is in `processes`."""
+"""Fixtures for tests that run the `zchat` command (`processes`), or talk without it (`conversation`)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from . import processes, releases
+from .conversation import Conversation
 from .postgres import REASON as NO_POSTGRES, Postgres, emptied, find as postgres_programs
 from .processes import Broker, LineMode, Terminal
 
@@ -36,6 +37,12 @@ def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for handler in set(logger.handlers) - set(before):
         logger.removeHandler(handler)
         handler.close()
+
+
+@pytest.fixture
+def talk() -> Conversation:
+    """A running broker and nobody there."""
+    return Conversation()
 
 
 @pytest.fixture(scope="session")

@@ -140,7 +140,11 @@ class Client:
 
     def saw(self, *words: str) -> bool:
         """Whether some printed line holds all these words."""
-        return any(all(word in line for word in words) for line in self.printed)
+        return self.count(*words) > 0
+
+    def count(self, *words: str) -> int:
+        """How many printed lines hold all these words."""
+        return sum(all(word in line for word in words) for line in self.printed)
 
     def texts(self, room: str = "lobby") -> list[str]:
         """The texts shown in a room, in order."""

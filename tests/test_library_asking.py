@@ -78,12 +78,6 @@ def answer_of(outcome: list[object]) -> tuple[str, int, str]:
     return answer.choice, answer.number, answer.nick
 
 
-@pytest.fixture
-def talk() -> Conversation:
-    """A running broker and nobody there."""
-    return Conversation()
-
-
 @pytest.mark.parametrize("to", ["alice", None])
 def test_a_question_brings_its_first_answer(talk: Conversation, to: str | None) -> None:
     """Privately or in a room that the program does not follow, it is told who has chosen what."""

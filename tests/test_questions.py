@@ -17,12 +17,6 @@ from zchat.common.errors import NotAcked, RefusedError, TimedOut, ZchatError
 from .conversation import Client, Conversation, Faults
 
 
-@pytest.fixture
-def talk() -> Conversation:
-    """A running broker and nobody there."""
-    return Conversation()
-
-
 def ask(
     talk: Conversation,
     nick: str = "ci",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from zchat.broker.policy import Policy
 from zchat.client import actions as a
 from zchat.client.programs import Sender
@@ -11,12 +9,6 @@ from zchat.common import limits, messages as m, wire
 from zchat.common.errors import Code, ExitCode, RefusedError
 
 from .conversation import Client, Conversation
-
-
-@pytest.fixture
-def talk() -> Conversation:
-    """A running broker and nobody there."""
-    return Conversation()
 
 
 def published(talk: Conversation) -> list[bytes]:

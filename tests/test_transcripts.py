@@ -4,220 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from zchat.broker.policy import Policy
 from zchat.client import actions as a
-from zchat.client.programs import OneQuestion, Sender, Tailer
+from zchat.client.programs import Sender, Tailer
 from zchat.client.rooms import Start
 from zchat.common import limits, messages as m, wire
-from zchat.common.errors import Code, NotAcked, RefusedError, TimedOut
+from zchat.common.errors import Code, RefusedError
 
-from .conversation import Client, Conversation, Faults
-
-
-@pytest.fixture
-def talk() -> Conversation:
-    """A running broker and nobody there."""
-    return Conversation()
-
-
-def count(client: Client, *words: str) -> int:
-    """How many printed lines hold all these words."""
-    return sum(all(word in line for word in words) for line in client.printed)
-
-
-# --- coming and going -----------------------------------------------------------------------------------------
-def test_a_joiner_is_confirmed_and_announced(talk: Conversation) -> None:
-    """Who joins is told so and who is there; the others see a notice."""
-    alice = talk.join("alice")
-    bob = talk.join("bob")
-
-    assert alice.saw("Connected to test as alice")
-    assert alice.saw("You joined lobby, alone so far")
-    assert bob.saw("You joined lobby, with alice")
-    assert count(alice, "bob joined lobby") == 1
-    assert count(bob, "joined lobby") == 1
-
-
-def test_quitting_is_announced_once_with_its_reason(talk: Conversation) -> None:
-    """/quit REASON tells the room at once, and only once."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    bob.type("/quit good night")
-    talk.settle()
-    talk.advance(60)
-
-    assert bob.ended == a.End()
-    assert count(alice, "bob left lobby (good night)") == count(alice, "bob left") == 1
-
-
-def test_leaving_waits_for_what_was_just_said(talk: Conversation) -> None:
-    """A line typed right before /quit is stored and shown before the farewell, to its author too."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    talk.broadcasts.delay = 0.5
-    bob.type("last words", "/quit")
-    talk.advance(3)
-
-    assert bob.ended == a.End()
-    assert bob.texts() == alice.texts() == ["last words"]
-    assert count(alice, "bob left lobby") == 1
-
-
-def test_quitting_without_a_broker_does_not_wait(talk: Conversation) -> None:
-    """Who quits while the broker is dead is told at once what was not delivered."""
-    alice = talk.join("alice")
-    talk.crash()
-    alice.type("never sent", "/quit")
-    talk.advance(0.1)
-
-    assert isinstance(alice.error, NotAcked)
-    assert "1 message could not be delivered" in str(alice.error)
-
-
-def test_a_client_that_vanished_is_announced_after_the_grace_time(talk: Conversation) -> None:
-    """A killed client leaves when its session expires, not before."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    bob.vanish()
-    talk.advance(limits.SESSION_EXPIRY - 1)
-    assert not alice.saw("bob left")
-    talk.advance(3)
-
-    assert count(alice, "bob left lobby (connection lost)") == 1
-
-
-def test_a_short_loss_of_the_connection_makes_no_notice(talk: Conversation) -> None:
-    """The same instance returning within the grace time neither left nor joined."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    before = list(alice.printed)
-    bob.cut()
-    talk.advance(20)
-
-    assert bob.saw("The broker is gone (the network failed)")
-    assert bob.saw("Connected to test again")
-    assert alice.printed == before
-
-
-def test_a_restarted_broker_makes_no_notices(talk: Conversation) -> None:
-    """After a crash everyone goes on, without leave or join, with nothing lost and nothing twice."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    alice.type("before")
-    talk.settle()
-    talk.crash()
-    alice.type("while it is dead")
-    talk.advance(3)
-    talk.start_broker()
-    talk.advance(30)
-    bob.type("after")
-    talk.settle()
-
-    assert alice.texts() == bob.texts() == ["before", "while it is dead", "after"]
-    assert count(alice, "joined") + count(alice, "left") == 2
-    assert alice.saw("The broker is gone (the broker died)")
-    assert alice.saw("Waits for the broker: while it is dead")
-    assert not alice.saw("Nobody else is here")
-
-
-def test_a_newcomer_after_a_restart_is_announced(talk: Conversation) -> None:
-    """Only those who return are silent: who first joins right after a restart is news."""
-    alice = talk.join("alice")
-    talk.crash()
-    talk.start_broker()
-    talk.advance(3)
-    talk.join("dora")
-
-    assert count(alice, "dora joined lobby") == 1
-
-
-def test_a_client_that_slept_past_its_session_comes_back(talk: Conversation) -> None:
-    """A stopped client whose session expired says hello again by itself and gets what it missed."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    asleep = [talk.clients.pop(talk.clients.index(bob))]
-    alice.type("are you there?")
-    talk.advance(limits.SESSION_SILENCE + 2)
-    assert alice.saw("bob left lobby")
-    talk.clients += asleep
-    talk.advance(10)
-
-    assert bob.texts() == ["are you there?"]
-    assert count(alice, "bob joined lobby") == 2
-
-
-def test_two_screens_of_one_user_are_one_person(talk: Conversation) -> None:
-    """The same key joining again is the same user: one entry in who with two sessions, one joined, one left."""
-    alice, first, second = talk.join("alice"), talk.join("bob"), talk.join("bob")
-    alice.type("/who")
-    talk.settle()
-    first.type("/quit")
-    talk.settle()
-    assert not alice.saw("bob left")
-    second.type("/quit")
-    talk.settle()
-
-    assert alice.saw("bob", "2 sessions")
-    assert count(alice, "bob joined") == count(alice, "bob left") == 1
-
-
-def test_a_nick_belongs_to_the_first_key(talk: Conversation) -> None:
-    """Another key is refused the nick, in whatever case it is written, even when its owner is away."""
-    owner = talk.join("alice")
-    owner.type("/quit")
-    talk.settle()
-    thief = Client(
-        talk, "ALICE", lambda core: Tailer(core, rooms=["lobby"], start=Start(), follow=True, json=False), True
-    )
-    thief.key = "another-key"
-    talk.clients.append(thief)
-    thief.carry_out(thief.core.start(talk.now))
-    talk.settle()
-
-    assert isinstance(thief.error, RefusedError)
-    assert thief.error.code == Code.NICK_TAKEN
-    assert "ALICE" in str(thief.error)
-
-
-@pytest.mark.parametrize("nick", ["a1ice", "aIice", "аlісе", "AL1CE"])
-def test_a_nick_that_looks_like_anothers_is_refused(talk: Conversation, nick: str) -> None:
-    """Neither digits nor letters of another script make a second alice."""
-    talk.join("alice")
-    twin = talk.join(nick)
-
-    assert isinstance(twin.error, RefusedError)
-    assert twin.error.code in (Code.NICK_TAKEN, Code.NICK_INVALID)
-
-
-def test_a_look_alike_is_refused_after_a_restart_too(talk: Conversation) -> None:
-    """Who owned a nick before the broker died is still protected."""
-    talk.join("bob")
-    talk.crash()
-    talk.start_broker()
-    twin = talk.join("b0b")
-
-    assert isinstance(twin.error, RefusedError)
-    assert "looks like bob" in str(twin.error)
-
-
-@pytest.mark.parametrize("nicks", [("zoe", "zoe"), ("zoe", "z0e")])
-def test_two_keys_that_claim_one_nick_at_once_are_told_apart(talk: Conversation, nicks: tuple[str, str]) -> None:
-    """When two new keys claim a nick, or nicks that look alike, in the same commit, exactly one gets it."""
-    clients = []
-    for number, nick in enumerate(nicks):
-        client = Client(
-            talk, nick, lambda core: Tailer(core, rooms=["lobby"], start=Start(), follow=True, json=False), True
-        )
-        client.key = f"key-{number}"
-        clients.append(client)
-        talk.clients.append(client)
-        client.carry_out(client.core.start(talk.now))
-    talk.settle()
-
-    assert [client.error is None for client in clients] == [True, False]
-
-
-def test_an_illegal_nick_is_refused_with_a_reason(talk: Conversation) -> None:
-    """The broker checks names itself."""
-    client = talk.join("no way")
-
-    assert isinstance(client.error, RefusedError)
-    assert client.error.code == Code.NICK_INVALID
-    assert "no way" in str(client.error)
+from .conversation import Client, Conversation
 
 
 # --- talking --------------------------------------------------------------------------------------------------
@@ -230,7 +23,7 @@ def test_everyone_sees_a_message_once_the_sender_too(talk: Conversation) -> None
 
     for person in people:
         assert person.texts() == ["hello", "hi"]
-        assert count(person, "alice: hello") == 1
+        assert person.count("alice: hello") == 1
 
 
 def test_being_alone_is_told_once(talk: Conversation) -> None:
@@ -239,7 +32,7 @@ def test_being_alone_is_told_once(talk: Conversation) -> None:
     alice.type("anyone?", "no?")
     talk.settle()
 
-    assert count(alice, "Nobody else is here") == 1
+    assert alice.count("Nobody else is here") == 1
     assert alice.texts() == ["anyone?", "no?"]
 
 
@@ -249,7 +42,7 @@ def test_an_empty_line_sends_nothing_and_says_so(talk: Conversation) -> None:
     alice.type("", "   ")
     talk.settle()
 
-    assert count(alice, "Nothing was sent") == 2
+    assert alice.count("Nothing was sent") == 2
     assert bob.texts() == []
 
 
@@ -400,7 +193,7 @@ def test_a_private_message_reaches_every_screen_of_both(talk: Conversation) -> N
     screens[0].type("/msg bob hello")
     talk.settle()
 
-    assert [count(screen, "alice -> bob: hello") for screen in screens] == [1, 1, 1, 1]
+    assert [screen.count("alice -> bob: hello") for screen in screens] == [1, 1, 1, 1]
 
 
 def test_two_steps_to_write_privately(talk: Conversation) -> None:
@@ -486,7 +279,7 @@ def test_a_room_left_while_the_broker_is_away_is_left(talk: Conversation) -> Non
     alice.type("/part den")
     talk.advance(5)
 
-    assert count(bob, "alice left den") == 1
+    assert bob.count("alice left den") == 1
 
 
 def test_a_brokers_name_for_a_room_is_believed_only_if_it_is_one(talk: Conversation) -> None:
@@ -557,7 +350,7 @@ def test_history_shows_earlier_messages_again(talk: Conversation) -> None:
     alice.type("message 31")
     talk.settle()
 
-    assert [count(bob, f"alice: message {n}") for n in (25, 26, 30, 31)] == [0, 1, 2, 1]
+    assert [bob.count(f"alice: message {n}") for n in (25, 26, 30, 31)] == [0, 1, 2, 1]
     assert bob.texts() == ["message 29", "message 30", "message 31"]
 
 
@@ -572,298 +365,6 @@ def test_notices_can_be_silenced(talk: Conversation) -> None:
 
     assert not nothing.saw("carol left")
     assert smart.saw("carol left")
-
-
-# --- what is missing comes back -------------------------------------------------------------------------------
-def test_a_lost_broadcast_is_fetched_when_the_next_one_shows_the_gap(talk: Conversation) -> None:
-    """A gap is seen by `prev`, and what is missing is replayed in order."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    talk.advance(2)
-    talk.broadcasts.drop = 1.0
-    alice.type("lost")
-    talk.settle()
-    talk.broadcasts.drop = 0.0
-    alice.type("seen")
-    talk.settle()
-
-    assert bob.texts() == alice.texts() == ["lost", "seen"]
-
-
-def test_a_lost_last_message_is_fetched_within_five_seconds(talk: Conversation) -> None:
-    """A message that no other follows is found by the next ping."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    talk.advance(2)
-    talk.broadcasts.drop = 1.0
-    alice.type("the last one")
-    talk.settle()
-    assert bob.texts() == []
-    talk.advance(5)
-
-    assert bob.texts() == alice.texts() == ["the last one"]
-
-
-def test_a_doubled_broadcast_is_shown_once(talk: Conversation) -> None:
-    """What comes twice is dropped by its sequence."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    talk.broadcasts.double = 1.0
-    alice.type("one", "two")
-    talk.settle()
-
-    assert bob.texts() == ["one", "two"]
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_crash_around_the_commit_neither_loses_nor_doubles(talk: Conversation, when: str) -> None:
-    """Whether the broker died before the commit or after it, unacked, the resent message stands there once."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    talk.crash_at = when
-    alice.type("exactly once")
-    talk.settle()
-    assert talk.broker is None
-    assert alice.core.waiting == 1
-    talk.start_broker()
-    talk.advance(10)
-
-    assert alice.texts() == bob.texts() == ["exactly once"]
-    assert alice.core.waiting == 0
-    assert talk.history.heads() == {"lobby": 1}
-
-
-def test_a_lost_ack_is_repeated(talk: Conversation) -> None:
-    """When only the ack is lost the message is sent again and not stored again."""
-    alice = talk.join("alice")
-    talk.replies.drop = 1.0
-    alice.type("acked late")
-    talk.settle()
-    talk.replies.drop = 0.0
-    talk.advance(limits.RESEND_AFTER + 1)
-
-    assert alice.core.waiting == 0
-    assert talk.history.heads() == {"lobby": 1}
-
-
-def test_a_broker_that_answers_no_ping_is_given_up(talk: Conversation) -> None:
-    """A hung broker is noticed although its connection stands."""
-    alice = talk.join("alice")
-    talk.replies.drop = talk.broadcasts.drop = 1.0
-    talk.advance(limits.SILENCE + limits.PING_INTERVAL + 1)
-
-    assert alice.saw("The broker is gone (it does not answer)")
-
-
-def test_a_history_that_was_replaced_is_shown_anew(talk: Conversation) -> None:
-    """When the history has another id the cursor is worthless: the client says so and begins again."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    alice.type("old")
-    talk.settle()
-    talk.crash()
-    fresh = Conversation()
-    writer = fresh.join("alice")
-    writer.type("new one", "new two")
-    fresh.settle()
-    talk.history = fresh.history
-    talk.start_broker()
-    talk.advance(10)
-
-    assert bob.saw("history of lobby was replaced")
-    assert bob.texts() == ["old", "new one", "new two"]
-
-
-def test_a_long_absence_is_caught_up_in_pages(talk: Conversation) -> None:
-    """More than one page of messages is replayed, in order and once, while new ones arrive."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    bob.cut()
-    alice.type(*[f"line {n}" for n in range(limits.PAGE_ENTRIES * 2 + 10)])
-    talk.settle()
-    talk.advance(5)
-    alice.type("live again")
-    talk.settle()
-
-    assert bob.texts() == alice.texts()
-    assert len(bob.texts()) == limits.PAGE_ENTRIES * 2 + 11
-
-
-# --- programs -------------------------------------------------------------------------------------------------
-def test_who_and_slash_who_agree(talk: Conversation) -> None:
-    """`zchat who` shows who joined, not those who only ask, send or tail."""
-    alice = talk.join("alice")
-    talk.run("watcher", lambda core: Tailer(core, rooms=["lobby"], start=Start(), follow=True, json=False))
-    asked: list[m.Event] = []
-
-    def show(event: m.Event) -> list[str]:
-        asked.append(event)
-        return []
-
-    talk.run("asker", lambda core: OneQuestion(core, m.Who(), show))
-    talk.settle()
-    alice.type("/who")
-    talk.settle()
-
-    assert isinstance(asked[0], m.Roster)
-    assert [(user.nick, user.rooms, user.sessions) for user in asked[0].users] == [("alice", ["lobby"], 1)]
-    assert not alice.saw("watcher")
-    assert not alice.saw("asker")
-
-
-def test_a_long_list_of_rooms_comes_in_parts() -> None:
-    """However many rooms there are, no frame grows beyond its size, and /rooms shows them all, after a loss too."""
-    talk = Conversation(policy=Policy(room_burst=1_000, owned_rooms=1_000))
-    alice = talk.join("alice")
-    for number in range(700):
-        alice.carry_out(alice.core.say("x" * limits.TOPIC_CHARACTERS, talk.now, room=f"room-{number}", kind="topic"))
-    talk.settle()
-    sizes: list[int] = []
-    receive = alice.receive
-    alice.receive = lambda body: (sizes.append(len(body)), receive(body))[1]  # type: ignore[method-assign]
-    talk.replies.drop = 0.3
-    alice.type("/rooms")
-    talk.advance(limits.REQUEST_AFTER)
-    talk.replies.drop = 0.0
-    talk.advance(limits.REQUEST_AFTER + 1)
-
-    assert sum(line.startswith("room-") for line in alice.printed) == 700
-    assert max(sizes) <= limits.FRAME_BYTES + 100
-
-
-def test_messages_with_a_partner_the_welcome_did_not_list_begin_where_reading_stopped(talk: Conversation) -> None:
-    """Private messages already read are not shown again when a new one opens their room."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    alice.type("/msg bob one", "/msg bob two")
-    talk.advance(4)
-    bob.type("/quit")
-    talk.settle()
-    again = talk.join("bob")
-    assert again.core.rooms.keys() == {"lobby"}
-    alice.type("/msg bob three")
-    talk.settle()
-
-    assert [text for room, _, text in again.heard if room != "lobby"] == ["three"]
-
-
-def test_history_of_private_messages(talk: Conversation) -> None:
-    """While one writes to a person, /history shows the messages with them, also after a new start."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    alice.type("/msg bob one", "for all")
-    talk.advance(4)
-    bob.type("/quit")
-    talk.settle()
-    again = talk.join("bob")
-    again.type("/query alice", "/history", "/query nobody", "/history")
-    talk.settle()
-
-    assert again.saw("alice -> bob: one")
-    assert count(again, "alice: for all") == 1
-    assert again.saw("There is no user nobody")
-
-
-def test_a_command_that_cannot_be_decoded_is_refused_by_its_number(talk: Conversation) -> None:
-    """Even a refused frame is matched to its question or message, as far as it could be read."""
-    alice = talk.join("alice")
-    alice.carry_out(alice.core.say("x", talk.now, room="r" * 999))
-    alice.carry_out(alice.core.ask(m.Who(room="r" * 999), talk.now))
-    talk.settle()
-
-    assert [n.refused.code for n in alice.notices if isinstance(n, a.Refusal)] == [Code.BAD_FRAME] * 2
-    assert alice.core.waiting == 0
-    assert alice.core.asking == 0
-
-
-def test_a_client_of_another_version_is_told_so(talk: Conversation) -> None:
-    """The broker's refusal of the version ends the program with that reason."""
-    talk.replies.drop = 1.0
-    client = talk.run("alice", lambda core: Tailer(core, rooms=["lobby"], start=Start(), follow=True, json=False))
-    client.receive(wire.encode(m.Refused(code=Code.BAD_VERSION, detail="Install version 2.")))
-    talk.settle()
-
-    assert isinstance(client.error, RefusedError)
-    assert client.error.code == Code.BAD_VERSION
-
-
-def test_send_tells_how_many_it_went_to(talk: Conversation) -> None:
-    """The ack counts other people, not screens and not the sender."""
-    for nick in ("alice", "bob", "bob"):
-        talk.join(nick)
-    sends = [
-        talk.run(nick, lambda core: Sender(core, room="lobby", to=None, text="x", json=True))
-        for nick in ("alice", "zed")
-    ]
-    talk.settle()
-
-    assert ['"delivered":1' in sends[0].printed[0], '"delivered":2' in sends[1].printed[0]] == [True, True]
-
-
-def test_send_without_an_ack_in_time_fails(talk: Conversation) -> None:
-    """Ten seconds without ack end a one-shot send; --timeout ends it with its own code."""
-    talk.replies.drop = 1.0
-    patient = talk.run("alice", lambda core: Sender(core, room="lobby", to=None, text="x"))
-    hasty = talk.run("bob", lambda core: Sender(core, room="lobby", to=None, text="x", timeout=2))
-    talk.advance(limits.ACK_PATIENCE + 1)
-
-    assert isinstance(patient.error, NotAcked)
-    assert isinstance(hasty.error, TimedOut)
-
-
-def test_lines_beyond_the_window_wait(talk: Conversation) -> None:
-    """A sender of many lines stops taking them while too many wait for acks, and goes on when they come."""
-    sender = talk.run("alice", lambda core: Sender(core, room="load", to=None, text=None))
-    for number in range(limits.WINDOW):
-        sender.carry_out(sender.program.line(str(number), talk.now))
-    assert not sender.program.wants_input
-    talk.settle()
-    assert sender.program.wants_input
-    sender.carry_out(sender.program.end_of_input(talk.now))
-
-    assert sender.ended == a.End()
-    assert talk.history.heads() == {"load": limits.WINDOW}
-
-
-def test_tail_without_following_ends_when_all_is_printed(talk: Conversation) -> None:
-    """--no-follow prints what is there, from several rooms, and ends."""
-    alice = talk.join("alice", "one", "two")
-    alice.type("in one", "/join two", "in two")
-    talk.settle()
-    tail = talk.run(
-        "bob", lambda core: Tailer(core, rooms=["one", "two"], start=Start(after=0), follow=False, json=False)
-    )
-    talk.settle()
-
-    assert tail.ended == a.End()
-    assert tail.saw("[one] alice: in one")
-    assert tail.saw("[two] alice: in two")
-
-
-def test_tail_without_following_refuses_an_unknown_room(talk: Conversation) -> None:
-    """Only what follows creates a room."""
-    tail = talk.run("bob", lambda core: Tailer(core, rooms=["nowhere"], start=Start(), follow=False, json=False))
-    talk.settle()
-
-    assert isinstance(tail.error, RefusedError)
-    assert tail.error.code == Code.NO_SUCH_ROOM
-    assert list(talk.history.table("room")) == []
-
-
-@pytest.mark.parametrize(
-    ("start", "expected"),
-    [
-        (Start(after=0), ["1", "2", "3"]),
-        (Start(last=2), ["2", "3"]),
-        (Start(last=0), []),
-        (Start(since_id="id-1"), ["2", "3"]),
-        (Start(since=0), ["1", "2", "3"]),
-        (Start(since=2**46), []),
-        (Start(), []),
-    ],
-)
-def test_where_a_tail_begins(talk: Conversation, start: Start, expected: list[str]) -> None:
-    """-n and --since choose what is printed first."""
-    for number in "123":
-        talk.run("alice", lambda core, n=number: Sender(core, room="lobby", to=None, text=n, id=f"id-{n}"))
-        talk.settle()
-    tail = talk.run("bob", lambda core: Tailer(core, rooms=["lobby"], start=start, follow=False, json=False))
-    talk.settle()
-
-    assert tail.ended == a.End()
-    assert tail.texts() == expected
 
 
 # --- hostile peers --------------------------------------------------------------------------------------------
@@ -913,16 +414,3 @@ def test_a_frame_that_is_no_message_costs_only_itself(talk: Conversation) -> Non
 
     assert bob.texts() == ["still here"]
     assert sum("refused" in line for line in talk.logged) == 2
-
-
-def test_replies_under_heavy_loss_still_converge(talk: Conversation) -> None:
-    """With half of everything lost both ways, what was said arrives in the end."""
-    alice, bob = talk.join("alice"), talk.join("bob")
-    talk.commands, talk.replies, talk.broadcasts = Faults(drop=0.5), Faults(drop=0.5), Faults(drop=0.5)
-    for number in range(10):
-        alice.type(f"number {number}")
-        talk.advance(0.2)
-    talk.heal()
-
-    assert sorted(alice.texts()) == sorted(f"number {number}" for number in range(10))
-    assert alice.texts() == bob.texts()
