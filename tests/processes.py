@@ -410,3 +410,14 @@ class Terminal:
         assert not self._reader.is_alive(), "it did not end:\n" + "\n".join(self.lines)
         self._child.wait()
         return -self._child.signalstatus if self._child.exitstatus is None else self._child.exitstatus
+
+
+def descriptors(broker: Broker) -> int:
+    """How many files and connections the broker has open."""
+    return len(os.listdir(f"/proc/{broker.process.pid}/fd"))
+
+
+def resident(broker: Broker) -> int:
+    """The broker's memory in bytes."""
+    pages = Path(f"/proc/{broker.process.pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import secrets
 import socket
@@ -25,7 +24,7 @@ from zchat.common.keys import KeyPair, Link
 from zchat.common.messages import Acked, Command, Entered, Goodbye, Join, Ping, Pong, Refused, Say, Welcome, Who
 
 from .peer import ENDED, IN, Ear, Peer, fate_of, timed_context
-from .processes import PATIENCE, Broker
+from .processes import PATIENCE, Broker, descriptors, resident
 
 SEED = 20_260_131
 SOON = 20
@@ -83,17 +82,6 @@ def until(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come"
         nothing.wait(SOON / 1_000)
-
-
-def descriptors(broker: Broker) -> int:
-    """How many files and connections the broker has open."""
-    return len(os.listdir(f"/proc/{broker.process.pid}/fd"))
-
-
-def resident(broker: Broker) -> int:
-    """The broker's memory in bytes."""
-    pages = Path(f"/proc/{broker.process.pid}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def body(value: object) -> bytes:

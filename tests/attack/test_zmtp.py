@@ -27,7 +27,7 @@ from zchat.common.keys import Link
 from zchat.common.messages import Acked, Entered, Hello, Join, Ping, Pong, Say
 
 from ..peer import Peer, events_of
-from ..processes import PATIENCE, Broker, LineMode, run
+from ..processes import PATIENCE, Broker, LineMode, descriptors, resident, run
 from .streams import Stream, Streams, real_client, real_hello, relay, send
 from .words import Words
 
@@ -92,17 +92,6 @@ def until(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come"
         nothing.wait(SOON)
-
-
-def descriptors(broker: Broker) -> int:
-    """How many files and connections the broker has open."""
-    return len(os.listdir(f"/proc/{broker.process.pid}/fd"))
-
-
-def resident(broker: Broker) -> int:
-    """The broker's memory in bytes."""
-    pages = Path(f"/proc/{broker.process.pid}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 # --- strangers ------------------------------------------------------------------------------------------------

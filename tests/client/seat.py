@@ -12,20 +12,20 @@ from zchat.client.screen_chat import ScreenChat
 from zchat.client.told import Alert, Status, Told
 from zchat.common import messages as m
 
-from .shell import Shell
+from .shell import Player, Shell
 
 DIRECT = "@bob.key"
 """The room of alice's and bob's private messages."""
 
 
-class Seat:
+class Seat(Player):
     """alice at a terminal, in some rooms with bob; `lines` is what was told since she sat down."""
 
     def __init__(self, *rooms: str, read: int | None = None, ignored: Ignored | None = None, bell: str = "all") -> None:
         numbers = itertools.count()
         self.shell = Shell(random=lambda size: (next(numbers) % 256).to_bytes(size))
         options = ChatOptions(rooms or ("lobby", "dev"), Start(last=20), ignored=ignored or Ignored(), bell=bell)
-        self.chat = ScreenChat(self.shell.core, options)
+        self.chat = self.program = ScreenChat(self.shell.core, options)
         self.told: list[Told] = []
         self.alerts: list[Alert] = []
         self.status = Status()
@@ -46,33 +46,17 @@ class Seat:
             for t in self.told
         ]
 
-    def do(self, actions: list[a.Action]) -> None:
-        """Carry out what is asked, as the connection does."""
-        self.react(self.shell.do(actions))
-
-    def react(self, actions: list[a.Action]) -> None:
-        """Let the chat have what the core shows, and note what it tells."""
-        for action in actions:
-            match action:
-                case a.Show(notice):
-                    self.do(self.chat.notice(notice, self.shell.now))
-                case Told():
-                    self.told.append(action)
-                case Status():
-                    self.status = action
-                case Alert():
-                    self.alerts.append(action)
-                case a.Print():
-                    raise AssertionError(f"a screen is told lines, not printed to: {action}")
-
-    def type(self, *lines: str) -> None:
-        """Lines are typed."""
-        for line in lines:
-            self.do(self.chat.line(line, self.shell.now))
-
-    def hear(self, event: m.Event) -> None:
-        """The broker says something."""
-        self.do(self.shell.core.receive(event, self.shell.now))
+    def note(self, action: a.Action) -> None:
+        """What the chat tells."""
+        match action:
+            case Told():
+                self.told.append(action)
+            case Status():
+                self.status = action
+            case Alert():
+                self.alerts.append(action)
+            case a.Print():
+                raise AssertionError(f"a screen is told lines, not printed to: {action}")
 
     def enter(self, join: m.Join, *, head: int = 0, read: int | None = None, after: int | None = None) -> None:
         """The broker lets her into a room in which bob is."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from zchat.client import actions as a
 from zchat.client.core import ClientCore
+from zchat.client.program import Program
 from zchat.client.rooms import UNREAD, Start, Stopped
 from zchat.client.session import Profile
 from zchat.common import messages as m
@@ -134,6 +135,38 @@ def in_the_lobby() -> Shell:
     live.pass_time(10)
     live.clear()
     return live
+
+
+class Player:
+    """A program on the core of a shell."""
+
+    shell: Shell
+    program: Program
+
+    def do(self, actions: list[a.Action]) -> None:
+        """Carry out what is asked, as the connection does."""
+        self.react(self.shell.do(actions))
+
+    def react(self, actions: list[a.Action]) -> None:
+        """Let the program have what the core shows, and note what the program wants."""
+        for action in actions:
+            if isinstance(action, a.Show):
+                self.do(self.program.notice(action.notice, self.shell.now))
+            else:
+                self.note(action)
+
+    def note(self, action: a.Action) -> None:
+        """The program wants something that is no matter of the core's."""
+        raise NotImplementedError
+
+    def type(self, *lines: str) -> None:
+        """Lines are typed."""
+        for line in lines:
+            self.do(self.program.line(line, self.shell.now))
+
+    def hear(self, event: m.Event) -> None:
+        """The broker says something."""
+        self.do(self.shell.core.receive(event, self.shell.now))
 
 
 def entered(join: m.Join, *, head: int = 0) -> m.Entered:

@@ -14,18 +14,20 @@ from zchat.client.rooms import Start
 from zchat.common import messages as m
 from zchat.common.errors import Code
 
-from .shell import Shell
+from .shell import Player, Shell
 
 DIRECT = "@bob.key"
 
 
-class Alice:
+class Alice(Player):
     """alice's chat in the lobby, with what she typed and saw."""
 
     def __init__(self, *rooms: str, json: bool = False, private: bool = False) -> None:
         self.shell = Shell()
         self.core: ClientCore = self.shell.core
-        self.chat = Chat(self.core, ChatOptions(rooms or ("lobby",), Start(), json=json, private=private))
+        self.chat = self.program = Chat(
+            self.core, ChatOptions(rooms or ("lobby",), Start(), json=json, private=private)
+        )
         self.lines: list[str] = []
         self.runs: list[str] = []
         """Texts for which a hook was to be run."""
@@ -38,31 +40,15 @@ class Alice:
             self.enter(join)
         self.lines.clear()
 
-    def do(self, actions: list[a.Action]) -> None:
-        """Carry out what is asked, as the connection does."""
-        self.react(self.shell.do(actions))
-
-    def react(self, actions: list[a.Action]) -> None:
-        """Let the chat have what the core shows, and note what it tells."""
-        for action in actions:
-            match action:
-                case a.Show(notice):
-                    self.do(self.chat.notice(notice, self.shell.now))
-                case a.Print(text):
-                    self.lines.append(text)
-                case a.Run(event):
-                    self.runs.append(json.loads(event)["text"])
-                case a.End():
-                    self.ended = action
-
-    def type(self, *lines: str) -> None:
-        """Lines are typed."""
-        for line in lines:
-            self.do(self.chat.line(line, self.shell.now))
-
-    def hear(self, event: m.Event) -> None:
-        """The broker says something."""
-        self.do(self.core.receive(event, self.shell.now))
+    def note(self, action: a.Action) -> None:
+        """What the chat prints and has run, and that it ends."""
+        match action:
+            case a.Print(text):
+                self.lines.append(text)
+            case a.Run(event):
+                self.runs.append(json.loads(event)["text"])
+            case a.End():
+                self.ended = action
 
     def enter(self, join: m.Join, **what: object) -> None:
         """The broker lets us into a room."""

@@ -13,10 +13,10 @@ from zchat.client.rooms import Start
 from zchat.common import limits, messages as m
 from zchat.common.errors import BrokerUnreachable, Code, RefusedError, ZchatError
 
-from .shell import Shell
+from .shell import Player, Shell
 
 
-class Play:
+class Play(Player):
     """A program on a core that is in, and what it printed."""
 
     def __init__(self, program: Callable[[ClientCore], Quiet], *, welcome: bool = True) -> None:
@@ -28,29 +28,18 @@ class Play:
         if welcome:
             self.react(self.shell.welcome())
 
-    def do(self, actions: list[a.Action]) -> None:
-        """Carry out what is asked, as the connection does."""
-        self.react(self.shell.do(actions))
-
-    def react(self, actions: list[a.Action]) -> None:
-        """Let the program have what the core shows, and note what the program wants."""
-        for action in actions:
-            match action:
-                case a.Show(notice):
-                    self.do(self.program.notice(notice, self.shell.now))
-                case a.Print():
-                    self.printed.append(action)
-                case a.End():
-                    self.ended = self.ended or action
+    def note(self, action: a.Action) -> None:
+        """What the program prints, and with what it ends."""
+        match action:
+            case a.Print():
+                self.printed.append(action)
+            case a.End():
+                self.ended = self.ended or action
 
     def refuse(self, code: str, retry: float, id_: str | None = None) -> None:
         """The broker refuses the last message for now."""
         (*_, last) = [command.id for command in self.shell.sent(m.Say) if isinstance(command, m.Say)]
         self.hear(m.Refused(code=code, detail="Something is wrong.", id=id_ or last, retry=retry))
-
-    def hear(self, event: m.Event) -> None:
-        """The broker says something."""
-        self.do(self.shell.core.receive(event, self.shell.now))
 
     def ack(self) -> None:
         """The broker stores all that waits."""
