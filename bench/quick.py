@@ -16,6 +16,7 @@ from pathlib import Path
 
 from . import compare, floods, own, report, servers, workloads
 from .compare import Workload
+from .flood import KINDS
 from .results import Results
 
 SECONDS = 0.5
@@ -58,7 +59,7 @@ def main() -> None:
         told["figures"] = json.loads(figures().json())
         print()
     if not options.no_floods:
-        told["floods"] = floods.measure(floods.KINDS, seconds=4.0, pause=1.5)
+        told["floods"] = floods.measure(KINDS, seconds=4.0, pause=1.5)
     if options.json:
         options.json.write_text(json.dumps(told, indent=1) + "\n")
 
