@@ -421,3 +421,15 @@ def resident(broker: Broker) -> int:
     """The broker's memory in bytes."""
     pages = Path(f"/proc/{broker.process.pid}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextlib.contextmanager
+def started(command: list[str | Path], home: Path, **streams: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process on streams of the test's own."""
+    # Nobody answers on that terminal where the cursor is.
+    variables = environment(home, TERM="xterm", ZCHAT_NICK="streamer", PROMPT_TOOLKIT_NO_CPR="1")
+    with subprocess.Popen(command, env=variables, **streams) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -6,14 +6,11 @@ import contextlib
 import functools
 import json
 import os
-import pty
 import secrets
-import select
 import signal
 import socket
 import sqlite3
 import subprocess
-import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +27,7 @@ from zchat.common.keys import KeyPair, Link
 
 from . import processes
 from .peer import mute_broker
-from .processes import PATIENCE, ZCHAT, Broker, LineMode, Process, Terminal
+from .processes import PATIENCE, ZCHAT, Broker, started
 
 Done = subprocess.CompletedProcess[str]
 Zchat = Callable[..., Done]
@@ -377,18 +374,6 @@ def test_a_chat_whose_reader_has_gone_ends_though_nobody_types(home: Path, many:
         chat.stdout.close()
 
         assert chat.wait(PATIENCE) == -signal.SIGPIPE
-
-
-@contextlib.contextmanager
-def started(command: list[str | Path], home: Path, **streams: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A process on streams of the test's own."""
-    # Nobody answers on that terminal where the cursor is.
-    environment = processes.environment(home, TERM="xterm", ZCHAT_NICK="streamer", PROMPT_TOOLKIT_NO_CPR="1")
-    with subprocess.Popen(command, env=environment, **streams) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 @pytest.mark.parametrize(
@@ -812,91 +797,3 @@ def test_a_log_that_cannot_be_written_is_refused(zchat: Zchat, tmp_path: Path) -
     for place in (tmp_path, file / "below"):
         done = zchat("broker", "--port", 0, "--data", tmp_path / "data", "--log", place)
         assert_one_line(done, ExitCode.USAGE, "--log", str(place))
-
-
-# --- signals --------------------------------------------------------------------------------------------------
-WAITING: dict[str, tuple[str, ...]] = {
-    "join": ("join", "-r", "signals"),
-    "tail": ("tail", "-r", "signals"),
-    "send": ("send", "-r", "signals"),
-    "send --each-line": ("send", "-r", "signals", "--each-line"),
-    "who, unreached": ("who", "-b", f"zchat://127.0.0.1:1/{BASE32}"),
-    "join, unreached": ("join", "-b", f"zchat://127.0.0.1:1/{BASE32}"),
-}
-
-
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [
-        (signal.SIGINT, ExitCode.INTERRUPTED),
-        (signal.SIGTERM, 128 + signal.SIGTERM),
-        (signal.SIGHUP, 128 + signal.SIGHUP),
-    ],
-    ids=["Ctrl-C", "SIGTERM", "SIGHUP"],
-)
-@pytest.mark.parametrize("arguments", WAITING.values(), ids=WAITING)
-def test_a_signal_ends_what_waits(
-    home: Path, zchat: Zchat, arguments: tuple[str, ...], number: signal.Signals, code: int
-) -> None:
-    """Ctrl-C gives 130 and the others what shells give, at once and without a traceback."""
-    with Process(home, *arguments, nick="waiting") as process:
-        until_blocked(process)
-        process.send_signal(number)
-
-        assert process.wait() == code
-        assert "Traceback" not in process.err
-
-
-def until_blocked(process: Process) -> None:
-    """Until the process catches SIGTERM, so that it is in our hands and no longer Python's start."""
-    deadline = time.monotonic() + PATIENCE
-    nothing = threading.Event()
-    while not caught(process.pid) & 1 << (signal.SIGTERM - 1):
-        assert time.monotonic() < deadline
-        nothing.wait(0.01)
-
-
-def caught(pid: int) -> int:
-    """The signals that a process has handlers for."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("SigCgt:")[2].split()[0], 16)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_who_is_ended_has_left(spawn_join: Callable[..., LineMode], number: signal.Signals) -> None:
-    """A chat that a signal ends says goodbye first: the others see it go at once."""
-    room = f"leaving-{number}"
-    watcher, leaver = spawn_join("watcher", "-r", room), spawn_join("leaver", "-r", room)
-    watcher.wait_for("leaver joined")
-    leaver.send_signal(number)
-
-    watcher.wait_for("leaver left")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_the_terminal_as_it_was(home: Path, number: signal.Signals) -> None:
-    """A shell in the same terminal can be used after it."""
-    ours, theirs = pty.openpty()
-    before = termios.tcgetattr(theirs)
-    with started([ZCHAT, "join"], home, stdin=theirs, stdout=theirs, stderr=theirs) as chat:
-        shown = b""
-        while b"lobby>" not in shown:
-            assert select.select([ours], [], [], PATIENCE)[0], shown
-            shown += os.read(ours, 65_536)
-        assert termios.tcgetattr(theirs) != before
-        chat.send_signal(number)
-
-        assert chat.wait(PATIENCE) == 128 + number
-        assert termios.tcgetattr(theirs) == before
-    os.close(ours)
-    os.close(theirs)
-
-
-def test_ctrl_c_leaves_the_chat(home: Path) -> None:
-    """At a terminal Ctrl-C ends with 130."""
-    with Terminal(home, "join", "-r", "tty", nick="typist") as terminal:
-        terminal.wait_for("tty>")
-        terminal.type("\x03")
-
-        assert terminal.wait() == ExitCode.INTERRUPTED
-        assert "Traceback" not in "\n".join(terminal.lines)
