@@ -18,7 +18,7 @@ from msgspec import Meta, Struct, field
 
 from .messages import Ack, Acked, Entries, Entry, Message, Millis, Page, Ref, Seq, Value
 
-Place = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Position = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 """Where something stands in a list, the first at 0."""
 Ids = bytes | list[str]
 """16 bytes for each, if all are UUIDs in their usual spelling; else as they are."""
@@ -42,7 +42,7 @@ class Author(Struct, frozen=True, array_like=True, gc=False):
 class Detail(Value, frozen=True):
     """What only some entries have."""
 
-    at: Place
+    at: Position
     """Which entry of the batch."""
     kind: str = "message"
     target: str | None = None
@@ -61,7 +61,7 @@ class Batch(Value, frozen=True):
     ids: Ids
     texts: list[str]
     authors: list[Author]
-    by: list[Place] = field(default_factory=list)
+    by: list[Position] = field(default_factory=list)
     """Which author, for each entry; empty: all by the first."""
     later: list[int] = field(default_factory=list)
     """Milliseconds since the entry before, for each but the first; empty: all at one time."""
