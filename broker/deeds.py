@@ -50,7 +50,7 @@ def take(folder: Path) -> list[Deed]:
         for path in sorted((folder / FOLDER).glob(_PATTERN)):
             body = path.read_bytes()
             path.unlink()
-            with contextlib.suppress(msgspec.MsgspecError):
+            with contextlib.suppress(msgspec.MsgspecError, UnicodeError):
                 deeds.append(msgspec.json.decode(body, type=Deed))
     return deeds
 

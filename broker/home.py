@@ -124,5 +124,5 @@ def remove_note(path: Path) -> None:
     try:
         if msgspec.json.decode(path.read_bytes(), type=BrokerNote).pid == os.getpid():
             path.unlink()
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeError):
         return

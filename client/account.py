@@ -204,7 +204,7 @@ def _notes() -> list[_Note]:
     """The notes of this account's brokers, the one that is meant last: running, in the usual folder, the newest."""
     notes: list[tuple[bool, bool, float, _Note]] = []
     for path in (paths.state() / "brokers").glob("*.json"):
-        with contextlib.suppress(OSError, msgspec.MsgspecError, InputError):
+        with contextlib.suppress(OSError, msgspec.MsgspecError, UnicodeError, InputError):
             note = msgspec.json.decode(path.read_bytes(), type=_Note)
             Link.parse(note.link)
             notes.append((_runs(note.pid), note.usual, path.stat().st_mtime, note))
@@ -227,7 +227,7 @@ def known_brokers() -> list[KnownBroker]:
     """The brokers this account has met."""
     brokers = []
     for path in sorted((paths.data() / "brokers").glob("*.json")):
-        with contextlib.suppress(OSError, msgspec.MsgspecError, InputError):
+        with contextlib.suppress(OSError, msgspec.MsgspecError, UnicodeError, InputError):
             broker = msgspec.json.decode(path.read_bytes(), type=KnownBroker)
             if broker.links:
                 brokers.append(broker)

@@ -60,7 +60,7 @@ class TypedFiles:
         rows: list[list[str]] = []
         with contextlib.suppress(OSError):
             for row in self._lines_file.read_bytes().splitlines():
-                with contextlib.suppress(msgspec.MsgspecError):
+                with contextlib.suppress(msgspec.MsgspecError, UnicodeError):
                     rows.append(list(msgspec.json.decode(row, type=tuple[str, str])))
             if len(rows) > 2 * KEPT_LINES:
                 rows = rows[-KEPT_LINES:]

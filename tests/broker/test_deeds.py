@@ -12,6 +12,7 @@ def test_word_is_taken_once_and_in_order(tmp_path: Path) -> None:
     deeds.leave(tmp_path, "one")
     deeds.leave(tmp_path, "two")
     (tmp_path / deeds.FOLDER / "3.json").write_text("no deed")
+    (tmp_path / deeds.FOLDER / "4.json").write_bytes(b'{"account": "\xff"}')
     taken = deeds.take(tmp_path)
 
     assert sorted(deed.done for deed in taken) == ["one", "two"]

@@ -220,7 +220,7 @@ def test_a_note_of_another_broker_stays() -> None:
     assert path.read_text() == successor
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"{}", b'{"pid": "x"}'])
+@pytest.mark.parametrize("content", [b"", b"\xff", b"{}", b'{"link": "\xff"}', b'{"pid": "x"}'])
 def test_a_damaged_note_is_no_trouble(content: bytes) -> None:
     """What is not ours to understand stays, the broker ends well, and the next one on that port replaces it."""
     path = home.leave_note(LINK, "test", data=DATA)

@@ -67,7 +67,7 @@ def test_whom_one_ignores_is_kept_for_each_broker() -> None:
     assert IgnoredFile("OTHER").load() == {}
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b'{"lobby": 1}'])
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b'{"lobby": 1}', b'["lobby", "\xff"]'])
 def test_broken_files_are_done_without(home: Path, content: bytes) -> None:
     """A terminal opens whatever they hold."""
     home.mkdir(parents=True)
