@@ -14,7 +14,8 @@ from ..common.errors import InputError
 from .history import BadHistory, History
 from .sqlite import SqliteHistory
 
-_PASSWORD = re.compile(r"(?<=:)[^?#]*(?=@)|(?<=[?&]password=)[^&]*")
+_PASSWORDS = re.compile("(?<=password=)[^&]*"), re.compile("(?<=:).*(?=@)")
+"""Those of a URL's query, and that of its user: libpq lets that one have any signs, so all up to the last @ is hidden."""
 
 
 def check_history(url: str) -> None:
@@ -26,7 +27,9 @@ def check_history(url: str) -> None:
 def without_password(url: str) -> str:
     """The URL as it may be shown."""
     scheme, _, rest = url.partition("://")
-    return f"{scheme}://{_PASSWORD.sub('***', rest)}"
+    for password in _PASSWORDS:
+        rest = password.sub("***", rest)
+    return f"{scheme}://{rest}"
 
 
 def open_history(where: Path | str, hear: Callable[[], object] | None = None) -> History:

@@ -391,7 +391,10 @@ def test_without_the_package_it_is_said_what_to_install() -> None:
         ("postgresql://me@host:5432/chat", "postgresql://me@host:5432/chat"),
         ("postgresql://me:secret@host:5432/chat", "postgresql://me:***@host:5432/chat"),
         ("postgresql://me:se@c:ret@host/chat", "postgresql://me:***@host/chat"),
+        ("postgresql://me:se?cr#et@host/chat", "postgresql://me:***@host/chat"),
         ("postgresql:///chat?user=me&password=secret&host=h", "postgresql:///chat?user=me&password=***&host=h"),
+        ("postgresql://host:5432/chat?password=se@cret&user=me", "postgresql://host:5432/chat?password=***&user=me"),
+        ("postgresql://me@host/chat?sslpassword=secret", "postgresql://me@host/chat?sslpassword=***"),
     ],
 )
 def test_a_password_is_not_shown(url: str, shown: str) -> None:
