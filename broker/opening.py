@@ -15,7 +15,7 @@ from .history import BadHistory, History
 from .sqlite import SqliteHistory
 
 _PASSWORDS = re.compile("(?<=password=)[^&]*"), re.compile("(?<=:).*(?=@)")
-"""Those of a URL's query, and that of its user: libpq lets that one have any signs, so all up to the last @ is hidden."""
+"""Those of a URL's query, and that of its user: libpq lets it have any signs, so all up to the last @ is hidden."""
 
 
 def check_history(url: str) -> None:
