@@ -46,7 +46,7 @@ from .history import Appended, Conflict, Found, History, Located, NotStored, Out
 from .moderation import KINDS, Moderation
 from .policy import Policy
 from .questions import READS, Questions
-from .rates import TOLD, Rates
+from .rates import PINGED_ROOMS, TOLD, Rates
 from .refusals import Refusal, refuse, why_not, why_not_answer
 from .retention import Retention
 from .rooms import MEMBERS, ROOMS, TOPICS, Rooms, deliver
@@ -158,6 +158,8 @@ class Core:
         assert session is not None
         match command:
             case m.Ping():
+                looked_at = len(session.rooms) + len(session.user.direct) * session.private
+                self._rates.owe(user, looked_at // PINGED_ROOMS, now)
                 return self._questions.ping(session, command, now)
             case m.Join():
                 return self._rooms.join(session, command, now)

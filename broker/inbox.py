@@ -15,7 +15,7 @@ from ..common.clock import Now
 from ..common.errors import WireError
 from .actions import Action, Log
 from .core import Core
-from .rates import COSTS
+from .rates import WEIGHTY
 
 
 class Frame(NamedTuple):
@@ -51,7 +51,7 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Generator[Group, No
                     actions += core.refuse_frame(frame.identity, frame.user, command, now, size)
                     continue
                 settles = core.settles(frame.user, command)
-                weighty += settles or type(command) in COSTS
+                weighty += settles or type(command) in WEIGHTY
                 if weighty > limits.PACK_WEIGHTY:
                     actions += core.put_off(frame.identity, frame.user, command, now)
                     continue

@@ -25,6 +25,10 @@ COSTS: dict[type[m.Message], int] = {
     m.Inspect: 50,
 }
 """What a command costs, in messages of up to 1 kB; 1 for those not listed. About what it takes of the broker."""
+WEIGHTY = frozenset(COSTS) | {m.Ping}
+"""What may take long; a ping does where its session follows many rooms."""
+PINGED_ROOMS = 25
+"""So many rooms, told by a ping or looked at for its answer, cost as much as a message."""
 TOLD = 5
 """What being away or back costs for each session and room that is told of it."""
 LONG_SEARCH = 20_000
@@ -79,7 +83,7 @@ class Rates:
         if isinstance(command, m.Say):
             cost += 50 if command.kind in DONE_TO_SOMEBODY else 0
         elif isinstance(command, m.Ping):
-            cost += len(command.seen) // 25
+            cost += len(command.seen) // PINGED_ROOMS
         policy = self._policy
         return self._of(key, now).commands.take(min(cost, policy.burst), policy.burst, policy.rate, now.mono)
 

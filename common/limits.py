@@ -43,7 +43,7 @@ PACK_MESSAGES = 1_024
 PACK_BYTES = 32_768
 """What a frame of many commands aims to stay under: far below ROUTER_FRAME_BYTES, which counts encryption, too."""
 PACK_WEIGHTY = 16
-"""Commands of one frame that cost more than a message or are stored by themselves; nobody else is heard meanwhile."""
+"""Commands of one frame that may cost more than a message or are stored by themselves; nobody else is heard then."""
 CLIENT_FRAME_BYTES = 1_048_576
 """MAXMSGSIZE of a client: far above FRAME_BYTES, so that a newer broker may pack more."""
 

@@ -161,8 +161,9 @@ def test_each_message_of_a_pack_is_charged() -> None:
         lambda number: m.Replay(room="lobby", ref=number + 1),
         lambda number: hello("alice"),
         lambda number: m.Away(ref=number + 1),
+        lambda number: m.Ping(ref=number + 1),
     ],
-    ids=["joins", "replays", "hellos", "aways"],
+    ids=["joins", "replays", "hellos", "aways", "pings"],
 )
 def test_weighty_commands_of_a_pack_are_bounded(house: House, command: Callable[[int], m.Command]) -> None:
     """One frame has so many done that keep the others waiting; the rest is to come again."""

@@ -105,6 +105,24 @@ def test_long_texts_cost_more() -> None:
     assert 5 <= len(acked(sent, "alice")) <= 8
 
 
+def test_pings_cost_what_is_looked_at_for_them() -> None:
+    """Who follows many rooms, or has private messages with many, has fewer of them answered at once."""
+    answered = []
+    for rooms in (1, 100):
+        house = House(Policy(burst=100, rate=0.001, room_burst=200))
+        house.enter("alice", *(f"u{number}" for number in range(rooms // 2)))
+        for number in range(rooms // 2):
+            house.join(f"room-{number}", f"u{number}")
+            house.say(f"u{number}", "x", to="alice")
+            house.core._rates._keys.clear()
+            house.join(f"room-{number}", "alice")
+        house.core._rates._keys.clear()
+        sent = house.send(*(("alice", m.Ping(ref=number)) for number in range(200)))
+        answered.append(len(events(sent, m.Pong, to="alice")))
+
+    assert answered == [100, 100 // (1 + 4)]
+
+
 @pytest.mark.parametrize("kind", COSTS, ids=lambda kind: kind.__name__)
 def test_every_cost_can_be_paid(kind: type[m.Message]) -> None:
     """At the usual settings nothing costs more than there ever is."""
