@@ -52,3 +52,6 @@ def _answer(history: History, ask: Ask) -> Outcome:
         if not isinstance(ask.question, News):  # which is asked for every second, and told of when storing fails
             log.error("%s", error, extra={"event": "not_stored"})
         return error
+    except Exception as error:  # a fault of ours that one question found must not end the others' chat
+        log.exception("a question could not be answered", extra={"event": "fault"})
+        return NotStored(f"The history cannot be read ({error!r}).")

@@ -10,7 +10,7 @@ import pytest
 import zmq
 
 from zchat.broker.actions import Ask, Mark, Store
-from zchat.broker.history import Append, Appended, Change, Found, Index, NotStored, Outcome, Put, Read
+from zchat.broker.history import Append, Appended, Change, Found, Index, NotStored, Outcome, Put, Question, Read
 from zchat.broker.sqlite import SqliteHistory
 from zchat.broker.writer import Fulfilled, Writer
 from zchat.common.errors import ZchatError
@@ -75,7 +75,13 @@ def test_what_cannot_be_stored_is_told(context: zmq.Context[zmq.Socket[bytes]]) 
 
 
 class Broken(SqliteHistory):
-    """It stores, and then nobody knows what."""
+    """It stores, and then nobody knows what; and of one room it cannot be read."""
+
+    def answer(self, question: Question) -> Outcome:
+        """Read, but for that room."""
+        if isinstance(question, Read) and question.room == "broken":
+            raise RuntimeError("a fault")
+        return super().answer(question)
 
     def commit(self, batch: Sequence[Change]) -> list[Outcome]:
         """Store and fail."""
@@ -98,6 +104,22 @@ def test_a_fault_of_ours_ends_the_broker_aloud(
 
     assert "RuntimeError: a fault" in caplog.text
     assert [thread.name for thread in threading.enumerate() if thread.name == "zchat-history"] == []
+
+
+def test_a_fault_that_a_question_finds_costs_only_itself(
+    context: zmq.Context[zmq.Socket[bytes]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told as what cannot be read, the log has where it was, and the thread goes on."""
+    history = Broken(":memory:")
+    writer = Writer(context, history)
+    writer.give([Ask(Read(room, after=0, limit=9), MARK) for room in ("broken", "lobby")])
+    (_, broken), (_, lobby) = result(writer).done
+    writer.close()
+    history.close()
+
+    assert isinstance(broken, NotStored)
+    assert lobby == Found([], more=False)
+    assert "RuntimeError: a fault" in caplog.text
 
 
 def test_a_few_messages_are_not_worth_the_way(context: zmq.Context[zmq.Socket[bytes]]) -> None:
