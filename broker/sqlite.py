@@ -60,7 +60,11 @@ _COLUMNS = f"{_SEQ}, ({_SEQ}) - 1, e.id, e.time, e.nick, a.key, e.text, e.kind, 
 _OF_ALL = "FROM entry e CROSS JOIN author a ON a.number = e.author"
 ENTRIES = f"SELECT {_COLUMNS}, e.choices {_OF_ALL}"
 """Rows for `entry_of`."""
-_LINES = f"SELECT json_array({_COLUMNS}, e.choices) AS line {_OF_ALL}"
+_LONG = 2_048
+"""Characters of a text that is read by itself: few of these fill a page, and in JSON some characters take six bytes."""
+_SHORT = f"CASE WHEN length(e.text) <= {_LONG} THEN e.text END"
+_LINES = f"SELECT json_array({_COLUMNS.replace('e.text', _SHORT)}, e.choices) AS line {_OF_ALL}"
+_TEXT = _COLUMNS.split(", ").index("e.text")
 _ROWS = 64
 """Entries that are read at once."""
 _rows = msgspec.json.Decoder(list[list[int | str | None]])
@@ -214,12 +218,16 @@ class SqliteHistory:
         query = f"SELECT '[' || ifnull(group_concat(line), '') || ']' FROM ({some})"
         while most > 0:
             rows: list[list[Any]] = _rows.decode(self._db.execute(query, (low, high, min(most, _ROWS))).fetchone()[0])
+            room = low >> schema.ROOM_BITS
             for row in rows:
+                if row[_TEXT] is None:
+                    where = (place_of(room, row[0]),)
+                    (row[_TEXT],) = self._db.execute("SELECT text FROM entry WHERE place = ?", where).fetchone()
                 yield entry_of(row)
             if len(rows) < _ROWS:
                 return
             most -= len(rows)
-            last = place_of(low >> schema.ROOM_BITS, rows[-1][0])
+            last = place_of(room, rows[-1][0])
             low, high = (low, last) if backwards else (last, high)
 
     def _find(self, find: Find) -> FoundIn:

@@ -156,6 +156,20 @@ def test_a_page_fits_a_frame(history: History) -> None:
     assert max(pages) * limits.MESSAGE_BYTES <= limits.FRAME_BYTES
 
 
+@pytest.mark.parametrize("length", [2_048, 2_049, limits.MESSAGE_BYTES])
+def test_a_page_takes_little_more_than_it_gives(length: int) -> None:
+    """What odd characters take on the way out of SQLite is bounded, however long the messages behind the page are."""
+    history = SqliteHistory(":memory:")
+    texts = ["short", *(f"{number:03}".ljust(length, "\1") for number in range(99)), "short"]
+    history.commit([said(text, id=str(number)) for number, text in enumerate(texts)])
+    history._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 13 * limits.FRAME_BYTES)
+    pages = [history.answer(Read("lobby", **where, limit=99)) for where in ({"after": 0}, {"before": 2**63 - 1})]  # type: ignore[arg-type]
+    history.close()
+
+    assert [entry.text for entry in pages[0].entries] == texts[: len(pages[0].entries)]  # type: ignore[union-attr]
+    assert [entry.text for entry in pages[1].entries] == texts[-len(pages[1].entries) :]  # type: ignore[union-attr]
+
+
 def test_everything_of_an_entry_comes_back(history: History) -> None:
     """Author, nick, kind, addressee, time and any text, after a restart too."""
     text = "Привет 👋\n\u202e zero\u200bwidth '; DROP TABLE entry; --"
