@@ -51,7 +51,7 @@ from .index import WordIndex
 from .noting import Notes
 from .remains import digest_of
 from .schema import place_of
-from .writing import ONCE, Writing, known
+from .writing import ONCE, Writing, known, once
 
 log = logging.getLogger("zchat.broker")
 
@@ -262,7 +262,7 @@ class SqliteHistory:
 
     def _recall(self, recall: Recall) -> Appended | Missing:
         number, _ = self._rooms.get(recall.room, (0, 0))
-        where = (recall.id, number, self._authors.get(recall.author, 0))
+        where = once(recall.id, number, self._authors.get(recall.author, 0))
         row = (
             self._db.execute(
                 f"SELECT place, time FROM entry WHERE {ONCE} AND kind = ? AND text = ?",

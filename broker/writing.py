@@ -46,8 +46,8 @@ _TRIM_ENTRIES = 500
 _AT_ONCE = 512
 """Entries put in by one statement at most: a power of two."""
 _SAID = ", ".join(f"'{kind}'" for kind in WORDS)
-ONCE = f"id = ? AND place >> {ROOM_BITS} = ? AND author = ?"
-"""What is there once at most, of entries and of what is gone: by id, number of the room, and number of the author."""
+ONCE = "id = ? AND place > ? AND place < ? AND author = ?"
+"""What is there once at most, of entries and of what is gone: by what `once` makes of its name."""
 
 
 _INSERT = "INSERT INTO entry", "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -180,7 +180,7 @@ class Writing:
     def _repeat(self, append: Append) -> Outcome | None:
         """What stands there already under this id."""
         self._put_in()
-        where = (append.id, self._room(append.room)[0], self._author(append.author))
+        where = once(append.id, self._room(append.room)[0], self._author(append.author))
         row = self._db.execute(
             f"SELECT place, time, text, kind, target, about, choices FROM entry WHERE {ONCE}", where
         ).fetchone()
@@ -193,7 +193,7 @@ class Writing:
             return Reused()
         return known(place, time)
 
-    def _repeat_of_gone(self, append: Append, where: tuple[str, int, int]) -> Outcome | None:
+    def _repeat_of_gone(self, append: Append, where: tuple[str, int, int, int]) -> Outcome | None:
         row = self._db.execute(f"SELECT place, time, digest FROM gone WHERE {ONCE}", where).fetchone()
         if row is None:
             return None
@@ -305,6 +305,11 @@ class Writing:
         return Trimmed(end, more=len(old) == len(some) and end < head)
 
 
+def once(id_: str, room: int, author: int) -> tuple[str, int, int, int]:
+    """How `ONCE` names an entry, by the numbers of its room and author: others may use the id in very many rooms."""
+    return id_, place_of(room, 0), place_of(room + 1, 0), author
+
+
 def known(place: int, time: int) -> Appended:
     """What stands already at a place."""
     seq = seq_of(place)
@@ -325,4 +330,5 @@ def _cut(all_: Sequence[Some]) -> Iterator[Sequence[Some]]:
 
 @cache
 def _select(table: str, ids: int) -> str:
-    return f"SELECT id FROM {table} WHERE id IN ({', '.join('?' * ids)})"
+    asked = f"WITH asked (id) AS (VALUES {', '.join(['(?)'] * ids)})"
+    return f"{asked} SELECT id FROM asked WHERE EXISTS (SELECT 1 FROM {table} WHERE {table}.id = asked.id)"

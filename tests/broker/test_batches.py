@@ -138,3 +138,30 @@ def test_what_was_named_by_two_numbers_is_taken_over(tmp_path: Path) -> None:
     ]
     assert history.answer(Recall("lobby", "bob", "r", "answer", "yes")) == Appended(4, 3, 8, duplicate=True)
     history.close()
+
+
+def test_an_id_that_many_use_costs_no_more() -> None:
+    """A repeat, and a look whether there is one, take the same few steps however many rooms have such an id."""
+    history = SqliteHistory(":memory:")
+    steps, counted = 0, []
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    for rooms in (2, 2_000):
+        history.commit([Append(f"room-{number}", "alice", "same", "alice", "x", 0) for number in range(rooms)])
+        history.commit([Erase(f"room-{number}", 1, "alice") for number in range(0, rooms, 2)])
+        history._db.set_progress_handler(step, 1)
+        for room in ("room-0", "room-1"):
+            assert history.commit([Append(room, "alice", "same", "alice", "x", 0)]) == [
+                Appended(1, 0, 0, duplicate=True)
+            ]
+            assert history.answer(Recall(room, "alice", "same", "message", "x")) == Appended(1, 0, 0, duplicate=True)
+        history._db.set_progress_handler(None, 0)
+        counted.append(steps)
+        steps = 0
+    history.close()
+
+    assert counted[1] <= counted[0] + 50
