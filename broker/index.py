@@ -24,6 +24,8 @@ from .remains import up_to_bytes
 from .schema import ROOM_BITS, SEQ_MASK, place_of
 
 _EVERYBODY = "all"
+_ROWS = 16
+"""Entries of a room that are read at once, so that no statement stays open: writing beside thousands takes seconds."""
 
 
 class WordIndex:
@@ -47,7 +49,15 @@ class WordIndex:
     # --- transactions -----------------------------------------------------------------------------------------
     def committed(self, rooms: Iterable[tuple[int, int]]) -> None:
         """The transaction has succeeded, and left these rooms (number, head) with new entries."""
-        self._left = {number: (at, head) for number, (at, head) in self._unfinished(rooms).items() if at < head}
+        heads = {number: self._left[number][1] for number in self._fresh if number in self._left} | dict(rooms)
+        for number, head in heads.items():
+            if number in self._fresh:
+                self._left.pop(number, None)  # the others have their turn first
+                at = self._fresh[number]
+            else:
+                at = self._left[number][0] if number in self._left else self._indexed(number)
+            if at < head:
+                self._left[number] = at, head
         self._fresh.clear()
         self._scrub_before = self._scrub
 
@@ -69,16 +79,17 @@ class WordIndex:
 
     # --- putting in and taking out ----------------------------------------------------------------------------
     def go_on(self, limit: int, rooms: Iterable[tuple[int, int]]) -> Indexed:
-        """Index so many entries, the oldest first; when there are none left, wipe out some of what was taken out.
+        """Index so many entries, about the oldest first; when there are none left, wipe out some of what was taken out.
 
         `rooms` (number, head) are those that got new entries in the transaction under way.
         """
         left = self._unfinished(rooms)
-        rest = heapq.merge(*map(self._unindexed, left.items()))
+        some = dict(_enough(left, limit))
+        rest = heapq.merge(*map(self._unindexed, some.items()))
         rows = list(up_to_bytes(islice(rest, limit), INDEX_BYTES, lambda row: row[4]))
         ends = {room: seq for _, room, seq, _, _ in rows}
         if next(rest, None) is None:  # what is missing was removed before it was indexed
-            ends = {number: head for number, (_, head) in left.items()}
+            ends = {number: head for number, (_, head) in some.items()}
         if rows:
             self._put_in([(room, seq, text) for _, room, seq, kind, text in rows if kind in SEARCHED])
         elif self._scrub:
@@ -91,11 +102,15 @@ class WordIndex:
         """Entries of a room as (time, room, sequence, kind, text), in the order of their sequences."""
         number, (at, head) = room
         (floor,) = self._db.execute("SELECT floor FROM room WHERE number = ?", (number,)).fetchone()
-        yield from self._db.execute(
-            f"SELECT time, place >> {ROOM_BITS}, place & {SEQ_MASK}, kind, text FROM entry"
-            " WHERE place > ? AND place <= ? ORDER BY place",
-            (place_of(number, max(at, floor)), place_of(number, head)),
-        )
+        at = max(at, floor)
+        while at < head:
+            rows = self._db.execute(
+                f"SELECT time, place >> {ROOM_BITS}, place & {SEQ_MASK}, kind, text FROM entry"
+                " WHERE place > ? AND place <= ? ORDER BY place LIMIT ?",
+                (place_of(number, at), place_of(number, head), _ROWS),
+            ).fetchall()
+            yield from rows
+            at = rows[-1][2] if rows else head
 
     def _put_in(self, rows: Sequence[tuple[int, int, str]]) -> None:
         """Index entries, as (room, sequence, text)."""
@@ -172,6 +187,15 @@ class WordIndex:
             f"SELECT {which}(number) FROM indexed WHERE room = ? AND seq {compare} ?", (room, seq)
         ).fetchone()
         return number or 0
+
+
+def _enough(left: Mapping[int, tuple[int, int]], limit: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    """The first rooms, until so many of their entries are to be indexed."""
+    for number, (at, head) in left.items():
+        yield number, (at, head)
+        limit -= head - at
+        if limit <= 0:
+            return
 
 
 def _phrase(term: Term) -> str:

@@ -260,6 +260,47 @@ def test_long_texts_are_indexed_and_removed_a_few_at_a_time() -> None:
     history.close()
 
 
+def test_many_rooms_are_indexed_a_few_at_a_time() -> None:
+    """A step looks at no more rooms than it takes entries, whoever else waits; in the end all is found."""
+    history = SqliteHistory(":memory:", patience=60)
+    history.commit([said("tea", id=f"{number}", room=f"room-{number}") for number in range(500)])
+    asked: list[str] = []
+    history._db.set_trace_callback(asked.append)
+    (first,) = history.commit([Index(10)])
+    history._db.set_trace_callback(None)
+    history.commit([said("tea", id="more", room="room-0")])
+    left = [first.left]  # type: ignore[union-attr]
+    while left[-1]:
+        left.append(history.commit([Index(100)])[0].left)  # type: ignore[union-attr]
+    found = find(history, "tea", "", limit=1_000)
+    history.close()
+
+    assert sum("FROM entry" in statement for statement in asked) <= 20
+    assert left == [490, 391, 291, 191, 91, 0]
+    assert len(found) == 501
+
+
+def test_a_room_that_is_flooded_keeps_no_other_from_being_indexed() -> None:
+    """Rooms take turns: what was said in another is findable soon, though more comes to this one than is indexed."""
+    history = SqliteHistory(":memory:", patience=60)
+    ids = iter(range(1_000))
+
+    def flood() -> None:
+        numbers = [next(ids) for _ in range(50)]
+        history.commit([Append("flooded", "key", str(number), "nick", "noise", number) for number in numbers])
+
+    flood()
+    history.commit([Append("quiet", "key", "tea", "nick", "tea", 50)])
+    for _ in range(4):
+        flood()
+        history.commit([Index(20)])
+    found = history.answer(Find(parse_search("tea"), ("",), {}, limit=9))
+    history.close()
+
+    assert isinstance(found, FoundIn)
+    assert [room for room, _ in found.entries] == ["quiet"]
+
+
 # --- the rules ------------------------------------------------------------------------------------------------
 def search(house: House, user: str, words: str = "tea", **how: object) -> list[str]:
     """The texts that a user finds."""
