@@ -38,6 +38,7 @@ from .opening import open_history
 from .outgoing import Outgoing
 from .policy import Policy
 from .reporting import Reporter
+from .shared_keys import check_keys, own_invitation
 from .sockets import bind_pair, file_limit, reachable_host, server_socket
 from .subscriptions import Subscriptions
 from .supervisor import Supervisor
@@ -112,8 +113,10 @@ class Server:
         self._home = home.Home(settings.data)
         self._resources.callback(self._home.close)
         key = self._home.key()
+        operator = self._home.operator_key()
         history: History = open_history(settings.history or self._home.history, self._hear)
         self._resources.callback(history.close)
+        check_keys(history, key, operator, self._home.folder)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._resources.callback(self._context.term)
         policy = self.policy = settings.policy
@@ -141,7 +144,7 @@ class Server:
         port = bind_pair(self._router, self._pub, settings.bind, settings.port)
         host = settings.advertise or reachable_host(settings.bind)
         self.link = Link(host, port, key.public).beside(settings.others)
-        own = Secrets(self._home.operator_key().fingerprint, _word())
+        own = Secrets(operator.fingerprint, own_invitation(operator, history) if history.shared else _word())
         self._core = Core(
             history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
         )

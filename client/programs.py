@@ -52,7 +52,7 @@ class Quiet:
         self._quiet_since = 0.0
         """When the broker last told something that was asked for, or was first asked."""
         self._put_off: ZchatError | None = None
-        """What the broker said when it wanted to be asked again later."""
+        """What the broker said when it wanted to be asked, or to be joined, again later."""
 
     def start(self, now: Now) -> list[Action]:
         """Before the first connection."""
@@ -92,12 +92,15 @@ class Quiet:
                 self._put_off = refused(notice)
             case TurnedAway(error) if self.persistent:
                 return [Print(f"zchat: {error}", aside=True)]
+            case TurnedAway(error):
+                self._put_off = error
         return []
 
     def tick(self, now: Now) -> list[Action]:
         """Now and then."""
         if self._deadline is not None and now.mono >= self._deadline:
-            return [End(TimedOut(f"The time of {self.timeout:g} s ran out. Try again, or give it a longer --timeout."))]
+            do = self._put_off or "Try again, or give it a longer --timeout."
+            return [End(TimedOut(f"The time of {self.timeout:g} s ran out. {do}"))]
         quiet = now.mono - self._quiet_since
         if self._deadline is None and not self.persistent and quiet >= limits.ANSWER_PATIENCE:
             silent = BrokerUnreachable("The broker is there but does not answer. Try again, or restart it.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -221,6 +222,14 @@ class Broker:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self._process.__exit__()
+
+    def beside(self, home: Path, *options: object) -> Broker:
+        """Another broker of the same chat, with a copy of this one's keys and the options given."""
+        other = Broker(home, *options)
+        other.data.mkdir(mode=0o700, parents=True)
+        for name in ("broker.key", "operator.key"):
+            shutil.copy(self.data / name, other.data / name)
+        return other
 
     @property
     def process(self) -> Process:

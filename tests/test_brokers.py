@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
+
+from zchat.common.errors import ExitCode
+
 from .processes import Broker, LineMode, run
 
 
@@ -12,7 +16,7 @@ def test_two_brokers_are_one_chat(tmp_path: Path, database: str) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     with (
         Broker(here, "--history", database) as one,
-        Broker(there, "--history", database),
+        one.beside(there, "--history", database),
         LineMode(here, "alice") as alice,
         LineMode(there, "bob") as bob,
     ):
@@ -35,3 +39,46 @@ def test_two_brokers_are_one_chat(tmp_path: Path, database: str) -> None:
     assert [line.split()[0] for line in who.splitlines()] == ["alice", "bob"]
     assert "belongs to somebody else" in taken.stderr
     assert noise == []
+
+
+def test_brokers_of_one_chat_have_one_key(tmp_path: Path, database: str) -> None:
+    """Who starts with keys of its own over the history of others says at once what to copy, and changes nothing."""
+    options = ("broker", "--port", 0, "--history", database)
+    with Broker(tmp_path / "one", "--history", database) as one:
+        stranger = run(tmp_path / "two", *options)
+        (tmp_path / "two" / "data" / "broker" / "broker.key").write_bytes((one.data / "broker.key").read_bytes())
+        half = run(tmp_path / "two", *options)
+        assert run(tmp_path / "one", "send", "hello", nick="alice").returncode == 0
+        one.stop()
+        one.start()
+    with psycopg.connect(database, autocommit=True) as db:  # as docs/operating.md tells who has new keys
+        db.execute("DELETE FROM zchat.state WHERE kind = 'keys'")
+    with Broker(tmp_path / "new", "--history", database):
+        assert "hello" in run(tmp_path / "new", "tail", "--no-follow", nick="bob").stdout
+
+    for done, whose in ((stranger, "another broker's key"), (half, "another operator")):
+        assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+        assert f"zchat: The chat in this database has {whose}" in done.stderr
+        assert f"Copy broker.key and operator.key from the folder of one of its brokers into {tmp_path}" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_account_is_at_home_at_each_of_its_brokers(tmp_path: Path, database: str) -> None:
+    """The invitation that one broker keeps for its account lets in at the others, and their operator is one."""
+    here, there, options = tmp_path / "here", tmp_path / "there", ("--history", database, "--access", "invite")
+    with Broker(here, *options) as one, one.beside(there, *options) as other:
+        at_the_other = ("-b", other.link)
+        refused = run(tmp_path / "elsewhere", "send", *at_the_other, "hello", nick="eve")
+        let_in = run(here, "send", *at_the_other, "hello", nick="alice")
+        invitation = run(here, "link", "--invite").stdout.split()[-1]
+        invited = run(
+            tmp_path / "away", "send", "-b", invitation.replace(str(one.port), str(other.port)), "hi", nick="bob"
+        )
+        banned = run(here, "admin", "ban", "bob", *at_the_other)
+        listed = run(there, "admin", "list")
+
+    assert refused.returncode == ExitCode.NOT_ALLOWED
+    assert (let_in.returncode, let_in.stderr) == (0, "")
+    assert (invited.returncode, invited.stderr) == (0, "")
+    assert (banned.returncode, banned.stderr) == (0, "")
+    assert "bob" in listed.stdout

@@ -202,3 +202,18 @@ def test_a_tail_ends_when_it_is_put_out_of_its_last_room(follow: bool) -> None:
 
     assert isinstance(play.error, RefusedError)
     assert (play.error.exit_code, str(play.error)) == (4, "You were removed from lobby (kicked by bob).")
+
+
+@pytest.mark.parametrize("program", [one_shot, lambda core: OneQuestion(core, m.Who(), lambda _: ["all"], timeout=3.0)])
+def test_who_was_let_in_nowhere_is_told_why(program: Callable[[ClientCore], Quiet]) -> None:
+    """A command whose time runs out names the last refusal to let it in."""
+    play = Play(program, welcome=False)
+    play.program.timeout = 3.0
+    play.do(play.program.start(play.shell.now))
+    hello = play.shell.sent(m.Hello)[-1]
+    assert isinstance(hello, m.Hello)
+    play.hear(m.Refused(code=Code.NOT_STORED, detail="The disk is full.", ref=hello.ref, retry=5.0))
+    play.wait(3.25)
+
+    assert play.error is not None
+    assert (play.error.exit_code, str(play.error)) == (124, "The time of 3 s ran out. The disk is full.")
