@@ -72,6 +72,10 @@ docs: .venv/ready  ## docs/configuration.md, from the table behind `zchat broker
 bench-history: .venv/ready  ## messages a second of each history, by how many come together: half a minute
 	@.venv/bin/python -m bench.history $(ARGS)
 
+.PHONY: bench-brokers
+bench-brokers: .venv/ready  ## several brokers over one PostgreSQL: how late the other is, what readers cost; two minutes
+	@.venv/bin/python -m bench.brokers $(ARGS)
+
 .PHONY: site
 site: .venv/docs docs  ## the pages as a site, in build/site; fails on a link that leads nowhere
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict

@@ -8,12 +8,14 @@ in microseconds; `load` is what the load generator itself took, of one core.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import resource
 import statistics
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from . import crowds, zmq_crowds
 from .dialects import TEXT_BYTES
@@ -67,16 +69,27 @@ def _own_cpu() -> float:
 def fan_out(running: Running, readers: int, in_flight: int, seconds: float) -> Figures:
     """One sender, N readers of one room; so many messages are on the way until all readers have them."""
     with crowd_at(running, readers) as crowd:
-        _fan_out(crowd, readers, in_flight, seconds / 4)
+        deliver(crowd, readers, in_flight, seconds / 4)
         before = crowd.frames
         meter = Meter(running)
-        received = _fan_out(crowd, readers, in_flight, seconds)
+        received = deliver(crowd, readers, in_flight, seconds)
         figures = meter.figures(received, "deliveries")
         packed = {"per_frame": received / (crowd.frames - before)} if crowd.frames > before else {}
         return {**figures, **packed}
 
 
-def _fan_out(crowd: Crowd, readers: int, in_flight: int, seconds: float) -> int:
+class Talking(Protocol):
+    """Who says something, and who hears it."""
+
+    def send(self, count: int) -> None:
+        """Say so many messages."""
+
+    def receive(self, timeout: float) -> crowds.Delivered:
+        """Wait so long for what comes, and take it."""
+
+
+def deliver(crowd: Talking, readers: int, in_flight: int, seconds: float) -> int:
+    """Keep so many messages on the way for so long; how many deliveries that were."""
     sent = received = 0
     end = heard = time.perf_counter()
     end += seconds
@@ -149,27 +162,30 @@ def _pgbench(running: Running, seconds: float) -> Figures:
 def latency(running: Running, readers: int, seconds: float) -> Figures:
     """200 messages a second, evenly; the time until each of them is at each reader."""
     with crowd_at(running, readers) as crowd:
-        sent_at: list[float] = []
-        next_of = [0] * readers
-        taken: list[float] = []
         meter = Meter(running)
-        started = time.perf_counter()
-        total = int(RATE * seconds)
-        while len(taken) < total * readers:
-            due = started + len(sent_at) / RATE
-            now = time.perf_counter()
-            if len(sent_at) < total and now >= due:
-                sent_at.append(now)
-                crowd.send(1)
-            wait = max(0.0, started + len(sent_at) / RATE - now) if len(sent_at) < total else 0.5
-            for reader, count in crowd.receive(min(wait, 0.5)):
-                now = time.perf_counter()
-                for _ in range(count):
-                    taken.append(now - sent_at[next_of[reader]])
-                    next_of[reader] += 1
-            if now - started > seconds + STALLED:
-                raise Failed(f"{total * readers - len(taken)} of {total * readers} deliveries never came")
+        taken = list(itertools.chain(*delays(crowd, readers, seconds)))
         return {**spread(taken), "server": meter.figures(1, "runs")["server"]}
+
+
+def delays(crowd: Talking, readers: int, seconds: float) -> list[list[float]]:
+    """How long each message was on its way, of each reader, in seconds."""
+    sent_at: list[float] = []
+    taken: list[list[float]] = [[] for _ in range(readers)]
+    started = time.perf_counter()
+    total = int(RATE * seconds)
+    while missing := total * readers - sum(map(len, taken)):
+        due = started + len(sent_at) / RATE
+        now = time.perf_counter()
+        if len(sent_at) < total and now >= due:
+            sent_at.append(now)
+            crowd.send(1)
+        wait = max(0.0, started + len(sent_at) / RATE - now) if len(sent_at) < total else 0.5
+        for reader, count in crowd.receive(min(wait, 0.5)):
+            now = time.perf_counter()
+            taken[reader] += [now - at for at in sent_at[len(taken[reader]) :][:count]]
+        if now - started > seconds + STALLED:
+            raise Failed(f"{missing} of {total * readers} deliveries never came")
+    return taken
 
 
 def private_latency(running: Running, seconds: float) -> Figures:

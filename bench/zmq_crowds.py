@@ -79,9 +79,18 @@ class ZmqCrowd:
     """Everybody at zchat or at the relay."""
 
     def __init__(
-        self, running: Running, readers: int, senders: int = 1, *, room: str = ROOM, present: bool = False
+        self,
+        running: Running,
+        readers: int,
+        senders: int = 1,
+        *,
+        room: str = ROOM,
+        present: bool = False,
+        beside: Sequence[ZmqCrowd] = (),
     ) -> None:
+        """They come in one after the other, while those `beside` them give signs of life."""
         assert running.link is not None
+        self._beside = beside
         self._link, self._is_zchat, self._room = running.link, running.server.dialect == "zchat", room
         self._present = present
         self._curve = running.server.dialect != "relay"
@@ -106,11 +115,16 @@ class ZmqCrowd:
             self._epoll.register(descriptor, select.EPOLLIN)
         if readers:
             self._settle()
+        self._beside = ()
 
     def close(self) -> None:
         """Leave without a word."""
         self._epoll.close()
         self._context.destroy(linger=0)
+
+    def fileno(self) -> int:
+        """What is readable when something has come."""
+        return self._epoll.fileno()
 
     # --- coming in --------------------------------------------------------------------------------------------
     def _open(self, kind: int, key: KeyPair) -> zmq.Socket[bytes]:
@@ -193,6 +207,8 @@ class ZmqCrowd:
 
     def together(self) -> None:
         """Give signs of life, one client after the other; throw away what the readers' DEALERs got."""
+        for crowd in self._beside:
+            crowd.together()
         now = time.monotonic()
         while self._pings and now >= self._ping_at:
             number = self._next_ping % len(self._pings)

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,12 +55,13 @@ class Postgres:
             user = next(entry for entry in pwd.getpwall() if entry.pw_name in USERS)
             self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         self.folder = Path(tempfile.mkdtemp(prefix="zchat-pg-"))
+        """Where it has everything; it belongs to the account that it runs as."""
+        if self._as:
+            os.chown(self.folder, self._as["user"], self._as["group"])
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         try:
-            if self._as:
-                os.chown(self.folder, self._as["user"], self._as["group"])
             self._run("initdb", "-D", self._data, "-U", "zchat", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
             self.start()
         except BaseException:
@@ -76,12 +78,31 @@ class Postgres:
     def _data(self) -> Path:
         return self.folder / "data"
 
-    def _run(self, program: str, *arguments: object) -> None:
+    def follow(self, primary: Postgres) -> None:
+        """Start anew as the standby of another one, which from now on waits for this one's disk, too."""
+        shutil.rmtree(self._data, ignore_errors=True)
+        with psycopg.connect(primary.url(), autocommit=True) as db:
+            self._run("pg_basebackup", "-h", primary.folder, "-U", "zchat", "-D", self._data, "-R", "-c", "fast")
+            self.start()
+            db.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            db.execute("SELECT pg_reload_conf()")
+
+    def take_over(self) -> None:
+        """Be the primary, and wait for no standby."""
+        with psycopg.connect(self.url(), autocommit=True) as db:
+            db.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            db.execute("SELECT pg_promote()")
+
+    def run(self, *command: object, variables: Mapping[str, str] | None = None) -> None:
+        """Run a command in its folder, as the account that it runs as."""
         done = subprocess.run(
-            [self.programs / program, *map(str, arguments)],
-            cwd=self.folder, capture_output=True, text=True, check=False, **self._as,
+            list(map(str, command)),
+            cwd=self.folder, env=variables, capture_output=True, text=True, check=False, timeout=PATIENCE, **self._as,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def _run(self, program: str, *arguments: object) -> None:
+        self.run(self.programs / program, *arguments)
 
     def start(self, *options: str) -> None:
         """Start it; it takes connections on return."""
@@ -102,14 +123,21 @@ class Postgres:
             self._process.wait(PATIENCE)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The main process's id."""
+        assert self._process is not None
+        return self._process.pid
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send the server's main process a signal."""
         assert self._process is not None
         self._process.send_signal(number)
 
-    def url(self, database: str = "postgres", user: str = "zchat") -> str:
-        """How one of its databases is named."""
-        return f"postgresql://{user}@/{database}?host={self.folder}"
+    def url(self, database: str = "postgres", user: str = "zchat", *, or_at: Postgres | None = None) -> str:
+        """How one of its databases is named, wherever it can be written to if there is another server."""
+        folders = f"{self.folder},{or_at.folder}" if or_at is not None else self.folder
+        return f"postgresql://{user}@/{database}?host={folders}"
 
 
 REASON = "PostgreSQL (initdb, postgres) is not installed"

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from zchat.broker.options import OPTIONS
 from zchat.common.cli import COMMANDS
@@ -109,3 +110,36 @@ def test_the_unit_is_hardened() -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Overall exposure level" in done.stdout
+
+
+def test_the_compose_file_names_what_there_is() -> None:
+    """Services, volumes, settings, keys and ports of compose.yaml are real, and fit each other and the image."""
+    file = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+    services, brokers = file["services"], ("one", "two", "three")
+    volumes = [volume.split(":") for service in services.values() for volume in service["volumes"]]
+    image = re.search(r"^VOLUME (\S+)$", DOCKERFILE, re.M)
+    assert image is not None
+    copied = services["keys"]["entrypoint"][-1]
+
+    assert {source for source, *_ in volumes} == set(file["volumes"])
+    assert {name for service in services.values() for name in service.get("depends_on", {})} <= set(services)
+    assert {each["source"] for each in services["primary"]["configs"]} == set(file["configs"])
+    places = []
+    for name in brokers:
+        settings = services[name]["environment"]
+        port = settings["ZCHAT_PORT"]
+        assert {key.removeprefix("ZCHAT_").lower() for key in settings if key.startswith("ZCHAT_")} <= set(OPTIONS)
+        assert services[name]["ports"] == [f"{port}:{port}", f"{port + 1}:{port + 1}"]
+        assert services[name]["volumes"] == [f"{name}:{image[1]}"]
+        assert all(host in services for host in re.findall(r"@([\w,]+)/", settings["ZCHAT_HISTORY"])[0].split(","))
+        places.append(f"${{ZCHAT_HOST}}:{port}")
+    assert services["one"]["environment"]["ZCHAT_OTHERS"] == ",".join(places)
+    assert (DEPLOY / services["one"]["build"]["context"] / services["one"]["build"]["dockerfile"]).samefile(
+        DEPLOY / "Dockerfile"
+    )
+    assert "/one/data/broker/broker.key /one/data/broker/operator.key" in copied, "as `zchat.broker.home` has them"
+    assert subprocess.run(["sh", "-n"], input=copied.replace("$$", "$"), text=True, check=False).returncode == 0
+    assert subprocess.run(
+        ["sh", "-n"], input=services["standby"]["entrypoint"][-1].replace("$$", "$"), text=True, check=False
+    ).returncode == 0  # fmt: skip
+    assert "postgres]" in DOCKERFILE

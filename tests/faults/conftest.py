@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from .checker import HEADING, Report
-from .scenarios import FAULTS, Size
+from .scenarios import SIZE, Size
+from .several import FAULTS
 
-SIZE = Size(os.environ.get("FAULTS", "short"))
 REPORTS = pytest.StashKey[list[Report]]()
 
 

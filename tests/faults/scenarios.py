@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 import itertools
 import json
+import os
 import random
 import re
 import signal
@@ -41,6 +42,10 @@ class Size(enum.Enum):
     def of(self, short: T, full: T) -> T:
         """The one or the other."""
         return full if self is Size.FULL else short
+
+
+SIZE = Size(os.environ.get("FAULTS", "short"))
+"""The one that this run has."""
 
 
 def killed(home: Path, size: Size) -> Report:

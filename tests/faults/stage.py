@@ -384,7 +384,11 @@ class Chat:
 
     def history(self) -> list[Line]:
         """What the room holds, as a new reader gets it."""
-        arguments = ("--broker", self.link, "--room", ROOM, "--since", "all", "--no-follow", "--json")
+        return self.history_at(self.link)
+
+    def history_at(self, link: str) -> list[Line]:
+        """The same at the broker of a link."""
+        arguments = ("--broker", link, "--room", ROOM, "--since", "all", "--no-follow", "--json")
         tail = run(self.home, "tail", *arguments, nick="checker", timeout=PATIENCE)
         assert tail.returncode == 0, tail.stderr
         return [line_of(json.loads(line)) for line in tail.stdout.splitlines() if '"kind":"message"' in line]

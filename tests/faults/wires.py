@@ -1,4 +1,4 @@
-"""A pair of TCP ports in front of a broker's, whose wires can be slow, silent, cut or refused, each by itself.
+"""TCP ports in front of a broker's pair, or of a database, whose wires can be slow, silent, cut or refused.
 
 Clients that know the broker by the host of these wires find both of its ports there: a welcome names PUB by its port
 alone. The loop runs in a thread of its own; the methods of `Wires` may be called from any.
@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import random
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from zchat.common.keys import Link
 
 T = TypeVar("T")
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 FRONT = "127.0.0.2"
 """On Linux all of 127/8 is this machine."""
 CHUNK = 65_536
@@ -25,10 +28,10 @@ CLOSED = (OSError, EOFError, asyncio.IncompleteReadError)
 
 
 class _Wire:
-    """One port in front of another; used in the loop alone."""
+    """A port in front of something else; used in the loop alone."""
 
-    def __init__(self, host: str, port: int, seed: int) -> None:
-        self._host, self._port = host, port
+    def __init__(self, host: str, port: int, connect: Callable[[], Awaitable[Ends]], seed: int) -> None:
+        self._host, self.port, self._connect = host, port, connect
         self._random = random.Random(seed)
         self._open = asyncio.Event()
         self._open.set()
@@ -42,7 +45,8 @@ class _Wire:
         """How many bytes go through until everything is cut."""
 
     async def begin(self) -> None:
-        self._server = await asyncio.start_server(self._accept, FRONT, self._port)
+        self._server = await asyncio.start_server(self._accept, self._host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def end(self) -> None:
         assert self._server is not None
@@ -74,7 +78,7 @@ class _Wire:
         try:
             if self.refusing:
                 return
-            there, back = await asyncio.open_connection(self._host, self._port)
+            there, back = await self._connect()
             pair = (writer, back)
             self._pairs.add(pair)
             ways = [asyncio.ensure_future(self._pump(*way)) for way in ((reader, back), (there, writer))]
@@ -108,26 +112,13 @@ class _Wire:
                     self.cut()
 
 
-class Wires:
-    """Both ports of a broker, seen from `FRONT`."""
+class _Wires:
+    """Wires that are open within a `with` block."""
 
-    def __init__(self, link: str, seed: int) -> None:
-        at = Link.parse(link)
-        self.link = str(dataclasses.replace(at, host=FRONT))
-        """The broker's link through these wires."""
+    def __init__(self, wires: Sequence[_Wire]) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wires")
-        self._wires = [_Wire(at.host, at.port + number, seed + number) for number in (0, 1)]
-
-    @staticmethod
-    def possible() -> bool:
-        """Whether this machine has the address."""
-        with socket.socket() as probe:
-            try:
-                probe.bind((FRONT, 0))
-            except OSError:
-                return False
-        return True
+        self._wires = wires
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -177,4 +168,38 @@ class Wires:
             self._loop.call_soon_threadsafe(wire.heal)
 
     def _chosen(self, which: tuple[int, ...]) -> list[_Wire]:
-        return [self._wires[number] for number in which or (0, 1)]
+        return [self._wires[number] for number in which or range(len(self._wires))]
+
+
+class Wires(_Wires):
+    """Both ports of a broker, seen from `FRONT`."""
+
+    def __init__(self, link: str, seed: int) -> None:
+        at = Link.parse(link)
+        self.link = str(dataclasses.replace(at, host=FRONT))
+        """The broker's link through these wires."""
+        ports = [at.port, at.port + 1]
+        connects = [functools.partial(asyncio.open_connection, at.host, port) for port in ports]
+        super().__init__([_Wire(FRONT, port, connect, seed) for port, connect in zip(ports, connects, strict=True)])
+
+    @staticmethod
+    def possible() -> bool:
+        """Whether this machine has the address."""
+        with socket.socket() as probe:
+            try:
+                probe.bind((FRONT, 0))
+            except OSError:
+                return False
+        return True
+
+
+class DatabaseWire(_Wires):
+    """A port in front of a database's Unix socket."""
+
+    def __init__(self, place: Path, seed: int) -> None:
+        super().__init__([_Wire("127.0.0.1", 0, functools.partial(asyncio.open_unix_connection, place), seed)])
+
+    @property
+    def place(self) -> str:
+        """``HOST:PORT`` of this end, once it is open."""
+        return f"127.0.0.1:{self._wires[0].port}"
