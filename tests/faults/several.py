@@ -23,7 +23,7 @@ from .wires import DatabaseWire
 LEASE_OVER = 18.0
 """Seconds after which a broker that shows no sign of life is gone, and its people are if they are nowhere else."""
 RARELY = {"FAKETIME_NO_CACHE": "0", "FAKETIME_CACHE_DURATION": "1"}
-"""A broker looks up once a second what time it shall be: at each look at its clock that would be most of what it does."""
+"""A broker looks up once a second what time it shall be; at each look at its clock, that is most of what it does."""
 
 
 def one_of_two_killed(home: Path, size: Size) -> Report:
