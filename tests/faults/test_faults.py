@@ -1,6 +1,6 @@
 """Real processes under the faults that a chat meets, held against what `docs/guarantees.md` promises.
 
-`make faults` does each of them at full length and prints a table; the tests by themselves do a little of each, all at
+`make faults` does each of them at full length and prints a table; the tests by themselves do a little of most, all at
 once. FAULTS=full or short says which. How long it took until everybody was back is reported and not judged: only that
 everybody came back.
 """
