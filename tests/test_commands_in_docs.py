@@ -17,6 +17,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -138,8 +139,8 @@ class World:
             ("ROOM", "lobby"),
             ("[FILE]", "FILE"),
             ("[--room lobby]", "--room lobby"),
-            ("/etc/zchat/broker.toml", str(ROOT / "deploy" / "broker.toml")),
-            ("--config FILE", f"--config {ROOT / 'deploy' / 'broker.toml'}"),
+            ("/etc/zchat/broker.toml", quote(str(ROOT / "deploy" / "broker.toml"))),
+            ("--config FILE", f"--config {quote(str(ROOT / 'deploy' / 'broker.toml'))}"),
         ):
             line = re.sub(rf"(?<![\w-]){re.escape(word)}(?!\w)", lambda _, meaning=meaning: meaning, line)
         return line
