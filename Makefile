@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-JOBS ?= 2
+# More than the two cores that there are as a rule: many tests wait for something.
+JOBS ?= 3
 ATTACK_STREAMS ?= 50000
 SOAK_STEPS ?= 2000000
 
