@@ -6,7 +6,7 @@ Owns the words (append, put, erase, together, read, locate, find) and their outc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -302,6 +302,23 @@ Outcome = (
     | Told
     | NotStored
 )
+
+
+# --- what each storage decides alike --------------------------------------------------------------------------
+def make_together(
+    together: Together,
+    repeat: Callable[[Append], Outcome | None],
+    fault: Callable[[Append | Put | Erase | Resolve], Outcome | None],
+    make: Callable[[Change], Outcome],
+) -> Outcome:
+    """Make all of these changes or none: what could fail is looked at first, so that nothing has to be undone."""
+    append = next((change for change in together.changes if isinstance(change, Append)), None)
+    found = append and repeat(append)
+    found = found or next((found for change in together.changes if (found := fault(change))), None)
+    if found is not None:
+        return found
+    outcomes = {type(change): make(change) for change in together.changes}
+    return outcomes[Append] if append is not None else Done()
 
 
 class History(Protocol):

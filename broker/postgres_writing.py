@@ -37,6 +37,7 @@ from .history import (
     Shrunk,
     Together,
     Trim,
+    make_together,
 )
 from .postgres_link import Connection
 from .postgres_removing import NOTE_GONE, LockedRoom, columns, disown, trim
@@ -256,18 +257,9 @@ class Writing:
                 return self._fault(change) or self._erase(change)
             case Resolve():
                 return self._fault(change) or Done()
-            case Together(changes):
-                return self._together(changes)
+            case Together():
+                return make_together(change, self._repeat, self._fault, self._make)
         raise AssertionError(change)
-
-    def _together(self, changes: tuple[Append | Put | Erase | Resolve, ...]) -> Outcome:
-        append = next((change for change in changes if isinstance(change, Append)), None)
-        repeat = append and self._repeat(append)
-        fault = repeat or next((fault for change in changes if (fault := self._fault(change))), None)
-        if fault is not None:
-            return fault
-        outcomes = {type(change): self._make(change) for change in changes}
-        return outcomes[Append] if append is not None else Done()
 
     def _fault(self, change: Append | Put | Erase | Resolve) -> Outcome | None:
         """Why a change cannot be made."""

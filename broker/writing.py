@@ -36,6 +36,7 @@ from .history import (
     Together,
     Trim,
     Trimmed,
+    make_together,
 )
 from .index import WordIndex
 from .remains import digest_of, up_to_bytes
@@ -122,18 +123,8 @@ class Writing:
                 return disown(self._db, self._index, rooms, self._author(change.author), change)
             case Shrink(pages):
                 return shrink(self._db, pages)
-            case Together(changes):
-                return self._together(changes)
-
-    def _together(self, changes: tuple[Append | Put | Erase | Resolve, ...]) -> Outcome:
-        """Look first at all that could fail, so that nothing has to be undone."""
-        append = next((change for change in changes if isinstance(change, Append)), None)
-        repeat = append and self._repeat(append)
-        fault = repeat or next((fault for change in changes if (fault := self._fault(change))), None)
-        if fault is not None:
-            return fault
-        outcomes = {type(change): self._make(change) for change in changes}
-        return outcomes[Append] if append is not None else Done()
+            case Together():
+                return make_together(change, self._repeat, self._fault, self._make)
 
     def _fault(self, change: Append | Put | Erase | Resolve) -> Outcome | None:
         """Why a change cannot be made."""
