@@ -189,6 +189,8 @@ class Connection:
         if sub is not None and sub.monitor in readable:
             self._receive_sub_monitor(now)
         if self._inside in readable:
+            # What was shown in this turn is told first: who asks next is not to be taken for behind.
+            self._carry_out(self._core.tick(now), now)
             self._receive_lines(now)
         self._carry_out([*self._core.tick(now), *self._program.tick(now)], now)
         self._flush()

@@ -147,6 +147,7 @@ def test_it_installs_where_nothing_else_is(built: dict[str, Path], home: Path, t
     assert told.stdout.split() == ["zchat", releases.version()]
     assert demo.returncode == 0, demo.stderr
     assert "bob: yes" in demo.stdout
+    assert "behind" not in demo.stdout  # carol asks right after all was shown to her
     if which == "newest":
         converse(home, zchat, ZCHAT)
 
