@@ -12,44 +12,27 @@ the disk.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain
+from functools import partial
 
 from ..common import limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import Code, WireError
 from . import absence
 from .access import ACCESS, BANS, INVITES, OPERATORS, Access, Secrets
-from .actions import (
-    Action,
-    Announce,
-    Create,
-    Cut,
-    Doubted,
-    Finding,
-    Indexing,
-    Log,
-    Mark,
-    Paging,
-    Publish,
-    Purpose,
-    Reply,
-    Said,
-    Start,
-    Tell,
-    Then,
-    Trimming,
-)
+from .actions import Action, Cut, Log, Publish, Purpose, Reply, Tell
 from .admission import Admission
 from .cluster import Cluster
+from .faults import each_by_itself
 from .governing import Governing
-from .history import Appended, Conflict, Found, History, Located, NotStored, Outcome
+from .history import History, Outcome
 from .moderation import KINDS, Moderation
+from .outcomes import Outcomes
 from .policy import Policy
 from .questions import READS, Questions
 from .rates import PINGED_ROOMS, TOLD, Rates
-from .refusals import Refusal, refuse, why_not, why_not_answer
+from .refusals import Refusal, refuse, why_not
 from .retention import Retention
-from .rooms import MEMBERS, ROOMS, TOPICS, Rooms, deliver
+from .rooms import MEMBERS, ROOMS, TOPICS, Rooms
 from .roster import Roster, Session
 from .search import Searches
 from .sessions import NICKS, Sessions
@@ -112,6 +95,17 @@ class Core:
             told_topics,
             word,
             now,
+        )
+        self._outcomes = Outcomes(
+            self._roster,
+            self._rooms,
+            self._talk,
+            self._sessions,
+            self._questions,
+            self._searches,
+            self._governing,
+            self._retention,
+            self._cluster,
         )
 
     # --- input from clients -----------------------------------------------------------------------------------
@@ -252,30 +246,41 @@ class Core:
         return self._cluster.hinted(now)
 
     def tick(self, now: Now) -> list[Action]:
-        """Whatever time brings: sessions that expire, the beacon."""
-        actions: list[Action] = []
+        """Whatever time brings."""
         if now.mono - self._ticked > limits.STANDSTILL:
             self._roster.stood_still(now.mono - self._ticked)
             self._rooms.everyone_comes_back(now)
         self._ticked = now.mono
+        return each_by_itself(
+            (
+                partial(self._expire, now),
+                partial(self._beat, now),
+                partial(self._cluster.tick, now),
+                self._questions.tick,
+                partial(self._retention.tick, now),
+                self._searches.tick,
+                partial(self._upkeep.tick, now),
+            )
+        )
+
+    def _expire(self, now: Now) -> list[Action]:
+        """End the sessions of whom nothing has been heard for too long."""
+        actions: list[Action] = []
         pace = self._roster.pace
         for session in list(self._roster.sessions.values()):
             longest = limits.SESSION_SILENCE * pace if session.identity else limits.SESSION_EXPIRY
             if now.mono - session.heard > longest:
                 actions += self._sessions.remove(session, now, "connection lost")
-        if now.mono >= self._beat_due:
-            self._beat_due = now.mono + limits.BEACON_INTERVAL
-            actions += [*self._beacon(now), *self._talk.heads()]
-            self._rates.forget(now)
-            self._access.forget(now)
-        works = [
-            self._cluster.tick(now),
-            self._questions.tick(),
-            self._retention.tick(now),
-            self._searches.tick(),
-            self._upkeep.tick(now),
-        ]
-        return [*actions, *chain(*works)]
+        return actions
+
+    def _beat(self, now: Now) -> list[Action]:
+        """Now and then: the beacon, and where the rooms stand; who has been quiet is forgotten."""
+        if now.mono < self._beat_due:
+            return []
+        self._beat_due = now.mono + limits.BEACON_INTERVAL
+        self._rates.forget(now)
+        self._access.forget(now)
+        return [*self._beacon(now), *self._talk.heads()]
 
     def _beacon(self, now: Now) -> list[Action]:
         """The broker's sign of life, with every beat, or more rarely when it goes to very many."""
@@ -285,6 +290,13 @@ class Core:
         self._rests = self._roster.pace
         return [Publish(wire.BEACON_TOPIC, m.Beacon(time=now.wall, pace=self._rests))]
 
+    def close(self) -> list[Action]:
+        """The broker goes down: tell everyone."""
+        identities = tuple(self._roster.by_identity)
+        closing = m.Closing(reason="the broker is closing", retry=limits.CLOSING_RETRY)
+        return [Reply(identities, closing)] if identities else []
+
+    # --- what the server asks ---------------------------------------------------------------------------------
     @property
     def admission(self) -> Admission:
         """What the gate shall know, the same object as long as nothing changes."""
@@ -309,101 +321,7 @@ class Core:
         """Whether this connection has a session."""
         return identity in self._roster.by_identity
 
-    def close(self) -> list[Action]:
-        """The broker goes down: tell everyone."""
-        identities = tuple(self._roster.by_identity)
-        closing = m.Closing(reason="the broker is closing", retry=limits.CLOSING_RETRY)
-        return [Reply(identities, closing)] if identities else []
-
     # --- input from storage -----------------------------------------------------------------------------------
     def complete(self, done: list[tuple[Purpose, Outcome]], now: Now) -> list[Action]:
         """The outcomes of one commit and of the reads after it, in order."""
-        actions: list[Action] = []
-        acks: dict[bytes, list[m.Ack]] = {}
-        entries: dict[str, list[m.Entry]] = {}
-        stored = 0
-        unsaid: set[bytes] = set()
-        """Who has been told that a message is not stored: those after it wait for it."""
-        for purpose, outcome in done:
-            match purpose:
-                case Said() if isinstance(outcome, Appended):
-                    acks.setdefault(purpose.identity, []).append(self._talk.stored(purpose, outcome, entries))
-                    stored += not outcome.duplicate
-                    if purpose.follow is not None and not outcome.duplicate:
-                        actions += purpose.follow(now)
-                case Said() if isinstance(outcome, Conflict):
-                    actions += self._judge_again(purpose, outcome, now)
-                case Said():
-                    if purpose.identity not in unsaid:
-                        actions += self._not_said(purpose, outcome, now)
-                    if isinstance(outcome, NotStored):
-                        unsaid.add(purpose.identity)
-                case Doubted() if isinstance(outcome, Appended):
-                    acks.setdefault(purpose.identity, []).append(self._talk.repeated(purpose, outcome))
-                case Doubted():
-                    actions.append(purpose.otherwise)
-                case Then() if isinstance(outcome, Conflict):
-                    actions += self._judge_again(purpose, outcome, now)
-                case Then():
-                    actions += purpose.follow(outcome, now)
-                case Create():
-                    actions += self._rooms.created(purpose, outcome, now)
-                case Start():
-                    if isinstance(outcome, Located):
-                        self._cluster.reached(self._roster.rooms.get(purpose.room), outcome.after or 0)
-                    actions += self._rooms.started_at(purpose, outcome, now)
-                case Paging():
-                    actions += self._page(purpose, outcome, now)
-                case Announce(room, presence):
-                    actions += self._talk.broadcast(self._roster.rooms[room], entries.pop(room, []))
-                    actions.append(deliver(self._roster, self._roster.rooms[room], presence))
-                case Indexing():
-                    actions += self._searches.indexed(purpose, outcome)
-                case Finding():
-                    actions += self._found(purpose, outcome, now)
-                case Mark():
-                    self._questions.marked(purpose, outcome)
-                case Trimming():
-                    self._retention.trimmed(purpose, outcome)
-        self._searches.stored(stored)
-        actions += [Reply((identity,), m.Acked(acks=list_)) for identity, list_ in acks.items() if identity]
-        for room, list_ in entries.items():
-            actions += self._talk.broadcast(self._roster.rooms[room], list_)
-        return [*actions, *self._cluster.read(now)]
-
-    def _judge_again(self, purpose: Said | Then, conflict: Conflict, now: Now) -> list[Action]:
-        """Another broker was faster: what was wanted is judged by what stands there."""
-        actions = self._cluster.stands(conflict, now)
-        session = self._roster.by_identity.get(purpose.identity)
-        if isinstance(purpose, Said):
-            return [*actions, *(self._talk.say(session, purpose.say, now) if session is not None else [])]
-        match purpose.command:
-            case m.Rename() if session is not None:
-                return [*actions, *self._sessions.rename(session, purpose.command, now)]
-            case m.Admin() if session is not None:
-                return [*actions, *self._governing.admin(session, purpose.command, now)]
-        return [*actions, *purpose.follow(conflict, now)]
-
-    def _page(self, paging: Paging, outcome: Outcome, now: Now) -> list[Action]:
-        """A page was read; of a private room, who may see it by now is known only after a look."""
-        room = self._roster.rooms.get(paging.room)
-        if isinstance(outcome, Found) and outcome.entries:
-            self._cluster.reached(room, outcome.entries[-1].seq)
-        if room is None or not room.private:
-            return self._questions.page(paging, outcome)
-        page = self._questions.page
-        return self._cluster.surely(lambda now: page(paging, outcome), lambda no, now: page(paging, no), now)
-
-    def _found(self, finding: Finding, outcome: Outcome, now: Now) -> list[Action]:
-        """Somebody found something; the same holds."""
-        found = self._searches.found
-        return self._cluster.surely(
-            lambda now: found(finding, outcome, now), lambda no, now: found(finding, no, now), now
-        )
-
-    def _not_said(self, said: Said, outcome: Outcome, now: Now) -> list[Action]:
-        session = self._roster.by_identity.get(said.identity)
-        if isinstance(outcome, NotStored) and session is not None:
-            return self._talk.stall(session, said.say, why_not(outcome), now)
-        refusal = why_not_answer(outcome, said.user) if said.say.kind == "answer" else why_not(outcome)
-        return [refuse(said.identity, said.say, *refusal)]
+        return self._outcomes.take(done, now)

@@ -6,15 +6,15 @@ come from (`server`), nor when a group is carried out (`flow`). Pure; used by th
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
 from ..common import limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import WireError
-from .actions import Action, Log
+from .actions import Action
 from .core import Core
+from .faults import fault
 from .rates import WEIGHTY
 
 
@@ -64,11 +64,8 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Generator[Group, No
                     actions = []
             except Exception:  # a fault of ours that one client found must not end the others' chat
                 id_ = command.id if isinstance(command, m.Say) else None
-                fault = WireError("the broker failed on this command", ref=getattr(command, "ref", 0), id=id_)
-                actions += [
-                    *core.refuse_frame(frame.identity, frame.user, fault, now),
-                    Log(traceback.format_exc(), True, "fault"),
-                ]
+                failed = WireError("the broker failed on this command", ref=getattr(command, "ref", 0), id=id_)
+                actions += [*core.refuse_frame(frame.identity, frame.user, failed, now), fault()]
     yield Group(actions, False)
 
 

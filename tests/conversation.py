@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from zchat.broker.access import Secrets
-from zchat.broker.actions import Action as BrokerAction, Cut, Publish, Reply, Store
+from zchat.broker.actions import Action as BrokerAction, Cut, Log, Publish, Reply, Store
 from zchat.broker.core import Core
 from zchat.broker.flow import Flow
 from zchat.broker.history import History, NotStored
@@ -280,8 +280,9 @@ class Conversation:
                     self._publish(topic, wire.encode(event))
                 case Cut(key, network):
                     self.cuts.append(key or network)
-                case _:
-                    self.logged.append(getattr(action, "text", ""))
+                case Log(text, event=event):
+                    assert event != "fault", text
+                    self.logged.append(text)
 
     def _reply(self, identity: bytes, body: bytes) -> None:
         client = self._identities.get(identity)

@@ -126,7 +126,7 @@ def test_what_changes_rights_stands_alone_in_a_pack(house: House) -> None:
 
 def test_a_bad_command_of_a_pack_costs_only_itself(house: House) -> None:
     """Whether it cannot be read, is none that we know, or finds a fault of ours."""
-    house.core.__class__ = Faulty
+    house.core.__class__, house.faulty = Faulty, True
     bad = [{"type": "say", "id": "bad", "room": "lobby", "text": 7}, {"type": "dance"}, [], None]
     good = [{"type": "say", "id": id_, "room": "lobby", "text": "x"} for id_ in ("1", "bug", "2")]
     raw = [good[0], *bad, good[1], good[2]]
@@ -219,7 +219,7 @@ class Faulty(Core):
 @pytest.mark.parametrize("room", ["lobby", "new"])
 def test_a_fault_of_ours_costs_only_itself(house: House, room: str) -> None:
     """Whoever found it is refused, the log has where it was, and the others' chat goes on."""
-    house.core.__class__ = Faulty
+    house.core.__class__, house.faulty = Faulty, True
     sent = house.send(("alice", say("1")), ("alice", say("bug", room=room)), ("bob", say("2")), ("alice", say("3")))
 
     assert len(codes(sent, "alice")) == 1
@@ -230,7 +230,7 @@ def test_a_fault_of_ours_costs_only_itself(house: House, room: str) -> None:
 
 def test_a_refused_message_is_named_when_we_failed(house: House) -> None:
     """So that its author's client knows which one it was, and does not send it for ever."""
-    house.core.__class__ = Faulty
+    house.core.__class__, house.faulty = Faulty, True
     refused = only(house.send(("alice", say("bug"))), m.Refused, to="alice")
 
     assert refused.id == "bug"
