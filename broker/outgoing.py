@@ -16,6 +16,7 @@ from ..common.clock import Now
 from .actions import Action, Cut, Log, Publish, Repaired, Reply, Tell
 from .connections import Connections
 from .core import Core
+from .faults import fault
 from .gate import Gate
 from .replies import Replies
 from .watching import Watch
@@ -66,30 +67,35 @@ class Outgoing:
         self._look_who_left()
         listened = False
         for action in actions:
-            match action:
-                case Reply(identities, event):
-                    self._replies.add(identities, event, now.mono)
-                case Tell(identity, question, numbers):
-                    self._replies.add((identity,), self._report(question, numbers, now), now.mono)
-                case Publish(topic, event):
-                    if not listened:
-                        # libzmq looks at new subscriptions only now and then while sending; this makes it look.
-                        self._listen()
-                        listened = True
-                    body = wire.encode(event)
-                    self._pub.send_multipart([topic, body])
-                    self._watch.published(event, len(body))
-                case Log():
-                    self._watch.logged(action)
-                case Repaired(identity, entries):
-                    self._watch.repaired(identity, entries)
-                case Cut():
-                    self._replies.send()
-                    self._listeners.cut(action)
-                    if action.at_once:
-                        self._speakers.cut(action)
-                    else:
-                        self._condemned.append(action)
+            try:
+                match action:
+                    case Reply(identities, event):
+                        self._replies.add(identities, event, now.mono)
+                    case Tell(identity, question, numbers):
+                        self._replies.add((identity,), self._report(question, numbers, now), now.mono)
+                    case Publish(topic, event):
+                        if not listened:
+                            # libzmq looks at new subscriptions only now and then while sending; this makes it look.
+                            self._listen()
+                            listened = True
+                        body = wire.encode(event)
+                        self._pub.send_multipart([topic, body])
+                        self._watch.published(event, len(body))
+                    case Log():
+                        self._watch.logged(action)
+                    case Repaired(identity, entries):
+                        self._watch.repaired(identity, entries)
+                    case Cut():
+                        self._replies.send()
+                        self._listeners.cut(action)
+                        if action.at_once:
+                            self._speakers.cut(action)
+                        else:
+                            self._condemned.append(action)
+            except zmq.ContextTerminated:
+                raise
+            except Exception:  # a fault of ours: what comes after it goes out all the same
+                self._watch.logged(fault())
         self._replies.send()
 
     def end_condemned(self) -> None:
