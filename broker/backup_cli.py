@@ -9,10 +9,9 @@ from pathlib import Path
 
 import click
 
-from ..common.cli import epilog
+from ..common.cli import CONTEXT_SETTINGS, epilog
 from ..common.json_line import json_line
 
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 data_option = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
@@ -35,7 +34,7 @@ def folder_of(data: Path | None) -> Path:
     return data or usual_folder()
 
 
-@click.command("backup", epilog=epilog("zchat admin backup monday.db"), context_settings=SETTINGS)
+@click.command("backup", epilog=epilog("zchat admin backup monday.db"), context_settings=CONTEXT_SETTINGS)
 @data_option
 @json_option
 @file_argument
@@ -55,7 +54,7 @@ def backup(data: Path | None, as_json: bool, file: Path) -> None:
     click.echo(json_line({"backup": str(file), "bytes": size}) if as_json else f"{file}: {size:,} bytes")
 
 
-@click.command("restore", epilog=epilog("zchat admin restore monday.db"), context_settings=SETTINGS)
+@click.command("restore", epilog=epilog("zchat admin restore monday.db"), context_settings=CONTEXT_SETTINGS)
 @data_option
 @json_option
 @file_argument

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import click
 
-from ..common.cli import epilog
+from ..common.cli import CONTEXT_SETTINGS, epilog
 from .options import ABOUT, DEFAULTS, OPTIONS, TYPES, flag, usual
 
 if TYPE_CHECKING:
@@ -50,11 +50,7 @@ def _settings(command: Any) -> Any:
     return command
 
 
-@click.command(
-    "broker",
-    epilog=epilog("zchat broker --bind 0.0.0.0 --keep 30d"),
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+@click.command("broker", epilog=epilog("zchat broker --bind 0.0.0.0 --keep 30d"), context_settings=CONTEXT_SETTINGS)
 @_settings
 @click.option(
     "--config",
@@ -96,12 +92,12 @@ def _serve(reading: Callable[[], Settings]) -> None:
     from ..common.signals import uninterrupted
     from .home import usual_folder
     from .reloading import Reloading, start_log
-    from .server import Server, Settings, default_name
+    from .server import Server, Setup, default_name
 
     held = reading()
     start_log(held)
     service = held.service
-    settings = Settings(
+    setup = Setup(
         data=Path(service.data).expanduser() if service.data else usual_folder(),
         bind=service.bind,
         port=service.port,
@@ -114,7 +110,7 @@ def _serve(reading: Callable[[], Settings]) -> None:
         supervised=True,
     )
     with uninterrupted():
-        server = Server(settings)
+        server = Server(setup)
         reloading = Reloading(reading, held, server)
         for name, react in (("SIGINT", server.stop), ("SIGTERM", server.stop), ("SIGHUP", reloading.hang_up)):
             number = getattr(signal, name, None)

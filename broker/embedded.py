@@ -17,7 +17,7 @@ from typing import Self
 from ..common.errors import ZchatError
 from ..common.signals import uninterrupted
 from .policy import Policy
-from .server import Server, Settings
+from .server import Server, Setup
 
 
 class Broker:
@@ -70,7 +70,7 @@ class Broker:
             self._folder = tempfile.TemporaryDirectory(prefix="zchat-broker-")
             self._data = Path(self._folder.name)
         self._server = server = Server(
-            Settings(
+            Setup(
                 data=self._data,
                 bind=self._bind,
                 port=self._port,

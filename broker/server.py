@@ -18,28 +18,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 import zmq
 
 from ..common import clock, limits, messages as m
 from ..common.clock import Now
-from ..common.keys import Link, to_base32
+from ..common.keys import KeyPair, Link, to_base32
 from . import deeds, footprint, home
 from .access import Secrets
-from .actions import Action, Store, Then
+from .actions import Action
 from .connections import Connections
 from .core import Core
 from .flow import Flow
-from .gate import DOMAIN, PUB_DOMAIN, Gate
-from .history import History, NotStored, Outcome, Put
+from .gate import Gate
+from .health import Health
+from .history import History
 from .inbox import Frame
 from .opening import open_history
 from .outgoing import Outgoing
 from .policy import Policy
 from .reporting import Reporter
 from .shared_keys import check_keys, own_invitation
-from .sockets import bind_pair, file_limit, reachable_host, server_socket
+from .sockets import bind_pair, file_limit, pub_socket, reachable_host, router_socket
 from .subscriptions import Subscriptions
 from .supervisor import Supervisor
 from .watching import Watch, tell
@@ -48,13 +48,11 @@ from .writer import Fulfilled, Writer
 log = logging.getLogger("zchat.broker")
 
 TICK = 1.0
-PROBE_AFTER = 1.0
-"""Seconds after which what was stored last does not show that something can be stored now."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What an operator may set."""
+class Setup:
+    """Where one broker is, and what it is part of."""
 
     data: Path
     history: str | None = None
@@ -83,7 +81,7 @@ class Server:
     Raises `ZchatError` when the folder, the history or the ports cannot be had.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, setup: Setup) -> None:
         self._resources = contextlib.ExitStack()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -91,9 +89,7 @@ class Server:
         self._stopping = False
         self._posted: deque[Callable[[], object]] = deque()
         """What other threads want done."""
-        self._supervisor = Supervisor(os.environ if settings.supervised else {})
-        self._stored_at = -PROBE_AFTER
-        """When something was stored last, in monotonic seconds."""
+        self._supervisor = Supervisor(os.environ if setup.supervised else {})
         self._ears, self._deaf = zmq.Poller(), zmq.Poller()
         """For all that may come, and for all but commands."""
         self._awake_since: float | None = None
@@ -101,57 +97,29 @@ class Server:
         self._drained = False
         """Whether ROUTER held nothing more when it was last looked at."""
         try:
-            self._open(settings)
+            self._open(setup)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, settings: Settings) -> None:
-        self._resources.callback(self._wake.close)
-        self._resources.callback(self._woken.close)
-        self._most_connections = file_limit(highest=settings.descriptors) * 9 // 10
-        self._home = home.Home(settings.data)
-        self._resources.callback(self._home.close)
-        key = self._home.key()
-        operator = self._home.operator_key()
-        history: History = open_history(settings.history or self._home.history, self._hear)
-        self._resources.callback(history.close)
-        check_keys(history, key, operator, self._home.folder)
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._resources.callback(self._context.term)
-        policy = self.policy = settings.policy
-        self._gate = Gate(self._context, policy)
-        self._gate.start()
-        self._router = self._resources.enter_context(server_socket(self._context, zmq.ROUTER, key, DOMAIN, policy))
-        self._router.router_mandatory = 1
-        self._router.maxmsgsize = limits.ROUTER_FRAME_BYTES
-        self._router.sndhwm = limits.ROUTER_QUEUE
-        # Without a bound: libzmq 4.3.5 stops reading a connection whose inbox is full, and when that one ends with a
-        # heartbeat still unread it aborts the process (stream_engine_base.cpp, `!_io_error`). What one key can pile up
-        # is bounded by its budget instead: who goes on when told to wait is cut.
-        self._router.rcvhwm = 0
-        # PUB that tells who subscribes to what (zmq_setsockopt(3), ZMQ_XPUB_VERBOSER).
-        self._pub = self._resources.enter_context(server_socket(self._context, zmq.XPUB, key, PUB_DOMAIN, policy))
-        self._pub.setsockopt(zmq.XPUB_VERBOSER, 1)
-        self._pub.maxmsgsize = limits.PUB_FRAME_BYTES
-        self._pub.sndhwm = limits.PUB_QUEUE
-        self._pub.rcvhwm = 0  # as above
-        self._pub.rcvbuf = limits.PUB_RECEIVE_BYTES
-        self._speakers, self._listeners = (
-            self._resources.enter_context(contextlib.closing(Connections(self._context, listening)))
-            for listening in (self._router, self._pub)
-        )
-        port = bind_pair(self._router, self._pub, settings.bind, settings.port)
-        host = settings.advertise or reachable_host(settings.bind)
-        self.link = Link(host, port, key.public).beside(settings.others)
+    def _open(self, setup: Setup) -> None:
+        for end in (self._wake, self._woken):
+            self._resources.callback(end.close)
+        self._most_connections = file_limit(highest=setup.descriptors) * 9 // 10
+        key, operator, history = self._open_home(setup)
+        port = self._open_network(setup, key)
+        host = setup.advertise or reachable_host(setup.bind)
+        self.link = Link(host, port, key.public).beside(setup.others)
         own = Secrets(operator.fingerprint, own_invitation(operator, history) if history.shared else _word())
         self._core = Core(
-            history, name=settings.name, pub=port + 1, word=_word, now=clock.read(), policy=policy, secrets=own
+            history, name=setup.name, pub=port + 1, word=_word, now=clock.read(), policy=self.policy, secrets=own
         )
         self._flow = Flow(self._core)
-        self._subscriptions = Subscriptions(self._pub, self._listeners, self._core, policy)
         self._writer = self._resources.enter_context(contextlib.closing(Writer(self._context, history)))
         self._watch = Watch(self._core.who)
+        self._health = Health(self._gate, self._flow, self._watch.metrics, self.post)
+        self._reporter = Reporter(self._watch.metrics, version("zeromq-chat"), zmq.zmq_version(), time.monotonic())
+        self._subscriptions = Subscriptions(self._pub, self._listeners, self._core, self.policy)
         self._outgoing = Outgoing(
             self._router,
             self._pub,
@@ -163,18 +131,44 @@ class Server:
             listen=self._listen,
             report=self._report,
         )
-        self._reporter = Reporter(self._watch.metrics, version("zeromq-chat"), zmq.zmq_version(), time.monotonic())
-        self.metrics_url: str | None = None
-        if settings.metrics:
-            from .exporting import Exporter
-
-            exporter = Exporter(settings.metrics, self._watch.metrics, self._gate.answers, self._home.history, self.ask)
-            self._resources.callback(exporter.close)
-            self.metrics_url = exporter.url
-            tell(f"metrics are served at {exporter.url}", "metrics", url=exporter.url)
-        if settings.note:
-            note = home.leave_note(self.link, settings.name, data=settings.data, invite=own.invite)
+        self.metrics_url = self._serve_metrics(setup.metrics) if setup.metrics else None
+        if setup.note:
+            note = home.leave_note(self.link, setup.name, data=setup.data, invite=own.invite)
             self._resources.callback(home.remove_note, note)
+
+    def _open_home(self, setup: Setup) -> tuple[KeyPair, KeyPair, History]:
+        """The folder, the broker's key and the operator's, and the history."""
+        self._home = home.Home(setup.data)
+        self._resources.callback(self._home.close)
+        key, operator = self._home.key(), self._home.operator_key()
+        history = open_history(setup.history or self._home.history, self._hear)
+        self._resources.callback(history.close)
+        check_keys(history, key, operator, self._home.folder)
+        return key, operator, history
+
+    def _open_network(self, setup: Setup, key: KeyPair) -> int:
+        """The gate, and the sockets behind it, which listen; ROUTER's port."""
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._resources.callback(self._context.term)
+        self.policy = setup.policy
+        self._gate = Gate(self._context, self.policy)
+        self._gate.start()
+        self._router = self._resources.enter_context(router_socket(self._context, key, self.policy))
+        self._pub = self._resources.enter_context(pub_socket(self._context, key, self.policy))
+        self._speakers, self._listeners = (
+            self._resources.enter_context(contextlib.closing(Connections(self._context, listening)))
+            for listening in (self._router, self._pub)
+        )
+        return bind_pair(self._router, self._pub, setup.bind, setup.port)
+
+    def _serve_metrics(self, place: str) -> str:
+        """Numbers and health by HTTP; their URL."""
+        from .exporting import Exporter
+
+        exporter = Exporter(place, self._watch.metrics, self._gate.answers, self._home.history, self._health.ask)
+        self._resources.callback(exporter.close)
+        tell(f"metrics are served at {exporter.url}", "metrics", url=exporter.url)
+        return exporter.url
 
     def _hear(self) -> None:
         """Another broker may have stored something, says a thread of the history."""
@@ -197,29 +191,6 @@ class Server:
     def _rouse(self) -> None:
         with contextlib.suppress(OSError):
             self._wake.send(b"x")
-
-    def ask(self, patience: float) -> str:
-        """Why nothing can be stored or published now, empty when all is well; waits for the loop, in another thread."""
-        answer: SimpleQueue[str] = SimpleQueue()
-        self.post(lambda: self._look_for_trouble(answer.put))
-        try:
-            return answer.get(timeout=patience)
-        except Empty:
-            return f"the broker's loop or its disk has stood still for {patience:g} s"
-
-    def _look_for_trouble(self, tell: Callable[[str], object]) -> None:
-        """Tell, perhaps later, why nothing can be stored or published; empty when all is well."""
-
-        def probed(outcome: Outcome, now: Now) -> list[Action]:
-            tell(str(outcome) if isinstance(outcome, NotStored) else "")
-            return []
-
-        if not self._gate.alive:
-            tell("the gate has ended: nobody can connect")
-        elif self._watch.metrics.storing and time.monotonic() - self._stored_at < PROBE_AFTER:
-            tell("")
-        else:
-            self._flow.take([Store(Put("probe", "health", b""), Then(b"", m.Inspect(), probed))])
 
     def close(self) -> None:
         """Give up sockets, history and folder; after `run` has ended."""
@@ -290,7 +261,7 @@ class Server:
         if fulfilled.changes:
             self._watch.committed(fulfilled.changes, fulfilled.seconds, fulfilled.failure)
             if fulfilled.failure is None:
-                self._stored_at = now.mono
+                self._health.stored(now.mono)
         with _surviving():
             actions = self._flow.complete(fulfilled.done, fulfilled.failure, now, fulfilled.seconds)
             self._store()
@@ -341,8 +312,7 @@ class Server:
         if full and not self._gate.full:
             tell("hardly any descriptors are left: only who is known gets in", "full", level=logging.WARNING)
         self._gate.full = full
-        if not self._watch.metrics.storing:
-            self._look_for_trouble(lambda _: None)  # whether it is over
+        self._health.tick()
         self._watch.tick(now.mono)
         metrics = self._watch.metrics
         metrics.sessions, metrics.users, metrics.rooms = self._core.census

@@ -1,6 +1,6 @@
 """The broker's listening sockets: how they are set up, and where they are bound.
 
-Owns the socket options that both have, and the way from a host as the operator names it to an address. Does not know
+Owns their options, and the way from a host as the operator names it to an address. Does not know
 what comes over them. Runs in the broker's thread.
 """
 
@@ -19,8 +19,10 @@ from ..common import limits
 from ..common.errors import ZchatError
 from ..common.keys import KeyPair
 from ..common.text import shown
-from .gate import ZAP_ENFORCE_DOMAIN
+from .gate import DOMAIN, PUB_DOMAIN, ZAP_ENFORCE_DOMAIN
 from .policy import Policy
+
+Context = zmq.Context[zmq.Socket[bytes]]
 
 ANY_HOST = ("0.0.0.0", "::", "*")
 
@@ -29,10 +31,33 @@ class PortBusy(ZchatError):
     """The broker cannot listen there."""
 
 
-def server_socket(
-    context: zmq.Context[zmq.Socket[bytes]], kind: zmq.SocketType, key: KeyPair, domain: bytes, policy: Policy
+def router_socket(context: Context, key: KeyPair, policy: Policy) -> zmq.Socket[bytes]:
+    """ROUTER behind the gate."""
+    sock = _server_socket(context, zmq.ROUTER, key, DOMAIN, policy)
+    sock.router_mandatory = 1
+    sock.heartbeat_ivl = int(limits.BROKER_HEARTBEAT_INTERVAL * 1_000)
+    sock.heartbeat_timeout = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
+    sock.maxmsgsize = limits.ROUTER_FRAME_BYTES
+    sock.sndhwm = limits.ROUTER_QUEUE
+    return sock
+
+
+def pub_socket(context: Context, key: KeyPair, policy: Policy) -> zmq.Socket[bytes]:
+    """PUB behind the gate, which tells who subscribes to what (zmq_setsockopt(3), ZMQ_XPUB_VERBOSER)."""
+    sock = _server_socket(context, zmq.XPUB, key, PUB_DOMAIN, policy)
+    sock.setsockopt(zmq.XPUB_VERBOSER, 1)
+    # The beacon is heartbeat enough: what the other end does not confirm ends the connection (tcp(7),
+    # TCP_USER_TIMEOUT). ZMTP's own would cost as much again as all else that an idle client costs.
+    sock.tcp_maxrt = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
+    sock.maxmsgsize = limits.PUB_FRAME_BYTES
+    sock.sndhwm = limits.PUB_QUEUE
+    sock.rcvbuf = limits.PUB_RECEIVE_BYTES
+    return sock
+
+
+def _server_socket(
+    context: Context, kind: zmq.SocketType, key: KeyPair, domain: bytes, policy: Policy
 ) -> zmq.Socket[bytes]:
-    """A listening socket behind the gate."""
     sock = context.socket(kind)
     sock.linger = int(limits.LINGER * 1_000)
     sock.curve_server = True
@@ -40,13 +65,10 @@ def server_socket(
     sock.zap_domain = domain
     sock.setsockopt(ZAP_ENFORCE_DOMAIN, 1)
     sock.handshake_ivl = int(policy.handshake * 1_000)
-    if kind == zmq.ROUTER:
-        sock.heartbeat_ivl = int(limits.BROKER_HEARTBEAT_INTERVAL * 1_000)
-        sock.heartbeat_timeout = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
-    else:
-        # The beacon is heartbeat enough: what the other end does not confirm ends the connection (tcp(7),
-        # TCP_USER_TIMEOUT). ZMTP's own would cost as much again as all else that an idle client costs.
-        sock.tcp_maxrt = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
+    # Without a bound: libzmq 4.3.5 stops reading a connection whose inbox is full, and when that one ends with a
+    # heartbeat still unread it aborts the process (stream_engine_base.cpp, `!_io_error`). What one key can pile up
+    # is bounded by its budget instead: who goes on when told to wait is cut.
+    sock.rcvhwm = 0
     sock.backlog = 1_024
     return sock
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import click
 
-from ..common.cli import epilog
+from ..common.cli import CONTEXT_SETTINGS, epilog
 from ..common.json_line import json_line
-from .backup_cli import SETTINGS, data_option, file_argument, folder_of, json_option
+from .backup_cli import data_option, file_argument, folder_of, json_option
 
 
 @click.command(
     "export",
     epilog=epilog("zchat admin export lobby lobby.jsonl\nzchat admin export lobby | jq .text"),
-    context_settings=SETTINGS,
+    context_settings=CONTEXT_SETTINGS,
 )
 @data_option
 @json_option
@@ -42,7 +42,9 @@ def export(data: Path | None, as_json: bool, room: str, file: Path | None) -> No
         click.echo(json_line(done) if as_json else f"{file}: {count:,} entries of {room}")
 
 
-@click.command("import", epilog=epilog("zchat admin import lobby.jsonl -r old-lobby"), context_settings=SETTINGS)
+@click.command(
+    "import", epilog=epilog("zchat admin import lobby.jsonl -r old-lobby"), context_settings=CONTEXT_SETTINGS
+)
 @data_option
 @json_option
 @click.option("-r", "--room", metavar="ROOM", help="Into another room than the one it was exported from.")

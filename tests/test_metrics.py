@@ -20,7 +20,7 @@ import yaml
 
 from zchat.broker.exporting import MOST_READERS
 from zchat.broker.metrics import Histogram
-from zchat.broker.server import Server, Settings
+from zchat.broker.server import Server, Setup
 from zchat.common import messages as m
 from zchat.common.errors import InputError
 
@@ -36,7 +36,7 @@ OURS = re.compile(r"\b(?:zchat|process)_\w+")
 def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A broker in a thread of this process, which serves metrics on a free port."""
     monkeypatch.setenv("ZCHAT_HOME", str(tmp_path / "home"))
-    with contextlib.closing(Server(Settings(data=tmp_path / "data", port=0, metrics="0"))) as broker:
+    with contextlib.closing(Server(Setup(data=tmp_path / "data", port=0, metrics="0"))) as broker:
         thread = threading.Thread(target=broker.run)
         thread.start()
         try:
@@ -119,7 +119,7 @@ def test_what_happens_is_counted(broker: Server) -> None:
         alice.receive(m.Acked)
         bob.send(m.Replay(room="lobby", after=2, ref=4))
         bob.receive(m.Page)
-        broker.ask(PATIENCE)  # so that the tick below is a later one
+        health(broker)  # so that the tick below is a later one
         deadline = threading.Event()
         while (found := numbers(broker))["zchat_sessions"] != 2:
             deadline.wait(0.05)
@@ -164,7 +164,7 @@ def test_health_says_why_nothing_can_be_stored(broker: Server) -> None:
 
     def forbid(on: int) -> None:
         db.execute(f"PRAGMA query_only = {on}")
-        broker._stored_at = -1.0  # as if nothing had been stored for a while
+        broker._health.stored(-1.0)  # as if nothing had been stored for a while
         done.set()
 
     broker.post(lambda: forbid(1))
@@ -222,8 +222,8 @@ def test_without_the_library_metrics_are_an_error(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(__import__("sys").modules, "prometheus_client", None)
     monkeypatch.delitem(__import__("sys").modules, "zchat.broker.exporting", raising=False)
     with pytest.raises(InputError, match=r"pip install 'zeromq-chat\[metrics\]'"):
-        Server(Settings(data=tmp_path / "data", port=0, metrics="0"))
-    Server(Settings(data=tmp_path / "data", port=0)).close()
+        Server(Setup(data=tmp_path / "data", port=0, metrics="0"))
+    Server(Setup(data=tmp_path / "data", port=0)).close()
 
 
 # --- deploy/ --------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from queue import SimpleQueue
 import pytest
 
 from zchat.broker.actions import Log
-from zchat.broker.server import Server, Settings
+from zchat.broker.server import Server, Setup
 from zchat.broker.supervisor import Supervisor
 from zchat.common import clock, limits
 from zchat.common.errors import ExitCode
@@ -183,7 +183,7 @@ def test_a_supervisor_hears_how_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
     with told(tmp_path) as (supervisor, variables):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        broker = Server(Settings(data=tmp_path / "data", port=0, supervised=True))
+        broker = Server(Setup(data=tmp_path / "data", port=0, supervised=True))
         thread = threading.Thread(target=broker.run)
         thread.start()
         words = [supervisor.recv(100) for _ in range(3)]
@@ -211,7 +211,7 @@ def test_a_supervisor_hears_how_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_last_word_is_heard_though_its_connection_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who says goodbye and hangs up at once has left, also when the broker learns of the end first."""
     monkeypatch.setenv("ZCHAT_HOME", str(tmp_path / "home"))
-    broker = Server(Settings(data=tmp_path / "data", port=0))
+    broker = Server(Setup(data=tmp_path / "data", port=0))
     thread = threading.Thread(target=broker.run)
     thread.start()
     held, go_on = threading.Event(), threading.Event()

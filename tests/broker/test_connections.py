@@ -15,7 +15,7 @@ from zchat.broker.actions import Cut
 from zchat.broker.connections import Connections
 from zchat.broker.gate import DOMAIN, Gate
 from zchat.broker.policy import Policy
-from zchat.broker.sockets import server_socket
+from zchat.broker.sockets import pub_socket, router_socket
 from zchat.common.keys import KeyPair
 
 PATIENCE = 10.0
@@ -33,7 +33,9 @@ class Door:
         gate.start()
         stack.callback(gate._thread.join)
         stack.callback(self.context.term)
-        self.socket = stack.enter_context(server_socket(self.context, kind, self.key, DOMAIN, Policy()))
+        listening = router_socket if kind == zmq.ROUTER else pub_socket
+        self.socket = stack.enter_context(listening(self.context, self.key, Policy()))
+        self.socket.zap_domain = DOMAIN  # at PUB, too: nobody here says hello first
         self.connections = stack.enter_context(contextlib.closing(Connections(self.context, self.socket)))
         self.clients = stack.enter_context(contextlib.ExitStack())
         self.socket.bind("tcp://127.0.0.1:*")
