@@ -16,7 +16,7 @@ from ..common import limits, messages as m, names
 from ..common.clock import Now
 from ..common.errors import Code
 from .admission import Admission, network_of, within
-from .history import Put
+from .history import Put, Table
 from .policy import Policy
 from .refusals import Refusal, not_allowed
 from .rights import in_force
@@ -83,10 +83,10 @@ class Access:
 
     def load(
         self,
-        access: Mapping[str, tuple[bytes, int]],
-        bans: Mapping[str, tuple[bytes, int]],
-        invites: Mapping[str, tuple[bytes, int]],
-        operators: Mapping[str, tuple[bytes, int]],
+        access: Table,
+        bans: Table,
+        invites: Table,
+        operators: Table,
     ) -> None:
         """Take over what the history holds; after the users."""
         for key, (value, _) in access.items():

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from ..common.clock import Now
-from ..common.messages import Admin, Command, Event, Inspect, Join, Presence, Replay, Say, Search
+from ..common.messages import Command, Event, Inspect, Join, Presence, Replay, Say, Search
 from .history import Append, Change, Outcome, Question
 
 
@@ -38,7 +38,7 @@ class Log(msgspec.Struct, frozen=True):
     fields: Mapping[str, object] = {}
 
 
-class Tell(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True):
     """Send a report of the broker by ROUTER, with the numbers or without."""
 
     identity: bytes
@@ -104,13 +104,10 @@ class Then(msgspec.Struct, frozen=True):
     follow: Callable[[Outcome, Now], list[Action]]
 
 
-def own_step(follow: Callable[[Outcome, Now], list[Action]]) -> Then:
-    """Why the broker itself stores or asks for something, at nobody's command."""
-    return Then(b"", NOBODY, follow)
+class OwnStep(msgspec.Struct, frozen=True):
+    """The broker itself wants it, at nobody's command; `follow` tells what comes of it."""
 
-
-NOBODY = Admin(verb="vacuum")
-"""The command of a step of the broker's own, which is never looked at."""
+    follow: Callable[[Outcome, Now], list[Action]] = lambda outcome, now: []
 
 
 class Paging(msgspec.Struct, frozen=True):
@@ -155,7 +152,7 @@ class Announce(msgspec.Struct, frozen=True):
     presence: Presence
 
 
-Purpose = Create | Start | Said | Doubted | Then | Paging | Indexing | Finding | Mark | Trimming | Announce
+Purpose = Create | Start | Said | Doubted | Then | OwnStep | Paging | Indexing | Finding | Mark | Trimming | Announce
 
 
 class Store(msgspec.Struct, frozen=True):
@@ -185,4 +182,4 @@ class Await(msgspec.Struct, frozen=True):
     purpose: Purpose
 
 
-Action = Reply | Publish | Tell | Log | Cut | Repaired | Store | Await | Ask
+Action = Reply | Publish | Report | Log | Cut | Repaired | Store | Await | Ask

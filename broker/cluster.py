@@ -7,18 +7,18 @@ Pure; used by the broker's thread alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
 from ..common.clock import Now
 from .access import ACCESS, BANS, INVITES, OPERATORS
-from .actions import Action, Store, own_step
+from .actions import Action, OwnStep, Store
 from .elsewhere import PRESENCE, Elsewhere
 from .governing import Governing
-from .history import Conflict, History, Outcome, Put
+from .history import Conflict, History, Outcome, Put, Rows, Table
 from .learning import Follow, Learn, Learning
-from .leases import BROKERS, Leases, Rows
+from .leases import BROKERS, Leases
 from .memberships import Memberships
 from .questions import READS, Questions
 from .relaying import Relay
@@ -41,7 +41,7 @@ class Cluster:
         questions: Questions,
         governing: Governing,
         upkeep: Upkeep,
-        topics: Mapping[str, tuple[bytes, int]],
+        topics: Table,
         word: Callable[[], str],
         now: Now,
     ) -> None:
@@ -86,13 +86,13 @@ class Cluster:
         self._relay.tick()
         self._elsewhere.tick(now)
         stale, self._stale = self._stale, []
-        topics = [Store(put, own_step(lambda outcome, now: [])) for put in stale]
+        topics = [Store(put, OwnStep()) for put in stale]
         return [
             *topics,
             *self._memberships.tick(),
             *self._learning.tick(now),
             *self._elsewhere.tell(now),
-            *self.read(now),
+            *self.read(),
         ]
 
     def turn(self, now: Now) -> list[Action]:
@@ -117,9 +117,9 @@ class Cluster:
         if room is not None and head > room.head:
             self._relay.reached(room, head)
 
-    def read(self, now: Now) -> list[Action]:
+    def read(self) -> list[Action]:
         """Have read what others have put into rooms, and was not told here."""
-        return self._relay.read(self._learning, now) if self._talk.untold else []
+        return self._relay.read(self._learning) if self._talk.untold else []
 
     # --- leases -----------------------------------------------------------------------------------------------
     def _learn_leases(self, rows: Rows, now: Now) -> list[Action]:

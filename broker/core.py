@@ -19,7 +19,7 @@ from ..common.clock import Now
 from ..common.errors import Code, WireError
 from . import absence
 from .access import ACCESS, BANS, INVITES, OPERATORS, Access, Secrets
-from .actions import Action, Cut, Log, Publish, Purpose, Reply, Tell
+from .actions import Action, Cut, Log, Publish, Purpose, Reply, Report
 from .admission import Admission
 from .cluster import Cluster
 from .faults import each_by_itself
@@ -170,7 +170,7 @@ class Core:
             case m.Rename():
                 return self._sessions.rename(session, command, now)
             case m.Inspect():
-                return [Tell(identity, command, session.user.operator)]
+                return [Report(identity, command, session.user.operator)]
             case m.Admin():
                 return self._governing.admin(session, command, now)
             case m.Goodbye():
@@ -259,7 +259,7 @@ class Core:
                 self._questions.tick,
                 partial(self._retention.tick, now),
                 self._searches.tick,
-                partial(self._upkeep.tick, now),
+                self._upkeep.tick,
             )
         )
 

@@ -19,9 +19,9 @@ from ..common import limits
 from ..common.clock import Now
 from . import rights
 from .absence import tell_away
-from .actions import Action, Store, own_step
-from .history import Conflict, Done, Outcome, Put, Together
-from .leases import Leases, Rows
+from .actions import Action, OwnStep, Store
+from .history import Conflict, Done, Outcome, Put, Rows, Together
+from .leases import Leases
 from .rooms import Rooms, announce
 from .roster import Room, Roster, Session
 
@@ -102,7 +102,7 @@ class Elsewhere:
             self._due = self._retry_at = now.mono + (0 if isinstance(outcome, Conflict) else limits.NOT_STORED_RETRY)
             return []
 
-        return [Store(Together((renewal, *puts)), own_step(stored))]
+        return [Store(Together((renewal, *puts)), OwnStep(stored))]
 
     def _begin_anew(self) -> None:
         """Under our new id nothing is told yet."""

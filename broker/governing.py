@@ -19,8 +19,7 @@ from ..common.skeleton import skeletons
 from .access import ACCESS, BANS, INVITES, OPERATORS, Access, BanState, InviteState, KeyState, hash_of
 from .actions import Action, Cut, Log, Reply, Store, Then
 from .admission import network_of
-from .history import Done, Outcome, Put, Together
-from .leases import Rows
+from .history import Done, Outcome, Put, Rows, Together
 from .refusals import Refusal, no_user, not_allowed, refuse, until_when, why_not
 from .rights import in_force
 from .roster import Roster, Session, User, unnamed

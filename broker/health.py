@@ -11,7 +11,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from ..common.clock import Now
-from .actions import Action, Store, own_step
+from .actions import Action, OwnStep, Store
 from .flow import Flow
 from .gate import Gate
 from .history import NotStored, Outcome, Put
@@ -64,4 +64,4 @@ class Health:
         elif self._metrics.storing and time.monotonic() - self._stored_at < FRESH:
             answer("")
         else:
-            self._flow.take([Store(Put("probe", "health", b""), own_step(probed))])
+            self._flow.take([Store(Put("probe", "health", b""), OwnStep(probed))])

@@ -15,6 +15,11 @@ from ..common.errors import ZchatError
 from ..common.messages import Entry
 from ..common.searching import Term
 
+Table = Mapping[str, tuple[bytes, int]]
+"""A table of the small state: name → value and revision."""
+Rows = Sequence[tuple[str, bytes, int]]
+"""Name, value and revision of some values of one table."""
+
 
 class NotStored(ZchatError):
     """The history could not be written; nothing of the batch is stored."""
@@ -349,8 +354,8 @@ class History(Protocol):
         """The text of the last topic entry of every room that has one."""
         ...
 
-    def table(self, table: str) -> Mapping[str, tuple[bytes, int]]:
-        """One table of the small state: name → (value, revision)."""
+    def table(self, table: str) -> Table:
+        """One table of the small state."""
         ...
 
     def close(self) -> None:

@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 
 from ..common import limits
 from ..common.clock import Now
-from .actions import Action, Ask, own_step
-from .history import Conflict, News, Outcome, Told
-from .leases import Rows
+from .actions import Action, Ask, OwnStep
+from .history import Conflict, News, Outcome, Rows, Told
 
 Follow = Callable[[Now], list[Action]]
 Learn = Callable[[Rows, Now], list[Action]]
@@ -71,7 +70,7 @@ class Learning:
                 return otherwise(outcome, now)
             return [*self._learn(outcome, now), *then(now)]
 
-        return Ask(News(self._cursor), own_step(told))
+        return Ask(News(self._cursor), OwnStep(told))
 
     def surely(self, then: Follow, otherwise: Callable[[Outcome, Now], list[Action]], now: Now) -> list[Action]:
         """Judge something by what stands now: at once where nobody else writes, else after a look."""

@@ -10,7 +10,7 @@ What a broker tells of its sessions is stored together with its lease, so who ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
@@ -18,14 +18,11 @@ import msgspec
 
 from ..common import limits
 from ..common.clock import Now
-from .actions import Action, Log, Store, own_step
-from .history import Done, Outcome, Put
+from .actions import Action, Log, OwnStep, Store
+from .history import Done, Outcome, Put, Rows
 
 BROKERS = "broker"
 """Table of the small state: a broker's number → its `Lease`; empty: the number is nobody's."""
-
-Rows = Sequence[tuple[str, bytes, int]]
-"""Name, value and revision of values of one table."""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -125,4 +122,4 @@ class Leases:
             text = f"broker {number} is gone: it has not renewed its lease for {limits.LEASE:g} s"
             return [Log(text, True, "broker_gone", {"broker": number})]
 
-        return Store(Put(BROKERS, number, b"", expect=observed.revision), own_step(released))
+        return Store(Put(BROKERS, number, b"", expect=observed.revision), OwnStep(released))

@@ -14,9 +14,8 @@ from msgspec.structs import replace
 
 from ..common import limits
 from ..common.clock import Now
-from .actions import Action, Ask, own_step
-from .history import Found, Outcome, Read
-from .leases import Rows
+from .actions import Action, Ask, OwnStep
+from .history import Found, Outcome, Read, Rows
 from .moderation import invited
 from .rooms import Rooms
 from .roster import Member, Room, Roster
@@ -69,4 +68,4 @@ class Memberships:
             user = self._roster.users.get(key)
             return invited(user, room, found[0].nick) if found and user is not None else []
 
-        return Ask(Read(room.id, after=after, limit=limits.PAGE_ENTRIES), own_step(read))
+        return Ask(Read(room.id, after=after, limit=limits.PAGE_ENTRIES), OwnStep(read))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ..common import limits, messages as m
 from ..common.clock import Now
 from . import rights
-from .actions import Action, Ask, Doubted, Reply, Said, Store, own_step
+from .actions import Action, Ask, Doubted, OwnStep, Reply, Said, Store
 from .history import Append, Erase, Put, Recall, Together
 from .rates import DONE_TO_SOMEBODY
 from .refusals import Refusal, no_user, not_allowed, refuse
@@ -143,7 +143,7 @@ class Moderation:
             return []
         member, revision = replace(member, since=room.head - 1), room.revisions[key]
         self._rooms.set_member(room, key, member, revision + 1)
-        return [Store(put_member(room.id, key, member, revision), own_step(lambda outcome, now: []))]
+        return [Store(put_member(room.id, key, member, revision), OwnStep())]
 
     # --- messages ---------------------------------------------------------------------------------------------
     def delete(self, session: Session, say: m.Say, room: Room, to: str | None, now: Now) -> list[Action]:

@@ -20,6 +20,7 @@ from .actions import (
     Finding,
     Indexing,
     Mark,
+    OwnStep,
     Paging,
     Purpose,
     Reply,
@@ -98,7 +99,7 @@ class Outcomes:
         self._searches.stored(stored)
         actions += [Reply((identity,), m.Acked(acks=list_)) for identity, list_ in acks.items() if identity]
         told = [partial(self._talk.broadcast, self._roster.rooms[room], list_) for room, list_ in entries.items()]
-        return [*actions, *each_by_itself([*told, partial(self._cluster.read, now)])]
+        return [*actions, *each_by_itself([*told, self._cluster.read])]
 
     def _follow(self, purpose: Purpose, outcome: Outcome, now: Now) -> list[Action]:
         """What comes of what is no message."""
@@ -109,6 +110,9 @@ class Outcomes:
                 return self._judge_again(purpose, outcome, now)
             case Then():
                 return purpose.follow(outcome, now)
+            case OwnStep():
+                told = self._cluster.stands(outcome, now) if isinstance(outcome, Conflict) else []
+                return [*told, *purpose.follow(outcome, now)]
             case Create():
                 return self._rooms.created(purpose, outcome, now)
             case Start():

@@ -13,7 +13,7 @@ import zmq
 
 from ..common import messages as m, wire
 from ..common.clock import Now
-from .actions import Action, Cut, Log, Publish, Repaired, Reply, Tell
+from .actions import Action, Cut, Log, Publish, Repaired, Reply, Report
 from .connections import Connections
 from .core import Core
 from .faults import fault
@@ -71,7 +71,7 @@ class Outgoing:
                 match action:
                     case Reply(identities, event):
                         self._replies.add(identities, event, now.mono)
-                    case Tell(identity, question, numbers):
+                    case Report(identity, question, numbers):
                         self._replies.add((identity,), self._report(question, numbers, now), now.mono)
                     case Publish(topic, event):
                         if not listened:

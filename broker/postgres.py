@@ -78,11 +78,6 @@ class PostgresHistory:
             raise
         self._hints = Hints(url, hear) if hear is not None else None
 
-    @property
-    def place(self) -> str:
-        """Where the database is, for people."""
-        return self._link.place
-
     def close(self) -> None:
         """Give up the connection."""
         if self._hints is not None:

@@ -6,7 +6,7 @@ Owns the answers that change nothing (but for what a user has read). Pure; used 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -15,8 +15,7 @@ from ..common import limits, messages as m, names, wire
 from ..common.clock import Now
 from . import rights
 from .actions import Action, Ask, Mark, Paging, Repaired, Reply, Store
-from .history import Done, Found, Outcome, Put, Read
-from .leases import Rows
+from .history import Done, Found, Outcome, Put, Read, Rows, Table
 from .policy import Policy
 from .refusals import Refusal, no_room, no_user, refuse, why_not
 from .rooms import Rooms
@@ -41,7 +40,7 @@ class Questions:
         self._unstored: dict[tuple[str, str], None] = {}
         """Those that are not on the disk yet, the oldest first."""
 
-    def load(self, table: Mapping[str, tuple[bytes, int]]) -> None:
+    def load(self, table: Table) -> None:
         """Take over what was read."""
         for name, (value, _) in table.items():
             key, _, room = name.partition(" ")

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from ..common import limits, messages as m
 from ..common.clock import Now
 from ..common.names import PRIVATE_MARK
-from .actions import Action, Ask, own_step
+from .actions import Action, Ask, OwnStep
 from .history import Found, Outcome, Read
 from .learning import Learning
 from .moderation import put_out
@@ -61,7 +61,7 @@ class Relay:
         self._reading -= self._failed
         self._failed.clear()
 
-    def read(self, learning: Learning, now: Now) -> list[Action]:
+    def read(self, learning: Learning) -> list[Action]:
         """Have the next of what was not told read."""
         untold = self._talk.untold
         for id_ in [id_ for id_ in untold if not self._is_heard(self._roster.rooms[id_])]:
@@ -92,7 +92,7 @@ class Relay:
                 self._failed.add(id_)
             return []
 
-        return Ask(Read(id_, after=self._talk.untold[id_], limit=limits.PAGE_ENTRIES), own_step(read))
+        return Ask(Read(id_, after=self._talk.untold[id_], limit=limits.PAGE_ENTRIES), OwnStep(read))
 
     def _tell(self, id_: str, head: int, page: Found, now: Now) -> list[Action]:
         """Tell what was read when the room's head was there."""

@@ -16,8 +16,7 @@ from ..common.errors import Code, InputError
 from ..common.names import LOBBY, PRIVATE_MARK
 from . import rights
 from .actions import Action, Announce, Ask, Await, Create, Publish, Reply, Start, Store
-from .history import Conflict, Locate, Located, NotStored, Outcome, Put, Together
-from .leases import Rows
+from .history import Conflict, Locate, Located, NotStored, Outcome, Put, Rows, Table, Together
 from .policy import Policy
 from .rates import Rates
 from .refusals import Refusal, no_room, not_allowed, refuse, why_not
@@ -58,8 +57,8 @@ class Rooms:
 
     def load(
         self,
-        rooms: Mapping[str, tuple[bytes, int]],
-        members: Mapping[str, tuple[bytes, int]],
+        rooms: Table,
+        members: Table,
         heads: Mapping[str, int],
         topics: Mapping[str, str],
         floors: Mapping[str, int],

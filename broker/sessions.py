@@ -22,8 +22,7 @@ from ..common.skeleton import skeletons
 from . import rights
 from .access import Access, too_many_sessions
 from .actions import Action, Log, Reply, Store, Then
-from .history import Conflict, Done, Outcome, Put, Together
-from .leases import Rows
+from .history import Conflict, Done, Outcome, Put, Rows, Table, Together
 from .policy import Policy
 from .refusals import Refusal, refuse, why_not
 from .rooms import Rooms, announce
@@ -75,7 +74,7 @@ class Sessions:
         self._nicks: dict[str, tuple[NickState, int]] = {}
         """Folded nick → its state and revision."""
 
-    def load(self, table: Mapping[str, tuple[bytes, int]], now: Now) -> None:
+    def load(self, table: Table, now: Now) -> None:
         """Take over the nicks that the history holds."""
         for folded, (value, revision) in table.items():
             self._set(folded, msgspec.msgpack.decode(value, type=NickState), revision, now)

@@ -7,7 +7,6 @@ made (`history`). Pure; used by the broker's thread alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -15,9 +14,8 @@ import msgspec
 from ..common import messages as m
 from ..common.clock import Now
 from ..common.errors import Code
-from .actions import Action, Ask, Log, Reply, Store, Then, own_step
-from .history import Checkpoint, Disown, Disowned, Done, Outcome, Put, Shrink, Shrunk
-from .leases import Rows
+from .actions import Action, Ask, Log, OwnStep, Reply, Store, Then
+from .history import Checkpoint, Disown, Disowned, Done, Outcome, Put, Rows, Shrink, Shrunk, Table
 from .refusals import refuse, why_not
 from .rooms import put_topic
 from .roster import Roster, Session, unnamed
@@ -77,7 +75,7 @@ class Upkeep:
         self.shared = False
         """Whether other brokers have to be told of topics."""
 
-    def load(self, forgotten: Mapping[str, tuple[bytes, int]]) -> None:
+    def load(self, forgotten: Table) -> None:
         """Go on with what the history says is to be done."""
         for key, (value, _) in forgotten.items():
             state = msgspec.msgpack.decode(value, type=Forgotten)
@@ -153,7 +151,7 @@ class Upkeep:
         return Reply((identity,), m.Administered(detail=_given_back(work), more=not work.done, ref=admin.ref))
 
     # --- a step at a time -------------------------------------------------------------------------------------
-    def tick(self, now: Now) -> list[Action]:
+    def tick(self) -> list[Action]:
         """The next step of one work."""
         for key, erasure in self._erasures.items():
             if erasure.after is not None:
@@ -165,8 +163,8 @@ class Upkeep:
         if work is None or work.done:
             return []
         if work.through:
-            return [Ask(Checkpoint(), own_step(self._end_vacuum))]
-        return [Store(Shrink(SHRINK_PAGES), own_step(lambda outcome, now: self._shrunk(outcome)))]
+            return [Ask(Checkpoint(), OwnStep(self._end_vacuum))]
+        return [Store(Shrink(SHRINK_PAGES), OwnStep(lambda outcome, now: self._shrunk(outcome)))]
 
     def _erase(self, key: str) -> list[Action]:
         work = self._erasures[key]
@@ -180,11 +178,10 @@ class Upkeep:
                     self._roster.rooms[room].topic = topic
                 self._searches.erased()
                 if self.shared:
-                    noted = own_step(lambda outcome, now: [])
-                    return [Store(put_topic(room, topic), noted) for room, topic in outcome.topics.items()]
+                    return [Store(put_topic(room, topic), OwnStep()) for room, topic in outcome.topics.items()]
             return []
 
-        return [Store(Disown(key, unnamed(key), work.after), own_step(erased))]
+        return [Store(Disown(key, unnamed(key), work.after), OwnStep(erased))]
 
     def _end_erasure(self, key: str) -> list[Action]:
         work = self._erasures[key]
@@ -192,7 +189,7 @@ class Upkeep:
         def noted(outcome: Outcome, now: Now) -> list[Action]:
             if not isinstance(outcome, Done):
                 return []
-            return [Ask(Checkpoint(), own_step(ended))]
+            return [Ask(Checkpoint(), OwnStep(ended))]
 
         def ended(outcome: Outcome, now: Now) -> list[Action]:
             if work.done or not isinstance(outcome, Done):
@@ -202,7 +199,7 @@ class Upkeep:
             return [Log(text, event="forgotten", fields={"user": key, "entries": work.changed})]
 
         put = Put(FORGOTTEN, key, msgspec.msgpack.encode(Forgotten(work.by, work.time, done=True)))
-        return [Store(put, own_step(noted))]
+        return [Store(put, OwnStep(noted))]
 
     def _shrunk(self, outcome: Outcome) -> list[Action]:
         work = self._vacuum

@@ -6,7 +6,7 @@ import contextlib
 
 import zmq
 
-from zchat.broker.actions import Publish, Reply, Tell
+from zchat.broker.actions import Publish, Reply, Report
 from zchat.broker.connections import Connections
 from zchat.broker.gate import Gate
 from zchat.broker.outgoing import Outgoing
@@ -50,7 +50,7 @@ def test_a_fault_keeps_nothing_else_back() -> None:
         house, gate = House(), Gate(context)
         outgoing = Outgoing(router, pub, speakers, listeners, gate, house.core, watch, listen=lambda: None, report=fail)
         reply = Reply((b"alice",), m.Pong(ref=1))
-        tell = Tell(b"alice", m.Inspect(ref=2), numbers=False)
+        tell = Report(b"alice", m.Inspect(ref=2), numbers=False)
         outgoing.send([tell, Publish(wire.BEACON_TOPIC, m.Beacon(time=1)), tell, reply], NOW)
 
         assert wire.decode_events(alice.recv()) == [m.Pong(ref=1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zchat.broker.actions import Log, Tell
+from zchat.broker.actions import Log, Report
 from zchat.broker.metrics import Metrics
 from zchat.broker.reporting import MINUTE, Reporter, quantile
 from zchat.broker.watching import TROUBLE_CHARACTERS, TROUBLES, Watch
@@ -95,7 +95,7 @@ def test_the_core_knows_who_may_see_them() -> None:
 
     def told(user: str) -> list[bool]:
         actions = house.core.handle(user.encode(), house.frame(user, None).user, question, house.now)
-        return [action.numbers for action in actions if isinstance(action, Tell)]
+        return [action.numbers for action in actions if isinstance(action, Report)]
 
     assert key("alice") == house.frame("alice", None).user
     assert (told("alice"), told(OPERATOR), told("stranger")) == ([False], [True], [])
