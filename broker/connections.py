@@ -70,9 +70,9 @@ class Connections:
         self.monitor.linger = 0
         # Without a bound: libzmq's network thread would wait for a reader, and everybody with it.
         self.monitor.rcvhwm = 0
-        place = f"inproc://monitor-{next(_numbers)}"
-        listening.monitor(place, _EVENTS)
-        self.monitor.connect(place)
+        endpoint = f"inproc://monitor-{next(_numbers)}"
+        listening.monitor(endpoint, _EVENTS)
+        self.monitor.connect(endpoint)
 
     def close(self) -> None:
         """Give up the monitor; an open one would hang the context's end."""

@@ -93,16 +93,16 @@ class Openings:
 
     def take(self, address: str, mono: float) -> bool:
         """Whether one more may be opened now."""
-        place = _place(address)
-        if place is None:
+        origin = _origin(address)
+        if origin is None:
             return True
         burst, rate = self._policy.connection_burst, self._policy.connection_rate
         if len(self._buckets) > ADDRESSES:
-            self._buckets = {p: b for p, b in self._buckets.items() if b.level + (mono - b.at) * rate < burst}
-        return self._buckets.setdefault(place, Bucket(burst, mono)).take(1, burst, rate, mono)
+            self._buckets = {origin: b for origin, b in self._buckets.items() if b.level + (mono - b.at) * rate < burst}
+        return self._buckets.setdefault(origin, Bucket(burst, mono)).take(1, burst, rate, mono)
 
 
-def _place(address: str) -> str | None:
+def _origin(address: str) -> str | None:
     """What counts as one address: of IPv6 a /64, which is what one customer is given. None for loopback."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])

@@ -1,7 +1,7 @@
 """The broker's log, from a record to a thread that writes it.
 
 Owns the way of a record: the throttle, the queue, and the word about what got lost. Does not know what a record looks
-like (`log_forms`) nor where it goes (`log_places`). `open_log` is called by the thread that runs the broker; logging
+like (`log_forms`) nor where it goes (`log_sinks`). `open_log` is called by the thread that runs the broker; logging
 itself may come from any thread, and never waits.
 """
 
@@ -14,7 +14,7 @@ import queue
 import threading
 
 from .log_forms import DATE, LINE, CleanFormatter, JsonFormatter, OneLine, Syslog
-from .log_places import LOCAL_SYSLOG, LocalSyslog, Place, SyslogDatagrams, SyslogStream, place_for
+from .log_sinks import LOCAL_SYSLOG, LocalSyslog, Sink, SyslogDatagrams, SyslogStream, sink_for
 
 LINES_A_SECOND = 100
 LINES_WAITING = 10_000
@@ -28,13 +28,13 @@ class Background(logging.handlers.QueueHandler):
     """Lets a thread of its own write, and drops what it cannot keep up with: standard error may be a pipe that nobody
     reads, a disk may be full and a syslog away, and the broker must not wait for any of them."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, sink: Sink) -> None:
         waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(LINES_WAITING)
         super().__init__(waiting)
         self.dropped = 0
         """Records that found no room, since it was opened."""
         self._waiting = waiting
-        self._place = place
+        self._sink = sink
         self._thread = threading.Thread(target=self._write, name="zchat-log", daemon=True)
         self._thread.start()
 
@@ -52,23 +52,23 @@ class Background(logging.handlers.QueueHandler):
     @property
     def lost(self) -> int:
         """Records that were not written, since it was opened."""
-        return self.dropped + self._place.failed
+        return self.dropped + self._sink.failed
 
     def _write(self) -> None:
         told = 0
         while (record := self._waiting.get()) is not None:
-            before = self._place.failed
+            before = self._sink.failed
             self._put(record)
-            if self._place.failed == before and (lost := self.lost - told):
+            if self._sink.failed == before and (lost := self.lost - told):
                 told += lost
                 self._put(_about(lost, record))
-        self._place.close()
+        self._sink.close()
 
     def _put(self, record: logging.LogRecord) -> None:
         try:
-            self._place.emit(record)
+            self._sink.emit(record)
         except Exception:  # whatever it is, the next record may do better
-            self._place.handleError(record)
+            self._sink.handleError(record)
 
     def close(self) -> None:
         """Let what waits be written, as far as somebody takes it."""
@@ -80,7 +80,7 @@ class Background(logging.handlers.QueueHandler):
                 self.dropped += 1
             self._waiting.put_nowait(None)  # nothing is logged here any more, so there is room
         self._thread.join(END_PATIENCE)
-        self._place.stop()
+        self._sink.stop()
         super().close()
 
 
@@ -127,20 +127,20 @@ def open_log(
     form: str = "text",
     file_bytes: int = 0,
     file_count: int = 0,
-    syslog_places: tuple[str, ...] = LOCAL_SYSLOG,
+    syslog_paths: tuple[str, ...] = LOCAL_SYSLOG,
 ) -> Background:
     """Send the log there from now on, in place of where it went before, whose files are let go of.
 
     Raises `InputError` when that cannot be had; then nothing changes.
     """
-    place = place_for(where, file_bytes=file_bytes, file_count=file_count, local=syslog_places)
-    place.setFormatter(_formatter(place, form))
+    sink = sink_for(where, file_bytes=file_bytes, file_count=file_count, local=syslog_paths)
+    sink.setFormatter(_formatter(sink, form))
     logging.raiseExceptions = False
     root = logging.getLogger("zchat")
     for old in list(root.handlers):
         root.removeHandler(old)
         old.close()
-    background = Background(place)
+    background = Background(sink)
     background.addFilter(Throttle())
     root.addHandler(background)
     root.setLevel(logging.INFO)
@@ -149,8 +149,8 @@ def open_log(
     return background
 
 
-def _formatter(place: Place, form: str) -> logging.Formatter:
-    if isinstance(place, LocalSyslog | SyslogDatagrams | SyslogStream):
+def _formatter(sink: Sink, form: str) -> logging.Formatter:
+    if isinstance(sink, LocalSyslog | SyslogDatagrams | SyslogStream):
         inner = JsonFormatter() if form == "json" else logging.Formatter("%(message)s")
-        return OneLine(inner) if isinstance(place, LocalSyslog) else Syslog(inner)
+        return OneLine(inner) if isinstance(sink, LocalSyslog) else Syslog(inner)
     return JsonFormatter() if form == "json" else CleanFormatter(LINE, DATE)

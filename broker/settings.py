@@ -20,7 +20,7 @@ from ..common.limits import NAME_CHARACTERS
 from ..common.spans import parse_span
 from ..common.text import clean
 from .endpoints import parse_place
-from .log_places import check_place
+from .log_sinks import check_sink
 from .opening import check_history, without_password
 from .options import ABOUT, DEFAULTS, OPTIONS, TABLES, Service
 from .policy import Policy
@@ -41,9 +41,9 @@ def read(file: Path | None, given: Mapping[str, tuple[object, str]] | None = Non
     Raises `InputError` when the file cannot be read, or says what is not known or not possible.
     """
     tables = config.read(file, TABLES)
-    place = str(file or config.usual_file())
+    origin = str(file or config.usual_file())
     said: dict[str, tuple[object, str]] = {
-        name: (value, place) for table in tables.values() for name, value in table.items()
+        name: (value, origin) for table in tables.values() for name, value in table.items()
     }
     said |= given or {}
     values: dict[str, Any] = {name: value for name, (value, _) in said.items()}
@@ -111,7 +111,7 @@ def _check(service: Service) -> None:
         _check_host(advertise)
     if service.others:
         _check_others(service.others)
-    check_place(service.log)
+    check_sink(service.log)
     if service.history:
         check_history(service.history)
     if service.metrics:

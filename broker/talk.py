@@ -26,7 +26,7 @@ ABOUT = ("delete", "answer")
 """Kinds that are about what was said before, so they make no room."""
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _Where(msgspec.Struct, frozen=True):
     """Where a message goes: the room's id, the addressee's nick, and the room's making if it is new."""
 
     room: str
@@ -61,30 +61,30 @@ class Talk:
             return [refuse(identity, say, *refusal)]
         if say.kind in KINDS:
             return self._moderation.say(session, say, now)
-        place = self._place(session, say, now)
-        if isinstance(place, Refusal):
-            return self.stall(session, say, place, now) if place.retry else [refuse(identity, say, *place)]
-        if isinstance(place, Ask):
-            return [place]
+        where = self._where(session, say, now)
+        if isinstance(where, Refusal):
+            return self.stall(session, say, where, now) if where.retry else [refuse(identity, say, *where)]
+        if isinstance(where, Ask):
+            return [where]
         session.active = now.mono
         if say.kind == "delete":
-            return self._moderation.delete(session, say, self._roster.rooms[place.room], place.to, now)
-        room = self._roster.rooms.get(place.room)
+            return self._moderation.delete(session, say, self._roster.rooms[where.room], where.to, now)
+        room = self._roster.rooms.get(where.room)
         if say.kind == "answer" and room is not None and say.about <= rights.floor(user, room):
             # Of what one may not read one must not learn either what could be chosen, and what was.
             return [refuse(identity, say, *why_not_answer(Missing(), user.key))]
         append = Append(
-            place.room,
+            where.room,
             user.key,
             say.id,
             user.nick,
             say.text,
             now.wall,
             say.kind,
-            place.to,
+            where.to,
             about=say.about if say.kind == "answer" else 0,
             choices=tuple(say.choices) if say.kind == "ask" else (),
-            readers=readers_of(place.room, room),
+            readers=readers_of(where.room, room),
         )
         if room is not None and not room.is_public:
             # To each by itself, where PUB would do it at once for all.
@@ -92,13 +92,13 @@ class Talk:
         change: Append | Together = append
         if say.kind == "answer":
             # With the question looked at in the same change, there is one first answer.
-            change = Together((append, Resolve(place.room, say.about, user.key, say.text)))
+            change = Together((append, Resolve(where.room, say.about, user.key, say.text)))
         elif say.kind == "topic" and self.shared:
-            change = Together((append, put_topic(place.room, say.text)))
+            change = Together((append, put_topic(where.room, say.text)))
         said = Store(change, Said(identity, user.key, say, append))
-        return [said] if place.create is None else [place.create, said]
+        return [said] if where.create is None else [where.create, said]
 
-    def _place(self, session: Session, say: m.Say, now: Now) -> _Place | Ask | Refusal:
+    def _where(self, session: Session, say: m.Say, now: Now) -> _Where | Ask | Refusal:
         """Where a message goes."""
         if say.to is not None:
             return self._direct(session, say)
@@ -107,14 +107,14 @@ class Talk:
         if isinstance(room, Refusal):
             if room.code == Code.NO_SUCH_ROOM and not name.startswith(PRIVATE_MARK) and say.kind not in ABOUT:
                 making = self._rooms.create(name, session, None, now)
-                return making if isinstance(making, Refusal) else _Place(names.fold(name), create=making)
+                return making if isinstance(making, Refusal) else _Where(names.fold(name), create=making)
             return room
         if room.is_direct:
             return Refusal(Code.ROOM_INVALID, "Private messages are addressed to a nick, not to a room.")
         silent = rights.why_not_speak(session.user, room, now.wall)
-        return _Place(room.id) if silent is None else unless_done(session, say, room, silent)
+        return _Where(room.id) if silent is None else unless_done(session, say, room, silent)
 
-    def _direct(self, session: Session, say: m.Say) -> _Place | Refusal:
+    def _direct(self, session: Session, say: m.Say) -> _Where | Refusal:
         if say.kind == "topic" or say.room is not None:
             return Refusal(Code.ROOM_INVALID, "A private message has neither a room nor a topic. Send one of them.")
         other = self._roster.named(say.to or "")
@@ -125,7 +125,7 @@ class Talk:
             return no_room(other.nick)
         if say.kind == "ask" and other is session.user:
             return not_allowed("A question to yourself has nobody to answer it. Ask somebody else.")
-        return _Place(room, to=other.nick)
+        return _Where(room, to=other.nick)
 
     def stalled(self, session: Session, say: m.Say, now: Now) -> bool:
         """Whether this message has to wait for another one before it, so that their order is kept.

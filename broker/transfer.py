@@ -79,11 +79,11 @@ def _room(db: sqlite3.Connection, id_: str, name: str) -> ExportedRoom:
         raise RefusedError(Code.NO_SUCH_ROOM, f"There is no room {shown(name)} in this history. See: zchat rooms.")
     state = msgspec.msgpack.decode(row[0], type=RoomState)
     members = []
-    for place, value in db.execute(
+    for row, value in db.execute(
         "SELECT name, value FROM state WHERE kind = ? AND name >= ? AND name < ?", (MEMBERS, f"{id_} ", f"{id_}!")
     ):
         m = msgspec.msgpack.decode(value, type=Member)
-        members.append(ExportedMember(place.removeprefix(f"{id_} "), m.role, m.since, m.banned, m.muted))
+        members.append(ExportedMember(row.removeprefix(f"{id_} "), m.role, m.since, m.banned, m.muted))
     return ExportedRoom(state.name, state.private, state.by, members)
 
 
@@ -167,8 +167,8 @@ def _survey(file: Path) -> tuple[ExportedRoom, list[int]]:
             hidden = [0] * len(room.members)
             for entry in entries:
                 assert isinstance(entry, Entry)
-                for place, member in enumerate(room.members):
-                    hidden[place] += entry.seq <= member.since
+                for number, member in enumerate(room.members):
+                    hidden[number] += entry.seq <= member.since
     except OSError as error:
         raise InputError(f"The file {file} cannot be read ({error.strerror}). Name an export.") from None
     return room, hidden

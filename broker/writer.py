@@ -53,9 +53,9 @@ class Writer:
         self.pipe = context.socket(zmq.PAIR)
         """Readable when a batch is carried out, or the thread has ended."""
         self._inside = context.socket(zmq.PAIR)
-        place = f"inproc://history-{next(_numbers)}"
-        self.pipe.bind(place)
-        self._inside.connect(place)
+        endpoint = f"inproc://history-{next(_numbers)}"
+        self.pipe.bind(endpoint)
+        self._inside.connect(endpoint)
         self._thread = threading.Thread(target=self._run, name="zchat-history", daemon=True)
         self._thread.start()
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from zchat.broker.log_forms import CleanFormatter
-from zchat.broker.log_places import LOCAL_SYSLOG
+from zchat.broker.log_sinks import LOCAL_SYSLOG
 from zchat.broker.logs import MESSAGES, open_log
 from zchat.common.errors import InputError
 
@@ -166,7 +166,7 @@ def test_syslog_is_found_and_told(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
         syslog.bind(place)
         syslog.settimeout(10)
-        open_log("syslog", messages=False, syslog_places=(str(tmp_path / "nowhere"), place))
+        open_log("syslog", messages=False, syslog_paths=(str(tmp_path / "nowhere"), place))
         broker_log.info("%s", "one\ntwo")
         datagram = syslog.recv(1_000).rstrip(b"\0").decode()
 
@@ -179,6 +179,6 @@ def test_no_syslog_is_an_input_error(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
         syslog.bind(str(stale))
     with pytest.raises(InputError, match=r"No syslog listens at .*nowhere or .*stale\. .*--log FILE"):
-        open_log("syslog", messages=False, syslog_places=(str(tmp_path / "nowhere"), str(stale)))
+        open_log("syslog", messages=False, syslog_paths=(str(tmp_path / "nowhere"), str(stale)))
 
     assert LOCAL_SYSLOG

@@ -506,7 +506,7 @@ def test_d9_every_line_begins_with_date_and_time(join: Join, zchat: Zchat, room:
 
 def log_as(folder: Path, where: str, *, messages: bool) -> None:
     """What a broker with these options logs, by its own loggers."""
-    handler = open_log(where, messages=messages, syslog_places=(str(folder / "none"), str(folder / "syslog")))
+    handler = open_log(where, messages=messages, syslog_paths=(str(folder / "none"), str(folder / "syslog")))
     try:
         logging.getLogger("zchat.broker").info("%s", "bob\x1b[2J connected\nforged")
         logging.getLogger(MESSAGES).info("[%s] %s: %s", "lobby", "bob", "secret")

@@ -242,7 +242,7 @@ def test_without_a_syslog_the_log_does_not_go_nowhere(tmp_path: Path) -> None:
         syslog.bind(str(left_over))
 
     with pytest.raises(InputError, match="No syslog listens"):
-        open_log("syslog", messages=True, syslog_places=(str(tmp_path / "none"), str(left_over)))
+        open_log("syslog", messages=True, syslog_paths=(str(tmp_path / "none"), str(left_over)))
 
 
 def test_what_is_said_while_alone_is_logged_too(tmp_path: Path) -> None:

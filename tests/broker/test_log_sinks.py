@@ -18,7 +18,7 @@ from hypothesis import example, given, strategies as st
 
 from zchat.broker.actions import Log
 from zchat.broker.log_forms import JsonFormatter
-from zchat.broker.log_places import LogFile, Place
+from zchat.broker.log_sinks import LogFile, Sink
 from zchat.broker.logs import LINES_WAITING, Background, open_log
 from zchat.broker.watching import tell
 from zchat.common.errors import InputError
@@ -146,7 +146,7 @@ def test_a_full_disk_is_counted_and_told_later(tmp_path: Path) -> None:
     assert disk.read_text().splitlines() == ["found", "3 lines were not written: the log could not take them"]
 
 
-class Stuck(Place):
+class Stuck(Sink):
     """A place that takes nothing until it is let go."""
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Where the log is written: standard error, a file that is rotated, a syslog here or elsewhere.
 
 Owns descriptors and sockets of the log. Does not know what a record looks like (`log_forms`) nor who waits for it
-(`logs`): each place may wait as long as it likes, since one thread of its own writes there, and does nothing else.
+(`logs`): each sink may wait as long as it likes, since one thread of its own writes there, and does nothing else.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Unlocked:
         self.release()
 
 
-class Place(logging.Handler):
+class Sink(logging.Handler):
     """A handler for one thread, which counts what it could not write."""
 
     failed = 0
@@ -66,7 +66,7 @@ class Place(logging.Handler):
         """Give up trying; called from another thread."""
 
 
-class StandardError(Place):
+class StandardError(Sink):
     """Writes to the descriptor itself: who waits in Python's stream holds locks that the end of the process needs."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -77,7 +77,7 @@ class StandardError(Place):
             self.handleError(record)
 
 
-class LogFile(Place, logging.handlers.RotatingFileHandler):
+class LogFile(Sink, logging.handlers.RotatingFileHandler):
     """A file for its owner alone, since what is said may stand in it; so are those that it is renamed to."""
 
     def _open(self) -> TextIOWrapper:
@@ -99,11 +99,11 @@ def _closed_to_others(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-class LocalSyslog(Place, logging.handlers.SysLogHandler):
+class LocalSyslog(Sink, logging.handlers.SysLogHandler):
     """The syslog of this machine, by its Unix socket, in the form that those expect."""
 
 
-class SyslogDatagrams(Place):
+class SyslogDatagrams(Sink):
     """A syslog elsewhere, a datagram a record (RFC 5426): what gets lost is lost."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -126,7 +126,7 @@ class SyslogDatagrams(Place):
         super().close()
 
 
-class SyslogStream(Place):
+class SyslogStream(Sink):
     """A syslog elsewhere, over TCP with octet counting (RFC 6587, section 3.4.1); it is waited for while it is away."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -183,8 +183,8 @@ def _resolve(host: str, port: int, kind: socket.SocketKind) -> tuple[socket.Addr
     return family, address
 
 
-def check_place(where: str) -> None:
-    """Raise `InputError` for a place that cannot be meant; nothing is opened."""
+def check_sink(where: str) -> None:
+    """Raise `InputError` for a sink that cannot be meant; nothing is opened."""
     for scheme, port in ((UDP, UDP_PORT), (TCP, TCP_PORT)):
         if where.startswith(scheme):
             parse_place(where.removeprefix(scheme), "--log", port=port)
@@ -193,9 +193,9 @@ def check_place(where: str) -> None:
         raise InputError(f"A log cannot be sent to {where}. Name FILE, syslog, {UDP}HOST or {TCP}HOST with --log.")
 
 
-def place_for(where: str, *, file_bytes: int, file_count: int, local: tuple[str, ...]) -> Place:
-    """The place that is named so; raises `InputError` when it cannot be had."""
-    check_place(where)
+def sink_for(where: str, *, file_bytes: int, file_count: int, local: tuple[str, ...]) -> Sink:
+    """The sink that is named so; raises `InputError` when it cannot be had."""
+    check_sink(where)
     if where == "-":
         return StandardError()
     if where == "syslog":
@@ -212,9 +212,9 @@ def place_for(where: str, *, file_bytes: int, file_count: int, local: tuple[str,
         raise InputError(f"The log {where} cannot be written ({error.strerror}). Name another with --log.") from None
 
 
-def _local_syslog(places: tuple[str, ...]) -> Place:
-    for place in places:
-        handler = LocalSyslog(address=place, facility="daemon")
+def _local_syslog(paths: tuple[str, ...]) -> Sink:
+    for path in paths:
+        handler = LocalSyslog(address=path, facility="daemon")
         try:
             # The handler itself does not mind when nobody listens; its types do not tell that it has a socket.
             handler.socket.getpeername()  # type: ignore[attr-defined]
@@ -222,4 +222,4 @@ def _local_syslog(places: tuple[str, ...]) -> Place:
             handler.close()
             continue
         return handler
-    raise InputError(f"No syslog listens at {' or '.join(places)}. Start one, or log to a file with --log FILE.")
+    raise InputError(f"No syslog listens at {' or '.join(paths)}. Start one, or log to a file with --log FILE.")
