@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from .embedded import Broker as Broker
     from .policy import Policy as Policy
 
-_PLACES = {"Broker": "embedded", "Policy": "policy"}
+_MODULES = {"Broker": "embedded", "Policy": "policy"}
 
-__all__ = sorted(_PLACES)
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)
+    return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)

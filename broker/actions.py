@@ -83,7 +83,7 @@ class Said(msgspec.Struct, frozen=True):
     user: str
     say: Say
     append: Append
-    follow: Callable[[Now], list[Action]] | None = None
+    follow: Follow | None = None
 
 
 class Doubted(msgspec.Struct, frozen=True):
@@ -101,13 +101,13 @@ class Then(msgspec.Struct, frozen=True):
 
     identity: bytes
     command: Command
-    follow: Callable[[Outcome, Now], list[Action]]
+    follow: FollowOutcome
 
 
 class OwnStep(msgspec.Struct, frozen=True):
     """The broker itself wants it, at nobody's command; `follow` tells what comes of it."""
 
-    follow: Callable[[Outcome, Now], list[Action]] = lambda outcome, now: []
+    follow: FollowOutcome = lambda outcome, now: []
 
 
 class Paging(msgspec.Struct, frozen=True):
@@ -183,3 +183,7 @@ class Await(msgspec.Struct, frozen=True):
 
 
 Action = Reply | Publish | Report | Log | Cut | Repaired | Store | Await | Ask
+Follow = Callable[[Now], list[Action]]
+"""What comes of something that is so now."""
+FollowOutcome = Callable[[Outcome, Now], list[Action]]
+"""What comes of an outcome."""

@@ -13,11 +13,11 @@ import msgspec
 
 from ..common.clock import Now
 from .access import ACCESS, BANS, INVITES, OPERATORS
-from .actions import Action, OwnStep, Store
+from .actions import Action, Follow, FollowOutcome, OwnStep, Store
 from .elsewhere import PRESENCE, Elsewhere
 from .governing import Governing
-from .history import Conflict, History, Outcome, Put, Rows, Table
-from .learning import Follow, Learn, Learning
+from .history import Conflict, History, Put, Rows, Table
+from .learning import Learn, Learning
 from .leases import BROKERS, Leases
 from .memberships import Memberships
 from .questions import READS, Questions
@@ -104,7 +104,7 @@ class Cluster:
         return self._learning.hinted(now)
 
     # --- what is judged by what stands now --------------------------------------------------------------------
-    def surely(self, then: Follow, otherwise: Callable[[Outcome, Now], list[Action]], now: Now) -> list[Action]:
+    def surely(self, then: Follow, otherwise: FollowOutcome, now: Now) -> list[Action]:
         """Judge something once all is known that other brokers have stored."""
         return self._learning.surely(then, otherwise, now)
 

@@ -5,8 +5,8 @@ or disks: `server` brings commands with the time, carries out the actions, and b
 stored or read. Pure; used by the broker's thread alone.
 
 A message's way: `handle` checks a `Say` and answers with `Store`. The server commits all that one wake-up brought
-and calls `complete`, whose actions are the acks and the broadcasts. So nothing is told to anyone before it is on
-the disk.
+and calls `complete`, whose actions are the acks and the broadcasts (`outcomes`). So nothing is told to anyone before
+it is on the disk.
 """
 
 from __future__ import annotations
@@ -77,13 +77,8 @@ class Core:
         self._beat_due = self._ticked = now.mono
         self._rests = 0
         """Beats until the next beacon."""
-        self._sessions.load(history.table(NICKS), now)
         told_topics = history.table(TOPICS)  # first: what differs from the entries is then older than they are
-        heads, topics, floors = history.heads(), history.topics(), history.floors()
-        self._rooms.load(history.table(ROOMS), history.table(MEMBERS), heads, topics, floors)
-        self._questions.load(history.table(READS))
-        self._upkeep.load(history.table(FORGOTTEN))
-        self._access.load(*map(history.table, (ACCESS, BANS, INVITES, OPERATORS)))
+        self._load(history, now)
         self._cluster = Cluster(
             history,
             self._roster,
@@ -107,6 +102,15 @@ class Core:
             self._retention,
             self._cluster,
         )
+
+    def _load(self, history: History, now: Now) -> None:
+        """Take over the users, then what is about them."""
+        self._sessions.load(history.table(NICKS), now)
+        heads, topics, floors = history.heads(), history.topics(), history.floors()
+        self._rooms.load(history.table(ROOMS), history.table(MEMBERS), heads, topics, floors)
+        self._questions.load(history.table(READS))
+        self._upkeep.load(history.table(FORGOTTEN))
+        self._access.load(*map(history.table, (ACCESS, BANS, INVITES, OPERATORS)))
 
     # --- input from clients -----------------------------------------------------------------------------------
     def settles(self, user: str, command: m.Command | m.Unknown) -> bool:

@@ -17,7 +17,7 @@ from ..common.keys import fingerprint_of
 from ..common.rules import refuse_text
 from ..common.skeleton import skeletons
 from .access import ACCESS, BANS, INVITES, OPERATORS, Access, BanState, InviteState, KeyState, hash_of
-from .actions import Action, Cut, Log, Reply, Store, Then
+from .actions import Action, Cut, Follow, Log, Reply, Store, Then
 from .admission import network_of
 from .history import Done, Outcome, Put, Rows, Together
 from .refusals import Refusal, no_user, not_allowed, refuse, until_when, why_not
@@ -25,8 +25,6 @@ from .rights import in_force
 from .roster import Roster, Session, User, unnamed
 from .sessions import Sessions
 from .upkeep import Upkeep
-
-Effect = Callable[[Now], list[Action]]
 
 ASK = "Ask the broker's operator to let you in again."
 ANEW = "Join again with another nick."
@@ -214,29 +212,25 @@ class Governing:
             return no_user(admin.target)
         if not self._may(session.user, user.key):
             return _too_high(admin.target)
-        key = None
+        key = self._heir(user, admin)
+        if isinstance(key, Refusal):
+            return key
         in_use = names.fold(admin.target) == names.fold(user.nick)
         nick = user.nick if in_use else self._sessions.spelling(admin.target)
-        if admin.key:
-            key = fingerprint_of(admin.key)
-            if key is None:
-                return Refusal(Code.BAD_FRAME, "That is neither a fingerprint nor a public key. See: zchat key export.")
-            if key in (user.key, self._operator):
-                return not_allowed("That key cannot be given this nick.")
         others = self._sessions.nicks_of(user.key, now) if not in_use else []
         for other in others:
             if other != nick and skeletons(nick) & skeletons(other):
                 return not_allowed(
                     f"The nick {nick} looks like {other}, which stays whose it is. Reset that one first."
                 )
-        done = f"The nick {nick} " + ("is free now." if key is None else f"belongs to the key {key} now.")
+        done = f"The nick {nick} " + (f"belongs to the key {key} now." if key else "is free now.")
         reply = Reply((session.identity,), m.Administered(detail=done, ref=admin.ref))
         log = _order(session, done)
 
         def freed(_: Outcome, now: Now) -> list[Action]:
             if more:
                 self._access.appoint(user.key, state)
-            if key is None:
+            if not key:
                 return [log, reply]
             heir = self._roster.users.get(key) or User(key, "")
             then = Then(session.identity, admin, lambda _, __: [log, reply])
@@ -250,6 +244,15 @@ class Governing:
         state = KeyState(False, session.user.key, now.wall)
         more = [Put(OPERATORS, user.key, msgspec.msgpack.encode(state))] if in_use and user.operator else []
         return self._sessions.free_nick(user, nick, more, leave, Then(session.identity, admin, freed))
+
+    def _heir(self, user: User, admin: m.Admin) -> str | Refusal:
+        """The key that shall have somebody's nick; empty: nobody's."""
+        if not admin.key:
+            return ""
+        key = fingerprint_of(admin.key)
+        if key is None:
+            return Refusal(Code.BAD_FRAME, "That is neither a fingerprint nor a public key. See: zchat key export.")
+        return key if key not in (user.key, self._operator) else not_allowed("That key cannot be given this nick.")
 
     def _forget(self, session: Session, admin: m.Admin, now: Now) -> list[Action] | Refusal:
         """Somebody's words are erased; their nicks become free, and they leave."""
@@ -345,7 +348,7 @@ class Governing:
         return key != self._operator and (actor.key == self._operator or user is None or not user.operator)
 
     def _store(
-        self, session: Session, admin: m.Admin, put: Put, detail: str, effect: Effect, *, invite: str = ""
+        self, session: Session, admin: m.Admin, put: Put, detail: str, effect: Follow, *, invite: str = ""
     ) -> list[Action]:
         identity = session.identity
 

@@ -1,6 +1,7 @@
 """The broker's folder: its key, its history, its lock; and the note by which this account's clients find it.
 
-Owns those files. Does not know sockets or chat. Used once at start and once at the end, by the broker's thread.
+Owns those files. Does not know sockets or chat. Used once at start and once at the end, by the
+broker's thread or a process that works on a stopped broker's folder.
 """
 
 from __future__ import annotations

@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 
 from ..common import limits
 from ..common.clock import Now
-from .actions import Action, Ask, OwnStep
+from .actions import Action, Ask, Follow, FollowOutcome, OwnStep
 from .history import Conflict, News, Outcome, Rows, Told
 
-Follow = Callable[[Now], list[Action]]
 Learn = Callable[[Rows, Now], list[Action]]
 
 
@@ -62,7 +61,7 @@ class Learning:
 
         return [self.look(answered, failed)]
 
-    def look(self, then: Follow, otherwise: Callable[[Outcome, Now], list[Action]]) -> Ask:
+    def look(self, then: Follow, otherwise: FollowOutcome) -> Ask:
         """Learn all there is, then go on; `otherwise` is for a history that cannot be read."""
 
         def told(outcome: Outcome, now: Now) -> list[Action]:
@@ -72,7 +71,7 @@ class Learning:
 
         return Ask(News(self._cursor), OwnStep(told))
 
-    def surely(self, then: Follow, otherwise: Callable[[Outcome, Now], list[Action]], now: Now) -> list[Action]:
+    def surely(self, then: Follow, otherwise: FollowOutcome, now: Now) -> list[Action]:
         """Judge something by what stands now: at once where nobody else writes, else after a look."""
         return [self.look(then, otherwise)] if self._shared else then(now)
 

@@ -6,14 +6,12 @@ sees the same. Does not know who may come in at all (`access`). Pure; used by th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec.structs import replace
 
 from ..common import limits, messages as m
 from ..common.clock import Now
 from . import rights
-from .actions import Action, Ask, Doubted, OwnStep, Reply, Said, Store
+from .actions import Action, Ask, Doubted, Follow, OwnStep, Reply, Said, Store
 from .history import Append, Erase, Put, Recall, Together
 from .rates import DONE_TO_SOMEBODY
 from .refusals import Refusal, no_user, not_allowed, refuse
@@ -123,9 +121,7 @@ class Moderation:
                 return not_allowed(f"{nick} is not an operator of {room.name}.")
         return replace(member, role="member" if room.private else "")  # deop
 
-    def _follow(
-        self, room: Room, target: User, member: Member, put: Put, say: m.Say, by: str
-    ) -> Callable[[Now], list[Action]]:
+    def _follow(self, room: Room, target: User, member: Member, put: Put, say: m.Say, by: str) -> Follow:
         def follow(now: Now) -> list[Action]:
             self._rooms.set_member(room, target.key, member, (put.expect or 0) + 1)
             if say.kind == "invite":

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from ..common import limits
 
-Access = Literal["open", "invite", "closed"]
+Mode = Literal["open", "invite", "closed"]
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 Rate = Annotated[float, Meta(gt=0, le=10_000_000)]
 
@@ -21,7 +21,7 @@ Rate = Annotated[float, Meta(gt=0, le=10_000_000)]
 class Policy(msgspec.Struct, forbid_unknown_fields=True):
     """The settings of one broker, which all who need them share; `options` has the reason of each default."""
 
-    access: Access = "open"
+    access: Mode = "open"
     """Who comes in: ``open`` all, ``invite`` who is known, allowed or invited, ``closed`` who is known or allowed."""
     message_bytes: Annotated[int, Meta(ge=256, le=limits.MESSAGE_BYTES)] = limits.MESSAGE_BYTES
     message_lines: Annotated[int, Meta(ge=1, le=limits.MESSAGE_LINES)] = limits.MESSAGE_LINES

@@ -33,7 +33,7 @@ class Hints:
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
             end.setblocking(False)
-        self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="zchat-hints", daemon=True)
         self._thread.start()
 
     def tell(self) -> None:

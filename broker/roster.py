@@ -1,6 +1,6 @@
 """Who is here: users, their sessions, and the rooms they follow.
 
-Owns the tables and their consistency. Does not know the protocol's answers (`broker.core`) nor storage. Pure; used
+Owns the tables and their consistency. Does not know the protocol's answers (`core`) nor storage. Pure; used
 by the broker's thread alone.
 """
 

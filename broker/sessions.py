@@ -21,7 +21,7 @@ from ..common.errors import Code, InputError
 from ..common.skeleton import skeletons
 from . import rights
 from .access import Access, too_many_sessions
-from .actions import Action, Log, Reply, Store, Then
+from .actions import Action, Follow, Log, Reply, Store, Then
 from .history import Conflict, Done, Outcome, Put, Rows, Table, Together
 from .policy import Policy
 from .refusals import Refusal, refuse, why_not
@@ -251,9 +251,7 @@ class Sessions:
                 actions.append(announce(room, user, "renamed", now, old=former))
         return actions
 
-    def free_nick(
-        self, user: User, nick: str, more: list[Put], leave: Callable[[Now], list[Action]], then: Then
-    ) -> list[Action]:
+    def free_nick(self, user: User, nick: str, more: list[Put], leave: Follow, then: Then) -> list[Action]:
         """Have a nick belong to nobody, with those that were given up for it if it is in use; then go on.
 
         `more` is stored with it; a user whose nick was in use leaves first, under the name that others know.

@@ -48,9 +48,9 @@ from .history import (
     Told,
 )
 from .index import WordIndex
-from .noting import Notes
 from .remains import digest_of
 from .schema import place_of
+from .touched import Touched
 from .writing import ONCE, Writing, known, once
 
 log = logging.getLogger("zchat.broker")
@@ -131,7 +131,7 @@ class SqliteHistory:
         self._authors: dict[str, int] = dict(self._db.execute("SELECT key, number FROM author"))
         indexed = {number: at for _, number, _, at, _ in rooms}
         self._index = WordIndex(self._db, {number: (indexed[number], head) for number, head in self._rooms.values()})
-        self._notes = Notes()
+        self._touched = Touched()
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -165,7 +165,7 @@ class SqliteHistory:
             log.exception("a batch could not be stored", extra={"event": "fault"})
             raise NotStored(f"The history cannot be written ({error!r}).") from None
         self._index.committed(writing.rooms.values())
-        self._notes.take(batch, writing.rooms)
+        self._touched.take(batch, writing.rooms)
         self._rooms |= writing.rooms
         self._authors |= writing.authors
         self._floors |= writing.floors
@@ -302,7 +302,7 @@ class SqliteHistory:
 
     def _news(self, after: int) -> Told:
         # Nobody else writes into the file, so what this process has done is all there is.
-        touched = self._notes.since(after)
+        touched = self._touched.since(after)
         rooms = self._rooms if touched is None else touched[0]
         heads = {room: self._rooms[room][1] for room in rooms if room in self._rooms}
         query = "SELECT kind, name, value, revision FROM state"
@@ -312,7 +312,7 @@ class SqliteHistory:
             one = f"{query} WHERE kind = ? AND name = ?"
             state = [row for name in touched[1] for row in self._db.execute(one, name)]
         floors = {room: self._floors[room] for room in rooms if room in self._floors}
-        return Told(self._notes.cursor, state, heads, floors)
+        return Told(self._touched.cursor, state, heads, floors)
 
     def heads(self) -> dict[str, int]:
         """The last sequence of every room that has entries."""

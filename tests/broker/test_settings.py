@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zchat.broker.options import TABLES
-from zchat.broker.policy import Access, Policy
+from zchat.broker.policy import Mode, Policy
 from zchat.broker.settings import read
 from zchat.common.config import usual_file
 from zchat.common.errors import InputError
@@ -26,7 +26,7 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def policy_of(path: Path | None, bind: str = "127.0.0.1", access: Access | None = None) -> Policy:
+def policy_of(path: Path | None, bind: str = "127.0.0.1", access: Mode | None = None) -> Policy:
     """The policy of a broker that listens there, with this file and option."""
     given: dict[str, tuple[object, str]] = {"bind": (bind, "--bind")}
     if access is not None:

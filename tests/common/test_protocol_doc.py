@@ -14,7 +14,7 @@ import pytest
 from msgspec import inspect
 
 from zchat.broker import Broker, moderation, rates, rights
-from zchat.broker.policy import Access
+from zchat.broker.policy import Mode
 from zchat.broker.roster import direct_room
 from zchat.common import batches, limits, messages as m, wire
 from zchat.common.errors import Code, InputError
@@ -216,7 +216,7 @@ def test_what_operators_do_is_told() -> None:
     """The tables of access modes and of the verbs of `Admin` are complete."""
     modes, verbs = tables(section("Who may come in"))
 
-    assert [row[0] for row in modes] == list(get_args(Access))
+    assert [row[0] for row in modes] == list(get_args(Mode))
     assert sorted(code(row[0]) for row in verbs) == sorted(get_args(m.AdminVerb))
 
 

@@ -1,4 +1,4 @@
-"""What one process has stored, noted by name: how a history that is nobody else's answers `News`.
+"""What one process has stored, by name: how a history that is nobody else's answers `News`.
 
 Owns which rooms and values were touched by which commit. Does not know what is in them. Pure; used by the thread of
 its history.
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from .history import Change, Put, Together, Trim
 
 
-class Notes:
+class Touched:
     """The last commit that touched each room and each value, from the first question on; before it nothing is kept."""
 
     def __init__(self) -> None:
