@@ -148,22 +148,15 @@ class ClientCore:
         """Follow a room, by a legal name (`names.parse_room`) or its id."""
         return self._following.join(room, start, now, create=create, private=private)
 
-    def part(self, room: str, now: Now) -> list[Action]:
+    def part(self, room: str) -> list[Action]:
         """Follow a room no more."""
         return self._following.part(room)
 
     def say(
-        self,
-        text: str,
-        now: Now,
-        *,
-        room: str | None = None,
-        to: str | None = None,
-        kind: m.EntryKind = "message",
-        id: str | None = None,
+        self, text: str, now: Now, *, room: str | None = None, to: str | None = None, kind: m.EntryKind = "message"
     ) -> list[Action]:
         """Put a message in the outbox, and send it if the broker takes it."""
-        return self.put(m.Say(id=id or "", text=text, room=room, to=to, kind=kind), now)
+        return self.put(m.Say(id="", text=text, room=room, to=to, kind=kind), now)
 
     def put(self, say: m.Say, now: Now) -> list[Action]:
         """The same with a `Say` of any kind; without an id it gets one."""

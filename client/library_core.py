@@ -175,7 +175,7 @@ class LibraryCore:
             case Leaving(room, settle):
                 _settle(self._entering.pop(names.fold(room), []), ZchatError(f"The room {room} was left meanwhile."))
                 settle(None)
-                return self.core.part(room, now)
+                return self.core.part(room)
             case Reach(settle):
                 if self.core.welcome is not None:
                     settle(None)
@@ -228,7 +228,7 @@ class LibraryCore:
                     self.core.ask_no_more(question.ref)
             case Entering(room):
                 if _forget(self._entering, names.fold(room), call):
-                    return self.core.part(room, now)
+                    return self.core.part(room)
             case Reach() if call in self._reaching:
                 self._reaching.remove(call)
         return []

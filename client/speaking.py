@@ -203,7 +203,7 @@ class Speaker(Quiet):
         id_ = names.fold(room)
         if id_ not in self.core.rooms:
             raise InputError(f"You are not in the room {room}. Your rooms: {', '.join(self._my_rooms()) or 'none'}.")
-        actions = self.core.part(room, now)
+        actions = self.core.part(room)
         self._to.left(room, self._my_rooms())
         return [*actions, self._tell(f"You left {room}. {wording.turned(self._to.room)}")]
 

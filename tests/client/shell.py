@@ -176,7 +176,7 @@ def entered(join: m.Join, *, head: int = 0) -> m.Entered:
 
 def say(shell: Shell, text: str) -> str:
     """Say something in the lobby; its id."""
-    actions = shell.core.say(text, shell.now, room="lobby", id=f"id-{text}")
+    actions = shell.core.put(m.Say(id=f"id-{text}", text=text, room="lobby"), shell.now)
     shell.do(actions)
     return f"id-{text}"
 

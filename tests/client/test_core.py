@@ -123,7 +123,7 @@ def test_nothing_is_sent_while_there_is_no_broker(live: Shell) -> None:
     say(live, "one")
     live.do(live.core.ask(m.Who(), live.now))
     live.do(live.core.join("dev", Start(), live.now))
-    live.do(live.core.part("lobby", live.now))
+    live.do(live.core.part("lobby"))
     live.do(live.core.leave("bye"))
 
     assert live.actions == []
@@ -627,7 +627,7 @@ def test_a_rejoin_begins_at_the_cursor(live: Shell) -> None:
 
 def test_what_was_parted_from_is_over(live: Shell) -> None:
     """After leaving a room nothing more of it is shown, asked for or entered again."""
-    live.do(live.core.part("Lobby", live.now))
+    live.do(live.core.part("Lobby"))
     assert [type(action) for action in live.actions] == [a.Unsubscribe, a.Send]
     live.clear()
     entry = m.Entry(seq=1, prev=0, id="x", time=0, nick="bob", key="b", text="hi")
@@ -639,4 +639,4 @@ def test_what_was_parted_from_is_over(live: Shell) -> None:
 
     assert live.shown(a.Heard) == []
     assert live.sent(m.Join) == live.sent(m.Replay) == []
-    assert live.core.part("lobby", live.now) == []
+    assert live.core.part("lobby") == []

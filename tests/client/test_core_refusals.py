@@ -192,7 +192,7 @@ def test_who_is_put_out_follows_the_room_no_more(live: Shell) -> None:
 
 def test_the_answer_to_a_part_puts_nobody_out(live: Shell) -> None:
     """Left and entered again at once: the late answer to the part is not taken for being put out."""
-    live.do(live.core.part("lobby", live.now))
+    live.do(live.core.part("lobby"))
     live.do(live.core.join("lobby", Start(), live.now))
     ref = last_ref(live, m.Part)
     assert ref > 0
@@ -242,7 +242,7 @@ def test_a_private_room_is_not_heard_by_sub(live: Shell) -> None:
 def test_a_room_made_private_is_never_subscribed_to(live: Shell) -> None:
     """Its name does not reach PUB even for a moment, coming or going."""
     enter_private(live, asked=True)
-    live.do(live.core.part("plans", live.now))
+    live.do(live.core.part("plans"))
 
     assert not [action for action in live.actions if isinstance(action, a.Subscribe | a.Unsubscribe)]
 
