@@ -20,11 +20,11 @@ from .history import Conflict, History, Put, Rows, Table
 from .learning import Learn, Learning
 from .leases import BROKERS, Leases
 from .memberships import Memberships
+from .nicks import NICKS
 from .questions import READS, Questions
 from .relaying import Relay
 from .rooms import MEMBERS, ROOMS, TOPICS, Rooms, put_topic
 from .roster import Room, Roster
-from .sessions import NICKS
 from .talk import Talk
 from .upkeep import FORGOTTEN, Upkeep
 

@@ -26,6 +26,7 @@ from .faults import each_by_itself
 from .governing import Governing
 from .history import History, Outcome
 from .moderation import KINDS, Moderation
+from .nicks import NICKS, Nicks
 from .outcomes import Outcomes
 from .policy import Policy
 from .questions import READS, Questions
@@ -35,7 +36,7 @@ from .retention import Retention
 from .rooms import MEMBERS, ROOMS, TOPICS, Rooms
 from .roster import Roster, Session
 from .search import Searches
-from .sessions import NICKS, Sessions
+from .sessions import Sessions
 from .talk import Talk
 from .turns import Turns
 from .upkeep import FORGOTTEN, Upkeep
@@ -70,9 +71,12 @@ class Core:
         self._talk = Talk(self._roster, self._rooms, self._moderation, self._rates, policy)
         self._questions = Questions(self._roster, self._rooms, reads, policy)
         self._searches = Searches(self._roster, self._rooms, self._turns, self._rates, policy)
-        self._sessions = Sessions(self._roster, self._rooms, self._access, policy, reads, word, greeting)
+        self._nicks = Nicks(self._roster)
+        self._sessions = Sessions(self._roster, self._rooms, self._access, self._nicks, policy, reads, word, greeting)
         self._upkeep = Upkeep(self._roster, self._searches)
-        self._governing = Governing(self._roster, self._access, self._sessions, self._upkeep, secrets.operator, word)
+        self._governing = Governing(
+            self._roster, self._access, self._nicks, self._sessions, self._upkeep, secrets.operator, word
+        )
         self._retention = Retention(self._roster, policy)
         self._beat_due = self._ticked = now.mono
         self._rests = 0
@@ -95,7 +99,7 @@ class Core:
             self._roster,
             self._rooms,
             self._talk,
-            self._sessions,
+            self._nicks,
             self._questions,
             self._searches,
             self._governing,
@@ -105,7 +109,7 @@ class Core:
 
     def _load(self, history: History, now: Now) -> None:
         """Take over the users, then what is about them."""
-        self._sessions.load(history.table(NICKS), now)
+        self._nicks.load(history.table(NICKS), now)
         heads, topics, floors = history.heads(), history.topics(), history.floors()
         self._rooms.load(history.table(ROOMS), history.table(MEMBERS), heads, topics, floors)
         self._questions.load(history.table(READS))
@@ -172,7 +176,7 @@ class Core:
                     self._roster.note(each)
                 return told
             case m.Rename():
-                return self._sessions.rename(session, command, now)
+                return self._nicks.rename(session, command, now)
             case m.Inspect():
                 return [Report(identity, command, session.user.operator)]
             case m.Admin():

@@ -20,6 +20,7 @@ from .access import ACCESS, BANS, INVITES, OPERATORS, Access, BanState, InviteSt
 from .actions import Action, Cut, Follow, Log, Reply, Store, Then
 from .admission import network_of
 from .history import Done, Outcome, Put, Rows, Together
+from .nicks import Nicks
 from .refusals import Refusal, no_user, not_allowed, refuse, until_when, why_not
 from .rights import in_force
 from .roster import Roster, Session, User, unnamed
@@ -38,6 +39,7 @@ class Governing:
         self,
         roster: Roster,
         access: Access,
+        nicks: Nicks,
         sessions: Sessions,
         upkeep: Upkeep,
         operator: str,
@@ -45,6 +47,7 @@ class Governing:
     ) -> None:
         self._roster = roster
         self._access = access
+        self._nicks = nicks
         self._sessions = sessions
         self._upkeep = upkeep
         self._operator = operator
@@ -216,8 +219,8 @@ class Governing:
         if isinstance(key, Refusal):
             return key
         in_use = names.fold(admin.target) == names.fold(user.nick)
-        nick = user.nick if in_use else self._sessions.spelling(admin.target)
-        others = self._sessions.nicks_of(user.key, now) if not in_use else []
+        nick = user.nick if in_use else self._nicks.spelling(admin.target)
+        others = self._nicks.of(user.key, now) if not in_use else []
         for other in others:
             if other != nick and skeletons(nick) & skeletons(other):
                 return not_allowed(
@@ -234,7 +237,7 @@ class Governing:
                 return [log, reply]
             heir = self._roster.users.get(key) or User(key, "")
             then = Then(session.identity, admin, lambda _, __: [log, reply])
-            return self._sessions.give_nick(heir, nick, then, now)
+            return self._nicks.give(heir, nick, then, now)
 
         def leave(now: Now) -> list[Action]:
             why = f"since the nick was taken away {_by(session.user, admin)}"
@@ -243,7 +246,7 @@ class Governing:
         # Whoever finds or has stolen the key shall not be an operator with it.
         state = KeyState(False, session.user.key, now.wall)
         more = [Put(OPERATORS, user.key, msgspec.msgpack.encode(state))] if in_use and user.operator else []
-        return self._sessions.free_nick(user, nick, more, leave, Then(session.identity, admin, freed))
+        return self._nicks.free(user, nick, more, leave, Then(session.identity, admin, freed))
 
     def _heir(self, user: User, admin: m.Admin) -> str | Refusal:
         """The key that shall have somebody's nick; empty: nobody's."""
@@ -289,16 +292,16 @@ class Governing:
                 key, "", f"since the words of this key were erased {_by(session.user, admin)}", ANEW, now
             )
 
-        return self._sessions.free_nick(user, user.nick, puts, leave, then)
+        return self._nicks.free(user, user.nick, puts, leave, then)
 
     # --- what operators did at other brokers ------------------------------------------------------------------
     def learn_nicks(self, rows: Rows, now: Now) -> list[Action]:
         """Who has lost their nick goes; the others are called as these say."""
         actions: list[Action] = []
-        for user in self._sessions.losers(rows):
+        for user in self._nicks.losers(rows):
             actions += self._shut_out(user.key, "", "since its nick was taken away", ANEW, now)
             user.nick, user.former = "", user.nick
-        return [*actions, *self._sessions.learn(rows, now)]
+        return [*actions, *self._nicks.learn(rows, now)]
 
     def learn_access(self, rows: Rows, now: Now) -> list[Action]:
         """Keys were allowed or denied."""

@@ -33,13 +33,13 @@ from .cluster import Cluster
 from .faults import each_by_itself, fault
 from .governing import Governing
 from .history import Appended, Conflict, Found, Located, NotStored, Outcome
+from .nicks import Nicks
 from .questions import Questions
 from .refusals import refuse, why_not, why_not_answer
 from .retention import Retention
 from .rooms import Rooms, deliver
 from .roster import Roster
 from .search import Searches
-from .sessions import Sessions
 from .talk import Talk
 
 
@@ -51,7 +51,7 @@ class Outcomes:
         roster: Roster,
         rooms: Rooms,
         talk: Talk,
-        sessions: Sessions,
+        nicks: Nicks,
         questions: Questions,
         searches: Searches,
         governing: Governing,
@@ -61,7 +61,7 @@ class Outcomes:
         self._roster = roster
         self._rooms = rooms
         self._talk = talk
-        self._sessions = sessions
+        self._nicks = nicks
         self._questions = questions
         self._searches = searches
         self._governing = governing
@@ -155,7 +155,7 @@ class Outcomes:
             return [*actions, *(self._talk.say(session, purpose.say, now) if session is not None else [])]
         match purpose.command:
             case m.Rename() if session is not None:
-                return [*actions, *self._sessions.rename(session, purpose.command, now)]
+                return [*actions, *self._nicks.rename(session, purpose.command, now)]
             case m.Admin() if session is not None:
                 return [*actions, *self._governing.admin(session, purpose.command, now)]
         return [*actions, *purpose.follow(conflict, now)]

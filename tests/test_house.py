@@ -35,6 +35,7 @@ PURE = (
     "broker/memberships.py",
     "broker/metrics.py",
     "broker/moderation.py",
+    "broker/nicks.py",
     "broker/options.py",
     "broker/outcomes.py",
     "broker/policy.py",

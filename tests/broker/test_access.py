@@ -10,8 +10,8 @@ import pytest
 from zchat.broker.access import BANS, INVITES, BanState, hash_of
 from zchat.broker.actions import Publish
 from zchat.broker.history import Put
+from zchat.broker.nicks import NICKS
 from zchat.broker.policy import Policy
-from zchat.broker.sessions import NICKS
 from zchat.common import limits, messages as m
 from zchat.common.keys import fingerprint, to_base32
 from zchat.common.names import OPERATOR

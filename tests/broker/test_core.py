@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from zchat.broker.actions import Publish, Reply
-from zchat.broker.sessions import NICKS
+from zchat.broker.nicks import NICKS
 from zchat.broker.storage import fulfil
 from zchat.common import limits, messages as m, names, wire
 from zchat.common.errors import Code, InputError, WireError

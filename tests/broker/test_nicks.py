@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from zchat.broker.history import Put
-from zchat.broker.sessions import NICKS, NickState
+from zchat.broker.nicks import NICKS, NickState
 from zchat.common import limits, messages as m
 from zchat.common.names import OPERATOR, RESERVED, fold
 from zchat.common.skeleton import skeletons
