@@ -86,6 +86,24 @@ class Said(msgspec.Struct, frozen=True):
     follow: Follow | None = None
 
 
+class Run(msgspec.Struct, frozen=True):
+    """Messages of one user that came together for one room: judged at once, and told at once.
+
+    The outcome is that of the first when all of them are new, and so stand one after the other; else each comes back
+    as it would have come by itself.
+    """
+
+    identity: bytes
+    user: str
+    says: list[Say]
+    appends: list[Append]
+
+    def each(self) -> list[Said]:
+        """The messages one by one."""
+        pairs = zip(self.says, self.appends, strict=True)
+        return [Said(self.identity, self.user, say, append) for say, append in pairs]
+
+
 class Doubted(msgspec.Struct, frozen=True):
     """A message that cannot be taken, unless it is a repeat of one that was."""
 
@@ -152,7 +170,9 @@ class Announce(msgspec.Struct, frozen=True):
     presence: Presence
 
 
-Purpose = Create | Start | Said | Doubted | Then | OwnStep | Paging | Indexing | Finding | Mark | Trimming | Announce
+Purpose = (
+    Create | Start | Said | Run | Doubted | Then | OwnStep | Paging | Indexing | Finding | Mark | Trimming | Announce
+)
 
 
 class Store(msgspec.Struct, frozen=True):
@@ -160,6 +180,12 @@ class Store(msgspec.Struct, frozen=True):
 
     change: Change
     purpose: Purpose
+
+
+class StoreRun(msgspec.Struct, frozen=True):
+    """Append all of a run in the next commit; the outcome comes back with it, or one for each of its messages."""
+
+    run: Run
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -182,7 +208,7 @@ class Await(msgspec.Struct, frozen=True):
     purpose: Purpose
 
 
-Action = Reply | Publish | Report | Log | Cut | Repaired | Store | Await | Ask
+Action = Reply | Publish | Report | Log | Cut | Repaired | Store | StoreRun | Await | Ask
 Follow = Callable[[Now], list[Action]]
 """What comes of something that is so now."""
 FollowOutcome = Callable[[Outcome, Now], list[Action]]

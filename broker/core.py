@@ -19,7 +19,7 @@ from ..common.clock import Now
 from ..common.errors import Code, WireError
 from . import absence
 from .access import ACCESS, BANS, INVITES, OPERATORS, Access, Secrets
-from .actions import Action, Cut, Log, Publish, Purpose, Reply, Report
+from .actions import Action, Cut, Log, Publish, Purpose, Reply, Report, StoreRun
 from .admission import Admission
 from .cluster import Cluster
 from .faults import each_by_itself
@@ -193,6 +193,18 @@ class Core:
         if not self._rates.charge(user, say, size, now):
             return [*self._talk.stall(session, say, TOO_FAST, now), *self._strike(user, now)]
         return self._talk.say(session, say, now)
+
+    def run(
+        self, identity: bytes, user: str, said: list[m.Command | m.Unknown | WireError], now: Now, size: int
+    ) -> StoreRun | None:
+        """What one frame brought, if it is a run of messages that can be taken as they are; None: judge each."""
+        session = self._roster.by_identity.get(identity)
+        if session is None or session.user.key != user or session.stall is not None:
+            return None
+        run = self._talk.run(session, said, now, size)
+        if run is not None:
+            session.heard = now.mono
+        return run
 
     def put_off(self, identity: bytes, user: str, command: m.Command | m.Unknown, now: Now) -> list[Action]:
         """A command that came with too many others in one frame: it may come again."""

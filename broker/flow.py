@@ -18,12 +18,13 @@ from collections.abc import Generator, Iterable
 
 from ..common import limits
 from ..common.clock import Now
-from .actions import Action, Ask, Await, Purpose, Store
+from .actions import Action, Ask, Await, Purpose, Store, StoreRun
 from .core import Core
 from .history import Done, NotStored, Outcome
 from .inbox import Frame, Group, groups
 
-_STORED = (Store, Await, Ask)
+_STORED = (Store, StoreRun, Await, Ask)
+Waiting = Store | StoreRun | Await | Ask
 
 
 class Flow:
@@ -31,7 +32,9 @@ class Flow:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._waiting: list[Store | Await | Ask] = []
+        self._waiting: list[Waiting] = []
+        self._held = self._given = 0
+        """How many changes and questions wait, and are under way."""
         self._busy = False
         self._judging: Generator[Group, Now | None, None] | None = None
         """Commands that were taken in, from one on that has to wait."""
@@ -48,7 +51,7 @@ class Flow:
     @property
     def open(self) -> bool:
         """Whether commands may be judged now."""
-        return self.idle if self._judging is not None else len(self._waiting) < self._most
+        return self.idle if self._judging is not None else self._held < self._most
 
     @property
     def has_turns(self) -> bool:
@@ -61,6 +64,7 @@ class Flow:
         for action in actions:
             if isinstance(action, _STORED):
                 self._waiting.append(action)
+                self._held += len(action.run.says) if isinstance(action, StoreRun) else 1
             else:
                 at_once.append(action)
         return at_once
@@ -88,11 +92,12 @@ class Flow:
         waits = self._judging is not None or self._busy or self.settling
         return [] if waits else self.take(self._core.turn(now))
 
-    def start(self) -> list[Store | Await | Ask]:
+    def start(self) -> list[Waiting]:
         """The next batch, which is under way from now on; empty when one is, or nothing waits."""
         if self._busy:
             return []
         batch, self._waiting = self._waiting, []
+        self._given, self._held = self._held, 0
         self._busy = bool(batch)
         return batch
 
@@ -106,13 +111,15 @@ class Flow:
         """
         self._busy = False
         if seconds:
-            fitting = round(len(done) * limits.BATCH_SECONDS / seconds)
+            fitting = round(self._given * limits.BATCH_SECONDS / seconds)
             self._most = min(max(fitting, limits.BATCH_LEAST), limits.BATCH)
         if failure is not None:
-            behind, self._waiting = self._waiting, []
+            behind, self._waiting, self._held = self._waiting, [], 0
             for action in behind:
                 if isinstance(action, Ask):
-                    self._waiting.append(action)
+                    self.take([action])
+                elif isinstance(action, StoreRun):
+                    done += [(said, failure) for said in action.run.each()]
                 else:
                     done.append((action.purpose, failure if isinstance(action, Store) else Done()))
         return self.take(self._core.complete(done, now)) + self._turn(now)

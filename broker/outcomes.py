@@ -24,6 +24,7 @@ from .actions import (
     Paging,
     Purpose,
     Reply,
+    Run,
     Said,
     Start,
     Then,
@@ -85,6 +86,11 @@ class Outcomes:
                         stored += not outcome.duplicate
                         if purpose.follow is not None and not outcome.duplicate:
                             actions += purpose.follow(now)
+                    case Run():
+                        assert isinstance(outcome, Appended)
+                        together = self._talk.ran(purpose, outcome, entries)
+                        acks.setdefault(purpose.identity, []).extend(together)
+                        stored += len(together)
                     case Said():
                         actions += self._not_said(purpose, outcome, unsaid, now)
                     case Doubted() if isinstance(outcome, Appended):

@@ -87,6 +87,12 @@ class Rates:
         policy = self._policy
         return self._of(key, now).commands.take(min(cost, policy.burst), policy.burst, policy.rate, now.mono)
 
+    def charge_all(self, key: str, messages: int, size: int, now: Now) -> bool:
+        """Whether this key may say so many messages now, of so many bytes each; else it is charged for none."""
+        policy = self._policy
+        cost = messages * min(1 + size // 1_024, policy.burst)
+        return self._of(key, now).commands.take(cost, policy.burst, policy.rate, now.mono)
+
     def owe(self, key: str, cost: float, now: Now) -> None:
         """Charge for what has been taken on already, so that the next may have to wait."""
         self._of(key, now).commands.level -= cost

@@ -6,21 +6,23 @@ alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from ..common import limits, messages as m, names, rules, wire
 from ..common.clock import Now
-from ..common.errors import Code
+from ..common.errors import Code, WireError
 from ..common.names import PRIVATE_MARK
 from . import rights
-from .actions import Action, Ask, Doubted, Said, Store
+from .actions import Action, Ask, Doubted, Run, Said, Store, StoreRun
 from .history import Append, Appended, Missing, Resolve, Together
 from .moderation import KINDS, Moderation, unless_done
 from .policy import Policy
 from .rates import Rates
 from .refusals import Refusal, no_room, no_user, not_allowed, refuse, why_not_answer
 from .rooms import Rooms, deliver, put_topic
-from .roster import Room, Roster, Session, Stall, direct_room, readers_of
+from .roster import Room, Roster, Session, Stall, User, direct_room, readers_of
 
 ABOUT = ("delete", "answer")
 """Kinds that are about what was said before, so they make no room."""
@@ -98,6 +100,31 @@ class Talk:
         said = Store(change, Said(identity, user.key, say, append))
         return [said] if where.create is None else [where.create, said]
 
+    def run(
+        self, session: Session, said: Sequence[m.Command | m.Unknown | WireError], now: Now, size: int
+    ) -> StoreRun | None:
+        """Many at once, of so many bytes each, if they are plain messages to one room and nothing is against any."""
+        first = said[0]
+        if not isinstance(first, m.Say) or first.room is None:
+            return None
+        name, user = first.room, session.user
+        says = [
+            say for say in said if type(say) is m.Say and say.room == name and say.kind == "message" and say.to is None
+        ]
+        if len(says) < len(said) or not rules.are_plain([say.text for say in says], self._policy.message_bytes):
+            return None
+        room = self._rooms.find(user, name)
+        if isinstance(room, Refusal) or room.is_direct or rights.why_not_speak(user, room, now.wall) is not None:
+            return None
+        if not self._rates.charge_all(user.key, len(says), size, now):
+            return None
+        if not room.is_public:
+            self._rates.owe(user.key, len(says) * len(self._roster.hearers(room)) / 10, now)
+        session.active = now.mono
+        key, nick, readers = user.key, user.nick, room.readers
+        appends = [Append(room.id, key, say.id, nick, say.text, now.wall, readers=readers) for say in says]
+        return StoreRun(Run(session.identity, key, says, appends))
+
     def _where(self, session: Session, say: m.Say, now: Now) -> _Where | Ask | Refusal:
         """Where a message goes."""
         if say.to is not None:
@@ -155,7 +182,7 @@ class Talk:
             away = other.away if other is not user else None
         else:
             away = None
-            delivered = len(room.followers) - (user in room.followers)
+            delivered = _others(room, user)
         if not outcome.duplicate and (outcome.prev != room.head or (self.untold and room.id in self.untold)):
             self.untold.setdefault(room.id, room.head)
             room.head = max(room.head, outcome.seq)
@@ -189,6 +216,22 @@ class Talk:
             away=away,
         )
 
+    def ran(self, run: Run, first: Appended, entries: dict[str, list[m.Entry]]) -> list[m.Ack]:
+        """The same for a run, all of which is new, beginning with `first`."""
+        room, user = self._roster.rooms[run.appends[0].room], self._roster.users[run.user]
+        if first.prev != room.head or (self.untold and room.id in self.untold):
+            places = range(first.seq, first.seq + len(run.says))
+            each = [Appended(seq, seq - 1, first.time) for seq in places]
+            return [self.stored(said, outcome, entries) for said, outcome in zip(run.each(), each, strict=True)]
+        seq, time, nick, key = first.prev, first.time, run.appends[0].nick, run.user
+        delivered, told, acks = _others(room, user), entries.setdefault(room.id, []), []
+        for say in run.says:
+            prev, seq = seq, seq + 1
+            told.append(m.Entry(seq=seq, prev=prev, id=say.id, time=time, nick=nick, key=key, text=say.text))
+            acks.append(m.Ack(id=say.id, room=room.id, seq=seq, time=time, delivered=delivered))
+        room.head = seq
+        return acks
+
     def repeated(self, doubted: Doubted, outcome: Appended) -> m.Ack:
         """The ack of a message that could not be taken now, but was before."""
         seq, time = outcome.seq, outcome.time
@@ -205,6 +248,11 @@ class Talk:
         rooms = [self._roster.rooms[id_] for id_ in self._stirred]
         self._stirred = {id_: left - 1 for id_, left in self._stirred.items() if left > 1}
         return [deliver(self._roster, room, m.Entries(room=room.id, entries=[], head=room.head)) for room in rooms]
+
+
+def _others(room: Room, user: User) -> int:
+    """How many others follow a room."""
+    return len(room.followers) - (user in room.followers)
 
 
 def _packs(entries: list[m.Entry]) -> list[list[m.Entry]]:

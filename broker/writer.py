@@ -18,7 +18,7 @@ from typing import NamedTuple
 import zmq
 
 from ..common.errors import ZchatError
-from .actions import Action, Purpose, Store
+from .actions import Action, Purpose, Store, StoreRun
 from .history import Append, History, NotStored, Outcome
 from .storage import fulfil
 
@@ -69,8 +69,13 @@ class Writer:
         There and back takes a sixth of a quick commit, and of the processor as much. A database elsewhere may be quick
         most of the time, and then say nothing for seconds.
         """
-        few = self._prompt and not self._history.shared and len(batch) <= FEW
-        return few and all(isinstance(action, Store) and isinstance(action.change, Append) for action in batch)
+        if not self._prompt or self._history.shared or len(batch) > FEW:
+            return False
+        runs = sum(len(action.run.says) for action in batch if isinstance(action, StoreRun))
+        return runs + len(batch) <= FEW and all(
+            isinstance(action, StoreRun) or (isinstance(action, Store) and isinstance(action.change, Append))
+            for action in batch
+        )
 
     def carry_out(self, batch: Sequence[Action]) -> Fulfilled:
         """Carry a batch out here and now; when none is under way in the thread."""

@@ -45,6 +45,23 @@ def refuse_text(
     return None
 
 
+def are_plain(texts: Sequence[str], most_bytes: int = MESSAGE_BYTES) -> bool:
+    """Whether a quick look at many messages shows that none would be refused: single lines, none empty or too long."""
+    together = "".join(texts)
+    if "\n" in together or "\0" in together or not all(map(str.strip, texts)):
+        return False
+    # A surrogate is no Unicode; a character takes four bytes at most.
+    return len(max(texts, key=len)) * (1 if together.isascii() else 4) <= most_bytes and _is_unicode(together)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def refuse_choices(choices: Sequence[str]) -> tuple[Code, str] | None:
     """Why a question cannot have these choices, as code and sentence; None when it can."""
     if not 2 <= len(choices) <= CHOICES:
