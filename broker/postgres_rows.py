@@ -92,13 +92,12 @@ def read(db: Connection, read: Read) -> Found:
     rows = db.execute(_PAGES["DESC" if backwards else "ASC"], where).fetchall()
     head, floor = rows[0][:2] if rows else (0, 0)
     entries: list[Entry] = []
-    size = 0
+    filling = wire.Filling()
     for _, _, *row in rows:
         if row[0] is None:
             break  # the room's own row, where no entry is
         entry = entry_of(row)
-        size += wire.entry_size(entry)
-        if entries and size > limits.FRAME_BYTES:
+        if filling.add(entry) > limits.FRAME_BYTES and entries:
             break
         entries.append(entry)
     if backwards:

@@ -200,10 +200,9 @@ class SqliteHistory:
         below = min(read.before, head + 1) if read.before is not None else head + 1
         low, high = place_of(number, min(above, head)), place_of(number, below)
         entries: list[Entry] = []
-        size = 0
+        filling = wire.Filling()
         for entry in self._between(low, high, read.limit, backwards=backwards):
-            size += wire.entry_size(entry)
-            if entries and size > limits.FRAME_BYTES:
+            if filling.add(entry) > limits.FRAME_BYTES and entries:
                 break
             entries.append(entry)
         if backwards:

@@ -258,11 +258,11 @@ def _others(room: Room, user: User) -> int:
 def _packs(entries: list[m.Entry]) -> list[list[m.Entry]]:
     """The entries in order, cut so that each pack encodes to `limits.FRAME_BYTES` at most."""
     packs: list[list[m.Entry]] = [[]]
-    size = 0
+    filling = wire.Filling()
     for entry in entries:
-        size += wire.entry_size(entry)
-        if packs[-1] and size > limits.FRAME_BYTES:
+        if filling.add(entry) > limits.FRAME_BYTES and packs[-1]:
             packs.append([])
-            size = wire.entry_size(entry)
+            filling = wire.Filling()
+            filling.add(entry)
         packs[-1].append(entry)
     return packs

@@ -226,11 +226,49 @@ def _detailed(e: Entry, detail: Detail) -> Entry:
 
 
 def entry_size(entry: Entry) -> int:
-    """About how many bytes an entry takes in a batch; never less."""
+    """About how many bytes an entry takes by itself; never less."""
     size = _bytes(entry.text) + len(entry.id) + _bytes(entry.nick) + (_bytes(entry.to) if entry.to else 0) + 110
-    if entry.kind == "message" and not entry.choices:
-        return size
-    return size + 120 + sum(_bytes(choice) + 3 for choice in entry.choices)
+    return size + _detail_size(entry)
+
+
+def _detail_size(entry: Entry) -> int:
+    if entry.kind == "message" and entry.target is None and not (entry.about or entry.until or entry.choices):
+        return 0
+    return 120 + sum(_bytes(choice) + 3 for choice in entry.choices)
+
+
+class Filling:
+    """How large a batch becomes, entry by entry; never less, where ids as long as a UUID are some."""
+
+    __slots__ = ("_count", "_counted", "_named", "_plain", "_seq", "_time", "size")
+
+    def __init__(self) -> None:
+        self.size = _WORTH_IT * (UUID_CHARACTERS + 2 - UUID_BYTES)  # what a few ids take more
+        self._count = self._seq = self._time = 0
+        self._named: set[tuple[str, str, str | None]] = set()
+        self._plain = self._counted = True
+        """Whether ids take 16 bytes each, and sequences none."""
+
+    def add(self, entry: Entry) -> int:
+        """The size with this entry."""
+        size = _bytes(entry.text) + 8  # with which author's it is
+        if (author := (entry.nick, entry.key, entry.to)) not in self._named:
+            self._named.add(author)
+            size += _bytes(entry.nick) + len(entry.key) + (_bytes(entry.to) if entry.to else 0) + 10
+        size += 3 if 0 <= entry.time - self._time < 2**16 else 9
+        if self._plain and len(entry.id) != UUID_CHARACTERS:
+            self._plain = False
+            size += (UUID_CHARACTERS + 2 - UUID_BYTES) * self._count
+        size += UUID_BYTES if self._plain else len(entry.id) + 2
+        if self._counted and self._count and not entry.seq - 1 == entry.prev == self._seq:
+            self._counted = False
+            size += 18 * self._count
+        size += 0 if self._counted else 18
+        if entry.kind != "message" or entry.target is not None:
+            size += _detail_size(entry)
+        self._count, self._seq, self._time = self._count + 1, entry.seq, entry.time
+        self.size += size
+        return self.size
 
 
 def _bytes(text: str) -> int:

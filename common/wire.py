@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from . import batches
-from .batches import entry_size as entry_size
+from .batches import Filling as Filling, entry_size as entry_size
 from .errors import Code, WireError
 from .limits import ID_CHARACTERS, PACK_MESSAGES
 from .messages import Command, Event, Message, Unknown

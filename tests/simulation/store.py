@@ -344,11 +344,10 @@ class MemoryHistory:
             else range(max(read.after or 0, floor) + 1, shelf.head + 1)
         )
         entries: list[Entry] = []
-        size = 0
+        filling = wire.Filling()
         for seq in seqs[: read.limit]:
             entry = shelf.entries[seq]
-            size += wire.entry_size(entry)
-            if entries and size > limits.FRAME_BYTES:
+            if filling.add(entry) > limits.FRAME_BYTES and entries:
                 break
             entries.append(entry)
         if backwards:
