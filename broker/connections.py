@@ -24,6 +24,7 @@ import zmq
 
 from .actions import Cut
 from .admission import Network, network_of, within
+from .sockets import holds_something
 
 # Event and value (zmq_socket_monitor(3)). zmq.utils.monitor does the same, and loads asyncio at every start.
 _TOLD = struct.Struct("=Hi")
@@ -85,11 +86,8 @@ class Connections:
 
     def watch(self, mono: float) -> None:
         """Take in what the monitor tells."""
-        while True:
-            try:
-                told, _ = self.monitor.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        while holds_something(self.monitor):
+            told, _ = self.monitor.recv_multipart(zmq.NOBLOCK)
             event, descriptor = _TOLD.unpack(told)
             self._forget(descriptor)
             if event == zmq.EVENT_ACCEPTED:

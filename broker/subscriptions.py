@@ -14,6 +14,7 @@ from ..common.clock import Now
 from .connections import Connections, Peer
 from .core import Core
 from .policy import Policy
+from .sockets import holds_something
 
 
 class Subscriptions:
@@ -28,11 +29,8 @@ class Subscriptions:
     def take(self) -> Iterator[tuple[str, Now]]:
         """Take in what has come; each key that asked for too much, and when."""
         taken = 0
-        while taken < limits.DRAIN:
-            try:
-                frame = self._pub.recv(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
+        while taken < limits.DRAIN and holds_something(self._pub):
+            frame = self._pub.recv(zmq.NOBLOCK, copy=False)
             now = clock.read()
             try:
                 peer = self._listeners.spoke(frame, now.mono)
