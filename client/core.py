@@ -374,10 +374,11 @@ class ClientCore:
     def _ping(self, now: Now) -> Send:
         ref = self.next_ref()
         self._heartbeat.pinged(now.mono, ref)
-        return Send(m.Ping(seen=self._following.seen(), rtt=self._heartbeat.rtt, ref=ref))
+        return Send(m.Ping(seen=self._following.seen(ref), rtt=self._heartbeat.rtt, ref=ref))
 
     def _pong(self, pong: m.Pong, now: Now) -> list[Action]:
         self._heartbeat.ponged(now.mono, pong.ref)
+        self._following.arrived(pong.ref)
         actions = [*self._following.compare(pong.following, now), *self._following.heads(pong.heads, now)]
         return actions + (self._answered(pong) if pong.ref else [])
 

@@ -66,6 +66,8 @@ class Following:
         """Nothing is shown: the program cannot take more."""
         self._parting: set[str] = set()
         """Rooms that were left, as long as the broker has not said so."""
+        self._carried: dict[int, dict[str, int]] = {}
+        """Refs of pings that nobody has answered yet → what each has told the broker as seen."""
         self._astray = 0
         """How often in a row the broker said that it has us in other rooms than we believe."""
 
@@ -103,6 +105,7 @@ class Following:
     def welcomed(self, now: Now, *, resumed: bool) -> list[Action]:
         """We are in, and listen: enter the rooms."""
         self._live, self._astray = True, 0
+        self._carried.clear()
         for view in self.views.values():
             # A broker that died may have lost what it was told last.
             view.told = view.telling = -1
@@ -121,12 +124,14 @@ class Following:
         """Whether something was shown of which no ping has told."""
         return any(view.seen is not None and view.seen != view.telling for view in self.views.values())
 
-    def seen(self) -> dict[str, int]:
-        """How far rooms were shown, as far as the broker has not been told."""
+    def seen(self, ref: int = 0) -> dict[str, int]:
+        """How far rooms were shown, as far as the broker has not been told: for a ping of this ref."""
         seen: dict[str, int] = {}
         for view in self.views.values():
             if len(seen) < limits.PING_ROOMS and view.seen is not None and view.seen != view.told:
                 seen[view.id] = view.telling = view.seen
+        if seen and ref:
+            self._carried[ref] = seen
         return seen
 
     @property
@@ -295,10 +300,15 @@ class Following:
             view.cursor = page.head
         return [*told, *self._take(view, page.entries, now, replay=True)]
 
+    def arrived(self, ref: int) -> None:
+        """The ping of this ref is answered, so the broker knows what it told; one before it may have been refused."""
+        for id_, seq in self._carried.get(ref, {}).items():
+            if id_ in self.views:
+                self.views[id_].told = seq
+        self._carried = {later: seen for later, seen in self._carried.items() if later > ref}
+
     def heads(self, heads: Mapping[str, int], now: Now) -> list[Action]:
         """A pong tells where rooms stand."""
-        for known in self.views.values():
-            known.told = known.telling  # the ping that is answered here has arrived
         actions: list[Action] = []
         for id_, head in heads.items():
             view = self.views.get(id_)

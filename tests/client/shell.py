@@ -33,6 +33,8 @@ class Shell:
     brokers: int = 1
     """How many it knows."""
     hello: m.Hello | None = None
+    unanswered: int = 0
+    """The ref of a question whose answer is lost."""
 
     def __post_init__(self) -> None:
         profile = Profile(
@@ -84,7 +86,7 @@ class Shell:
         self.receive(m.Beacon(time=0))
         for action in actions:
             if isinstance(action, a.Send) and isinstance(action.command, m.Ping):
-                self.receive(m.Pong())
+                self.receive(m.Pong(ref=action.command.ref if action.command.ref != self.unanswered else 0))
 
     def pass_time(self, seconds: float, *, alive: bool = True) -> None:
         """Let time go by in small steps; the broker answers pings if it is alive."""

@@ -263,6 +263,25 @@ def test_a_ping_tells_a_cursor_once(live: Shell) -> None:
     assert told == [{"lobby": 1}, {"lobby": 2}]
 
 
+def test_a_cursor_is_told_until_the_ping_that_carried_it_is_answered(live: Shell) -> None:
+    """The answer to an earlier ping says nothing of a later one, which may have been refused."""
+    live.do(live.core.tick(live.now))
+    live.clear()
+    for prev in (0, 1):
+        entry = m.Entry(seq=prev + 1, prev=prev, id=f"{prev}", time=0, nick="bob", key="b", text="x")
+        live.receive(m.Entries(room="lobby", entries=[entry]))
+        live.pass_time(limits.PING_INTERVAL + 0.1, alive=False)
+    pings = [command for command in live.sent(m.Ping) if isinstance(command, m.Ping) and command.seen]
+    assert [ping.seen["lobby"] for ping in pings] == [1, 1, 2]
+
+    live.receive(m.Pong(ref=pings[1].ref))
+    live.clear()
+    live.pass_time(2 * limits.PING_IDLE)
+    told = [command.seen for command in live.sent(m.Ping) if isinstance(command, m.Ping)]
+    assert told[0] == {"lobby": 2}
+    assert not any(told[1:])
+
+
 def test_a_broker_of_which_nothing_is_heard_is_asked_and_given_up_within_four_seconds(live: Shell) -> None:
     """A wire that falls silent, or a broker that stands still, is noticed by its silence alone."""
     live.receive(m.Beacon(time=0))
@@ -401,7 +420,7 @@ def test_due_is_never_far_off_nor_too_late(story: list[tuple[str, float]]) -> No
 def test_a_question_is_asked_until_it_is_answered(live: Shell, question: m.Who | m.Rooms | m.Ping | m.Replay) -> None:
     """An unanswered question is asked again with the same ref, on the same connection and on the next one."""
     live.do(live.core.ask(question, live.now))
-    ref = getattr(live.sent(type(question))[-1], "ref", 0)
+    ref = live.unanswered = getattr(live.sent(type(question))[-1], "ref", 0)
     live.pass_time(limits.REQUEST_AFTER + 1)
     live.lose()
     live.until(a.Dial)

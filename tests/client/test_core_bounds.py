@@ -43,7 +43,7 @@ def test_very_many_rooms_are_told_in_several_pings(core: ClientCore) -> None:
         for command in sent(core.tick(Now(float(second * limits.PING_INTERVAL), 0))):
             assert isinstance(command, m.Ping)
             told |= command.seen
-            core.receive(m.Pong(), Now(float(second * limits.PING_INTERVAL), 0))
+            core.receive(m.Pong(ref=command.ref), Now(float(second * limits.PING_INTERVAL), 0))
 
     assert told == {f"@a.{number}": 7 for number in range(PARTNERS)}
 
