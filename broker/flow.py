@@ -36,6 +36,9 @@ class Flow:
         self._held = self._given = 0
         """How many changes and questions wait, and are under way."""
         self._busy = False
+        """Whether the history has a batch."""
+        self._ahead: list[Action] | None = None
+        """Set while it already has the next one, though nobody has been told yet what came of the one before."""
         self._judging: Generator[Group, Now | None, None] | None = None
         """Commands that were taken in, from one on that has to wait."""
         self.settling = False
@@ -101,18 +104,36 @@ class Flow:
         self._busy = bool(batch)
         return batch
 
-    def complete(
-        self, done: list[tuple[Purpose, Outcome]], failure: NotStored | None, now: Now, seconds: float = 0.0
-    ) -> list[Action]:
-        """The batch is carried out, with these outcomes; `failure` is why nothing of it was stored.
+    def start_ahead(self, now: Now, seconds: float) -> list[Waiting]:
+        """The batch under way is stored, as `complete` will soon be told: the next one, as `start` gives it.
 
-        Its commit took so many `seconds`: the next ones shall be as large as can be stored in `limits.BATCH_SECONDS`,
-        so that nobody waits longer because others say much.
+        So the history need not wait for the telling. Questions go with it, or they would never find their turn.
         """
         self._busy = False
+        self._fit(seconds)
+        self._ahead = self._turn(now)
+        return self.start()
+
+    def _fit(self, seconds: float) -> None:
+        """So long took the commit: the next ones shall be as large as can be stored in `limits.BATCH_SECONDS`.
+
+        Then nobody waits longer because others say much.
+        """
         if seconds:
             fitting = round(self._given * limits.BATCH_SECONDS / seconds)
             self._most = min(max(fitting, limits.BATCH_LEAST), limits.BATCH)
+
+    def complete(
+        self, done: list[tuple[Purpose, Outcome]], failure: NotStored | None, now: Now, seconds: float = 0.0
+    ) -> list[Action]:
+        """The batch is carried out, with these outcomes, by a commit of so many `seconds`.
+
+        `failure` is why nothing of it was stored; then `start_ahead` was not called.
+        """
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            self._busy = False
+            self._fit(seconds)
         if failure is not None:
             behind, self._waiting, self._held = self._waiting, [], 0
             for action in behind:
@@ -122,4 +143,4 @@ class Flow:
                     done += [(said, failure) for said in action.run.each()]
                 else:
                     done.append((action.purpose, failure if isinstance(action, Store) else Done()))
-        return self.take(self._core.complete(done, now)) + self._turn(now)
+        return [*(ahead or []), *self.take(self._core.complete(done, now)), *self._turn(now)]

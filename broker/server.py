@@ -257,12 +257,14 @@ class Server:
             self._outgoing.still_leaving(leaving)
 
     def _fulfilled(self, fulfilled: Fulfilled, now: Now) -> None:
-        """A batch is carried out: have the next one begun, and then send what comes of it."""
+        """A batch is carried out: have the next one begun, and then tell what came of it."""
         if fulfilled.changes:
             self._watch.committed(fulfilled.changes, fulfilled.seconds, fulfilled.failure)
             if fulfilled.failure is None:
                 self._health.stored(now.mono)
         with _surviving():
+            if fulfilled.failure is None and (batch := self._flow.start_ahead(now, fulfilled.seconds)):
+                self._writer.give(batch)
             actions = self._flow.complete(fulfilled.done, fulfilled.failure, now, fulfilled.seconds)
             self._store()
             self._outgoing.send(actions, now)

@@ -248,7 +248,9 @@ class Conversation:
 
     def _store(self) -> None:
         """Have the next batch carried out, which takes `disk_seconds`."""
-        batch = self.flow.start()
+        self._run(self.flow.start())
+
+    def _run(self, batch: Sequence[BrokerAction]) -> None:
         if not batch or self.broker is None:
             return
         crash, self.crash_at = (self.crash_at, None) if _commits(batch) else (None, self.crash_at)
@@ -261,7 +263,10 @@ class Conversation:
 
         def complete(broker: Core | None = self.broker) -> None:
             if broker is self.broker:
-                self._carry_out(self.flow.complete(done, failures[0] if failures else None, self.now))
+                failure = failures[0] if failures else None
+                following = self.flow.start_ahead(self.now, 0.0) if failure is None else []
+                self._carry_out(self.flow.complete(done, failure, self.now))
+                self._run(following)
                 self._store()
 
         if not self.disk_seconds:

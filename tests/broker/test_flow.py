@@ -160,6 +160,38 @@ def test_questions_go_with_the_next_batch() -> None:
     assert sum(isinstance(action, Ask) for action in loop.begins()) == limits.TURN_QUESTIONS
 
 
+def test_the_history_goes_on_before_what_it_did_is_told() -> None:
+    """Once a batch is stored the next one is under way at once; what came of each is told in order."""
+    loop = Loop()
+    loop.comes(say("1"))
+    first = loop.begins()
+    loop.comes(say("2"), ("bob", m.Who(ref=7)))
+    done = fulfil(loop.house.history, first)
+    second = loop.flow.start_ahead(loop.house.now, 0.001)
+    assert (ids(second), loop.begins(), loop.flow.idle, loop.acked) == (["2"], [], False, [])
+
+    loop._send(loop.flow.complete(done, None, loop.house.now, 0.001))
+    assert (loop.acked, loop.begins()) == (["1"], [])
+    assert events(loop.sent, m.Roster, to="bob")[0].ref == 7
+    loop.ends(second)
+    assert (loop.acked, loop.flow.idle) == (["1", "2"], True)
+
+
+def test_questions_find_their_turn_however_much_is_said() -> None:
+    """Though the history never rests, some go with each batch."""
+    loop = Loop()
+    loop.comes(say("0"))
+    batch = loop.begins()
+    loop.comes(*(("bob", m.Replay(room="lobby", ref=number)) for number in range(1, 30)))
+    for number in range(1, 4):
+        loop.comes(say(str(number)))
+        done = fulfil(loop.house.history, batch)
+        batch = loop.flow.start_ahead(loop.house.now, 0.0)
+        loop._send(loop.flow.complete(done, None, loop.house.now))
+        assert sum(isinstance(action, Ask) for action in batch) == limits.TURN_QUESTIONS
+    assert len(loop.acked) == 3
+
+
 def test_the_network_waits_when_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be stored soon is left where it is, so that a slow disk costs bounded memory."""
     monkeypatch.setattr(limits, "BATCH_LEAST", 3)

@@ -55,6 +55,7 @@ def test_everything_really_goes_wrong() -> None:
         forgotten += len(world.disk.state.get(FORGOTTEN, {}))
 
     assert set(happened) == {
+        "batches begun before the one before is told",
         "broadcasts doubled",
         "broadcasts dropped",
         "broadcasts dropped for a slow reader",

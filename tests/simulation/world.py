@@ -632,6 +632,9 @@ class World:
             if (self._inbox and self.flow.open and not self._tick_due) or self.flow.has_turns:
                 self._wake_soon(0.0)
             return
+        self._run(batch)
+
+    def _run(self, batch: Sequence[BrokerAction]) -> None:
         self._batches += 1
         chance = self.draw(b"commit", self._batches)
         seconds = chance * self.disk_seconds
@@ -661,8 +664,13 @@ class World:
         return done, failures[0] if failures else None
 
     def _complete(self, done: list[tuple[Purpose, Outcome]], failure: NotStored | None) -> None:
+        following = self.flow.start_ahead(self.now, 0.0) if failure is None else []
+        if following:
+            self.count("batches begun before the one before is told")
         self._carry_out(self.flow.complete(done, failure, self.now))
         if self.broker is not None:
+            if following:
+                self._run(following)
             if self._tick_due and self.flow.idle:
                 self._wake_up(is_tick=True)
             self._store()
