@@ -24,11 +24,12 @@ import zmq
 from ..common import clock, limits, messages as m
 from ..common.clock import Now
 from ..common.keys import KeyPair, Link, to_base32
-from . import deeds, footprint, home
+from . import footprint, home
 from .access import Secrets
 from .actions import Action
 from .connections import Connections
 from .core import Core
+from .deeds import Deeds
 from .flow import Flow
 from .gate import Gate
 from .health import Health
@@ -140,6 +141,7 @@ class Server:
         """The folder, the broker's key and the operator's, and the history."""
         self._home = home.Home(setup.data)
         self._resources.callback(self._home.close)
+        self._deeds = Deeds(self._home.folder)
         key, operator = self._home.key(), self._home.operator_key()
         history = open_history(setup.history or self._home.history, self._hear)
         self._resources.callback(history.close)
@@ -319,7 +321,7 @@ class Server:
         metrics = self._watch.metrics
         metrics.sessions, metrics.users, metrics.rooms = self._core.census
         metrics.connections, metrics.listeners = len(self._speakers), len(self._listeners)
-        for deed in deeds.take(self._home.folder):
+        for deed in self._deeds.take():
             tell(f"{deed.account} on this machine: {deed.done}", "outside", account=deed.account, done=deed.done)
         self._reporter.tick(now.mono)
         self._supervisor.alive()
