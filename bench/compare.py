@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import zmq
@@ -77,12 +78,12 @@ def alone(seconds: float, *, long: bool) -> list[Workload]:
             for readers in (10, 100, 500, 2_000)
         ),
         *(
-            Workload(f"history {size}", [], run_alone=lambda size=size: own.history_growth(size, seconds), once=True)
+            Workload(f"history {size}", [], run_alone=partial(own.history_growth, size, seconds), once=True)
             for size in sizes
         ),
-        Workload("command line", [], run_alone=lambda: own.command_line(100_000), once=True),
+        Workload("command line", [], run_alone=partial(own.command_line, 100_000), once=True),
         *(
-            Workload(f"idle N={many}", [], run_alone=lambda many=many: own.idle(many, 5 * seconds), once=True)
+            Workload(f"idle N={many}", [], run_alone=partial(own.idle, many, 5 * seconds), once=True)
             for many in clients
         ),
     ]
@@ -98,7 +99,7 @@ def measure(chosen: Iterable[Workload], rounds: int, results: Results) -> None:
                 continue
             for server in workload.servers:
                 if server.path is not None:
-                    _one(results, number, workload.name, server.name, lambda s=server, w=workload: _on(s, w))
+                    _one(results, number, workload.name, server.name, partial(_on, server, workload))
 
 
 def _on(server: Server, workload: Workload) -> Figures:

@@ -20,12 +20,17 @@ def text(word: str) -> str:
 class Dialect(Protocol):
     """One protocol."""
 
-    greeting: bytes
-    """How the server begins before TLS, if it does."""
-    ack: bytes
-    """What is counted in the answers to find out how many messages were acked; empty: nothing is acked."""
-    senders_listen: bool
-    """Whether a sender has to do what makes others hear."""
+    @property
+    def greeting(self) -> bytes:
+        """How the server begins before TLS, if it does."""
+
+    @property
+    def ack(self) -> bytes:
+        """What is counted in the answers to find out how many messages were acked; empty: nothing is acked."""
+
+    @property
+    def senders_listen(self) -> bool:
+        """Whether a sender has to do what makes others hear."""
 
     def enter(self, number: int) -> tuple[bytes, bytes]:
         """What a connection says first, and what the answer to it holds."""

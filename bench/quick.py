@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 from . import compare, floods, own, report, servers, workloads
@@ -33,7 +34,7 @@ def short() -> list[Workload]:
         Workload("latency", ZEROMQ, lambda at: workloads.latency(at, 10, 2 * SECONDS)),
         Workload("private latency", ZEROMQ, lambda at: workloads.private_latency(at, 2 * SECONDS)),
         *(
-            Workload(f"history {size}", [], run_alone=lambda size=size: own.history_growth(size, SECONDS))
+            Workload(f"history {size}", [], run_alone=partial(own.history_growth, size, SECONDS))
             for size in (10_000, 100_000)
         ),
     ]

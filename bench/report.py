@@ -111,10 +111,9 @@ def text(results: Results, *, told: Callable[[Goal], bool] = lambda goal: True) 
     for workload in dict.fromkeys(name for round_ in results.rounds for name in round_ if _is_own(name)):
         yield f"\nzchat, {workload}"
         for figure in dict.fromkeys(f for round_ in results.rounds for f in round_.get(workload, {}).get(US, {})):
-            spread = results.spread(workload, US, figure)
-            if spread is not None:
+            if (found := results.spread(workload, US, figure)) is not None:
                 words = figure.replace("_", " ")
-                yield f"  {words:<30}{brief(spread.median):>12}  ({brief(spread.low)} to {brief(spread.high)})"
+                yield f"  {words:<30}{brief(found.median):>12}  ({brief(found.low)} to {brief(found.high)})"
     yield "\nGoals"
     for goal in filter(told, goals(results)):
         value = "" if goal.value is None else brief(goal.value)

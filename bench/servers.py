@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from zchat.common.keys import Link
 
@@ -192,7 +193,7 @@ def _postgres(program: str, folder: Path, port: int) -> list[str]:
         [str(find("initdb")), "-D", str(data), "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C"],
         check=True,
         capture_output=True,
-        **_as(folder, "nobody"),  # type: ignore[call-overload]
+        **_as(folder, "nobody"),
     )
     return [
         *(program, "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)),
@@ -300,7 +301,7 @@ def running(server: Server, folder: Path | None = None) -> Iterator[Running]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if server.is_ours else log,
             stderr=log,
-            **(_as(folder, server.user) if server.package else {"cwd": ROOT}),  # type: ignore[call-overload]
+            **_as(*(folder, server.user) if server.package else (ROOT, None)),
         )
         stack.callback(_end, process)
         link = None
@@ -315,9 +316,14 @@ def running(server: Server, folder: Path | None = None) -> Iterator[Running]:
         yield Running(server, process.pid, port, folder, link)
 
 
-def _as(folder: Path, user: str | None) -> dict[str, object]:
+class _As(TypedDict, total=False):
+    cwd: Path
+    user: str
+
+
+def _as(folder: Path, user: str | None) -> _As:
     """Options of a process that runs in the folder, as somebody else if we are root."""
-    return {"cwd": folder, **({"user": user} if user and os.getuid() == 0 else {})}
+    return {"cwd": folder, "user": user} if user and os.getuid() == 0 else {"cwd": folder}
 
 
 def _await(process: subprocess.Popen[bytes], port: int, folder: Path, name: str) -> None:

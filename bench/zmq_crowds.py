@@ -109,8 +109,8 @@ class ZmqCrowd:
         """How many the readers got, each with one entry or more."""
         self.senders = [self._enter(f"sender{number}-{self._crowd}", KeyPair.generate()) for number in range(senders)]
         self.readers = self._listen(readers)
-        self._numbers = {sock.fd: number for number, sock in enumerate(self.readers)}
-        self._senders = {sock.fd: number for number, sock in enumerate(self.senders)}
+        self._numbers = {sock.fileno(): number for number, sock in enumerate(self.readers)}
+        self._senders = {sock.fileno(): number for number, sock in enumerate(self.senders)}
         for descriptor in (*self._numbers, *self._senders):
             self._epoll.register(descriptor, select.EPOLLIN)
         if readers:

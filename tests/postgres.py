@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, TypedDict
 
 import psycopg
 
@@ -42,6 +42,14 @@ def _version(folder: Path) -> list[int]:
     return [int(digits) for digits in "".join(c if c.isdigit() else " " for c in str(folder)).split()]
 
 
+class _As(TypedDict, total=False):
+    """The account that the server runs as, for `subprocess`; empty: ours."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
 class Postgres:
     """A server, which can be stopped and started again; its databases are gone with it."""
 
@@ -50,7 +58,7 @@ class Postgres:
         assert bin_ is not None
         self.programs = bin_
         """The folder with its programs."""
-        self._as: dict[str, Any] = {}
+        self._as: _As = {}
         if os.geteuid() == 0:
             user = next(entry for entry in pwd.getpwall() if entry.pw_name in USERS)
             self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
@@ -106,7 +114,8 @@ class Postgres:
 
     def start(self, *options: str) -> None:
         """Start it; it takes connections on return."""
-        command = [self.programs / "postgres", "-D", self._data, "-k", self.folder, "-c", "listen_addresses=", *options]
+        program, data, folder = str(self.programs / "postgres"), str(self._data), str(self.folder)
+        command = [program, "-D", data, "-k", folder, "-c", "listen_addresses=", *options]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._as
