@@ -23,6 +23,8 @@ log = logging.getLogger("zchat.broker")
 APPLICATION_ID = 0x7A636874
 """``zcht`` in the file's header, so that a foreign database is never written to."""
 VERSION = 5
+LEAST_SQLITE = 3, 24, 0
+"""The first with ``ON CONFLICT DO UPDATE``."""
 ROOM_BITS = 40
 """A place is a room's number above so many bits, and a sequence in them."""
 SEQ_MASK = (1 << ROOM_BITS) - 1
@@ -143,6 +145,21 @@ def prepare(db: sqlite3.Connection, path: str) -> None:
         for older in range(version, VERSION):
             db.executescript(f"BEGIN; {_MIGRATIONS[older]} PRAGMA user_version = {older + 1}; COMMIT;")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+
+def check_engine(db: sqlite3.Connection, version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> None:
+    """Raise `BadHistory` when this SQLite cannot do what is asked of it here; tried in an empty database."""
+    lacks = "" if version >= LEAST_SQLITE else "it is too old"
+    try:
+        db.execute("SELECT json_array(1)")
+        db.execute("CREATE VIRTUAL TABLE trial USING fts5(text)")
+    except sqlite3.Error as error:
+        lacks = lacks or str(error)
+    if lacks:
+        raise BadHistory(
+            f"The history needs more than SQLite {'.'.join(map(str, version))}, which this Python has ({lacks})."
+            f" Take a Python with SQLite {'.'.join(map(str, LEAST_SQLITE))} or newer, FTS5 and JSON in it."
+        )
 
 
 def place_of(room: int, seq: int) -> int:

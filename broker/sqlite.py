@@ -92,6 +92,8 @@ class SqliteHistory:
     def __init__(self, path: Path | str, patience: float = limits.SEARCH_SECONDS) -> None:
         self._path = str(path)
         self._patience = patience
+        with contextlib.closing(sqlite3.connect(":memory:")) as empty:
+            schema.check_engine(empty)
         try:
             if self._path != ":memory:":
                 # Made by us first, so that only its owner reads it; SQLite's side files take over its mode.

@@ -45,7 +45,7 @@ from .schema import ROOM_BITS, SEQ_MASK, place_of, seq_of
 _TRIM_ENTRIES = 500
 """Entries removed at once: some milliseconds, so that nobody waits for it."""
 _AT_ONCE = 512
-"""Entries put in by one statement at most: a power of two."""
+"""Entries put in by one statement at most."""
 _SAID = ", ".join(f"'{kind}'" for kind in WORDS)
 ONCE = "id = ? AND place > ? AND place < ? AND author = ?"
 """What is there once at most, of entries and of what is gone: by what `once` makes of its name."""
@@ -67,6 +67,8 @@ class Writing:
         gone: bool,
     ) -> None:
         self._db = db
+        self._variables = db.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+        """How many values one statement may be given: 999 before SQLite 3.32."""
         self._index = index
         self._known_rooms = known_rooms
         self._known_authors = known_authors
@@ -89,7 +91,7 @@ class Writing:
         return outcomes
 
     def _look_up(self, ids: Sequence[str]) -> None:
-        for some in _cut(ids):
+        for some in _cut(ids, self._variables):
             self._used.update(id_ for (id_,) in self._db.execute(_select("entry", len(some)), some))
             if self.gone:
                 self._used.update(id_ for (id_,) in self._db.execute(_select("gone", len(some)), some))
@@ -97,7 +99,7 @@ class Writing:
     def _put_in(self) -> None:
         """Put in the entries that wait for it; before anything else looks at the table or changes it."""
         for insert, rows in ((_INSERT_PLAIN, self._plain), (_INSERT, self._others)):
-            for some in _cut(rows):
+            for some in _cut(rows, self._variables // insert[1].count("?")):
                 values = ", ".join([insert[1]] * len(some))
                 self._db.execute(f"{insert[0]} VALUES {values}", list(itertools.chain.from_iterable(some)))
             rows.clear()
@@ -231,7 +233,7 @@ class Writing:
     def _put(self, put: Put) -> Outcome:
         _, revision = self._state(put.table, put.name)
         self._db.execute(
-            "INSERT INTO state VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value,"
+            "INSERT INTO state VALUES (?, ?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value,"
             " revision = excluded.revision",
             (put.table, put.name, put.value, revision + 1),
         )
@@ -310,11 +312,11 @@ def known(place: int, time: int) -> Appended:
 Some = TypeVar("Some")
 
 
-def _cut(all_: Sequence[Some]) -> Iterator[Sequence[Some]]:
+def _cut(all_: Sequence[Some], fitting: int) -> Iterator[Sequence[Some]]:
     """In lots of powers of two, the largest first, so that few different statements serve all of them."""
     start, left = 0, len(all_)
     while left:
-        size = min(_AT_ONCE, 1 << left.bit_length() - 1)
+        size = 1 << min(_AT_ONCE, fitting, left).bit_length() - 1
         yield all_[start : start + size]
         start, left = start + size, left - size
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sqlite3
 from pathlib import Path
@@ -12,6 +13,7 @@ from zchat.broker import schema
 from zchat.broker.history import (
     Append,
     Appended,
+    BadHistory,
     Change,
     Erase,
     Found,
@@ -25,7 +27,9 @@ from zchat.broker.history import (
     Together,
     Trim,
 )
+from zchat.broker.index import WordIndex
 from zchat.broker.sqlite import SqliteHistory
+from zchat.broker.writing import Writing
 
 from .test_history import first_version
 
@@ -77,6 +81,35 @@ def test_a_batch_is_its_changes_one_after_the_other(seed: int) -> None:
     )
     history.close()
     one_by_one.close()
+
+
+def test_a_batch_fits_whatever_sqlite_takes_at_once() -> None:
+    """A batch is stored whole by a SQLite whose statements take 999 values, as before its version 3.32."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        schema.prepare(db, ":memory:")
+        db.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+        batch = [
+            Append("lobby", "alice", f"id-{number}", "alice", "text", number, to="bob" if number % 2 else None)
+            for number in range(4_000)
+        ]
+        outcomes = Writing(db, WordIndex(db, {}), {}, {}, gone=True).make_all(batch)
+        times = db.execute("SELECT time FROM entry ORDER BY place").fetchall()
+
+    assert outcomes == [Appended(seq, seq - 1, seq - 1) for seq in range(1, 4_001)]
+    assert times == [(number,) for number in range(4_000)]
+
+
+def test_a_sqlite_that_cannot_do_it_is_named() -> None:
+    """A SQLite that is too old, or was built without full-text search, is refused with what to take instead."""
+    old = pytest.raises(BadHistory, match=r"SQLite 3\.7\.15.*too old.*3\.24\.0 or newer")
+    with old, contextlib.closing(sqlite3.connect(":memory:")) as db:
+        schema.check_engine(db, (3, 7, 15))
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.set_authorizer(
+            lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_CREATE_VTABLE else sqlite3.SQLITE_OK
+        )
+        with pytest.raises(BadHistory, match=r"not authorized.*FTS5"):
+            schema.check_engine(db)
 
 
 def test_a_room_of_which_nothing_is_left_keeps_its_sequence(tmp_path: Path) -> None:
