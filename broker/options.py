@@ -142,6 +142,10 @@ ABOUT: dict[str, About] = {
     "room_burst": _limit("Rooms that one key makes at once.", "a program that sets up its rooms"),
     "room_rate": _limit("And gains a second.", "rooms are kept for ever"),
     "owned_rooms": _limit("Rooms that one key has made.", "rooms are kept for ever"),
+    "rooms": _limit(
+        "Rooms of the whole chat, those of two people's private messages counted.",
+        "each takes 1 kB of memory; 8,000,000 at most",
+    ),
     "user_rooms": _limit("Rooms that one session follows.", "memory"),
     "sessions": _limit("Sessions of one key.", "many screens and programs, but no flood of them"),
     "subscriptions": _limit(

@@ -30,6 +30,7 @@ class Policy(msgspec.Struct, forbid_unknown_fields=True):
     room_burst: Count = limits.ROOM_BURST
     room_rate: Rate = limits.ROOM_RATE
     owned_rooms: Count = limits.OWNED_ROOMS
+    rooms: Annotated[int, Meta(ge=1, le=limits.ROOMS_HIGHEST)] = limits.ROOMS
     user_rooms: Count = limits.USER_ROOMS
     sessions: Count = limits.SESSIONS
     subscriptions: Count = limits.SUBSCRIPTIONS

@@ -27,6 +27,12 @@ def no_room(name: str) -> Refusal:
     return Refusal(Code.NO_SUCH_ROOM, f"There is no room {name}. See which there are: zchat rooms, or /rooms.")
 
 
+def full(rooms: int) -> Refusal:
+    """The chat has all the rooms that it may have."""
+    detail = f"The chat has {rooms:,} rooms, private conversations counted, and can have no more."
+    return Refusal(Code.TOO_MANY, f"{detail} Use one that is there, or tell an operator.")
+
+
 def no_user(nick: str) -> Refusal:
     """Nobody has this nick."""
     return Refusal(Code.NO_SUCH_USER, f"There is no user {nick}. See who is here: zchat who, or /who.")

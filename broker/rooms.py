@@ -19,7 +19,7 @@ from .actions import Action, Announce, Ask, Await, Create, Publish, Reply, Start
 from .history import Conflict, Locate, Located, NotStored, Outcome, Put, Rows, Table, Together
 from .policy import Policy
 from .rates import Rates
-from .refusals import Refusal, no_room, not_allowed, refuse, why_not
+from .refusals import Refusal, full, no_room, not_allowed, refuse, why_not
 from .roster import Member, Room, Roster, Session, User, partners
 
 ROOMS = "room"
@@ -119,6 +119,10 @@ class Rooms:
         return name in self._roster.rooms or names.fold(name) in self._roster.rooms
 
     # --- making -----------------------------------------------------------------------------------------------
+    def why_not_one_more(self) -> Refusal | None:
+        """The chat may have so many rooms, whoever made them."""
+        return full(self._policy.rooms) if len(self._roster.rooms) >= self._policy.rooms else None
+
     def create(self, name: str, session: Session, join: m.Join | None, now: Now) -> Store | Refusal:
         """Make a room of a name that `find` found none for. Who makes it owns it, but for the lobby."""
         user, id_ = session.user, names.fold(name)
@@ -127,6 +131,9 @@ class Rooms:
             return not_allowed(f"The room {name} is not open to you. Choose another name.")
         if id_ == LOBBY and join is not None and join.private:
             return Refusal(Code.ROOM_INVALID, f"The {LOBBY} is public. Choose another name for a private room.")
+        no = self.why_not_one_more()
+        if no is not None:
+            return no
         if self._owned.get(user.key, 0) >= self._policy.owned_rooms:
             return Refusal(Code.TOO_MANY, f"You have made {self._policy.owned_rooms} rooms, the most that is allowed.")
         if not self._rates.make_room(user.key, now):

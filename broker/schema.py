@@ -26,7 +26,7 @@ VERSION = 5
 LEAST_SQLITE = 3, 24, 0
 """The first with ``ON CONFLICT DO UPDATE``."""
 ROOM_BITS = 40
-"""A place is a room's number above so many bits, and a sequence in them."""
+"""A place is a room's number above so many bits, and a sequence in them. 2^23 rooms are more than a chat may have."""
 SEQ_MASK = (1 << ROOM_BITS) - 1
 
 _ENTRY = """

@@ -148,8 +148,10 @@ class Talk:
         if other is None:
             return no_user(say.to or "")
         room = direct_room(session.user.key, other.key)
-        if say.kind in ABOUT and room not in self._roster.rooms:
-            return no_room(other.nick)
+        if room not in self._roster.rooms:
+            no = no_room(other.nick) if say.kind in ABOUT else self._rooms.why_not_one_more()
+            if no is not None:
+                return no
         if say.kind == "ask" and other is session.user:
             return not_allowed("A question to yourself has nobody to answer it. Ask somebody else.")
         return _Where(room, to=other.nick)

@@ -80,6 +80,10 @@ USER_ROOMS = 256
 
 OWNED_ROOMS = 256
 """Rooms one key may have made: bounds what the broker keeps for ever."""
+ROOMS = 1_000_000
+"""Rooms of a chat, those of two people's private messages counted; each takes about 1 kB of the broker's memory."""
+ROOMS_HIGHEST = 8_000_000
+"""A SQLite history can hold 2^23; the difference is for what is judged before what was judged before it is stored."""
 KEPT_NICKS = 4
 """Former nicks that are kept for one key at a time, so that nobody collects them."""
 RULINGS = 500

@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from zchat.broker.policy import Policy
 from zchat.broker.rates import COSTS, Bucket, Rates
+from zchat.broker.schema import SEQ_MASK, place_of
 from zchat.common import limits, messages as m
 from zchat.common.clock import Now
 from zchat.common.errors import WireError
@@ -18,9 +19,9 @@ BAD = WireError("it is garbage")
 SLOW = Policy(burst=200, rate=1, room_burst=100)
 
 
-def say(id_: str, *, room: str = "lobby", text: str = "x") -> m.Say:
+def say(id_: str, *, room: str = "lobby", to: str | None = None, text: str = "x") -> m.Say:
     """A message that has an id."""
-    return m.Say(id=id_, text=text, room=room)
+    return m.Say(id=id_, text=text, room=None if to else room, to=to)
 
 
 def acked(sent: Sent, user: str) -> list[str]:
@@ -326,6 +327,32 @@ def test_a_key_owns_so_many_rooms() -> None:
         house.enter("alice", "bob")
     house.join("three", "bob")
     house.join("three", "alice")
+
+
+def test_a_chat_has_so_many_rooms() -> None:
+    """Neither a room nor a private conversation is begun beyond that, and what is sent with it is not held up."""
+    house = House(Policy(rooms=3))
+    house.enter("alice", "bob", "carol")
+    house.join("lobby", "alice")
+    house.join("one", "alice")
+    house.say("alice", "hello", to="bob")
+    for _ in range(2):
+        sent = house.send(
+            ("alice", say("1", room="two")), ("carol", say("2", to="bob")), ("alice", say("3", room="one")),
+            ("bob", say("4", to="alice")),
+        )  # fmt: skip
+        assert (refusals(sent, "alice"), refusals(sent, "carol")) == ({"1": "too_many"}, {"2": "too_many"})
+        assert (acked(sent, "alice"), acked(sent, "bob")) == (["3"], ["4"])
+        assert house.ask("carol", m.Join(room="two"), m.Refused).code == "too_many"
+        house.restart()
+        house.enter("alice", "bob", "carol")
+
+
+def test_what_a_chat_may_have_fits_the_file() -> None:
+    """The last room that can be asked for while the one before it is stored has a place for its last entry."""
+    last = limits.ROOMS_HIGHEST + 2 * limits.BATCH
+
+    assert place_of(last, SEQ_MASK) < 2**63
 
 
 def test_a_key_has_so_many_sessions() -> None:
