@@ -6,6 +6,7 @@ Owns the rules of `Admin`. Does not know rooms' own rights (`moderation`). Pure;
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 
 import msgspec
 from msgspec.structs import replace
@@ -121,10 +122,10 @@ class Governing:
 
     def _list(self, session: Session, admin: m.Admin, now: Now) -> list[Action]:
         rulings = self._access.rulings(now)
+        sizes = accumulate(len(ruling.reason.encode()) for ruling in rulings[: limits.RULINGS])
+        some = [ruling for ruling, size in zip(rulings, sizes, strict=False) if size <= limits.FRAME_BYTES]
         detail = f"{len(rulings)} are in force." if rulings else "Nothing is in force."
-        return [
-            Reply((session.identity,), m.Administered(detail=detail, rulings=rulings[: limits.RULINGS], ref=admin.ref))
-        ]
+        return [Reply((session.identity,), m.Administered(detail=detail, rulings=some, ref=admin.ref))]
 
     def _give(self, session: Session, admin: m.Admin, now: Now) -> list[Action] | Refusal:
         key = self._key(admin.target)

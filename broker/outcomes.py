@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..common import messages as m
+from ..common import limits, messages as m
 from ..common.clock import Now
 from .actions import (
     Action,
@@ -103,7 +103,12 @@ class Outcomes:
             except Exception:
                 actions.append(fault())
         self._searches.stored(stored)
-        actions += [Reply((identity,), m.Acked(acks=list_)) for identity, list_ in acks.items() if identity]
+        actions += [
+            Reply((identity,), m.Acked(acks=list_[at : at + limits.FRAME_ACKS]))
+            for identity, list_ in acks.items()
+            if identity
+            for at in range(0, len(list_), limits.FRAME_ACKS)
+        ]
         told = [partial(self._talk.broadcast, self._roster.rooms[room], list_) for room, list_ in entries.items()]
         return [*actions, *each_by_itself([*told, self._cluster.read])]
 

@@ -94,6 +94,11 @@ class EntriesForm(Message, frozen=True, tag="entries"):
     batch: Batch | None = None
     head: Seq = 0
 
+    @property
+    def count(self) -> int:
+        """How many entries it says to have."""
+        return len(self.batch.texts) if self.batch is not None else 0
+
     def opened(self) -> Entries:
         """The event."""
         return Entries(room=self.room, entries=unpack(self.batch), head=self.head)
@@ -109,6 +114,11 @@ class PageForm(Message, frozen=True, tag="page"):
     floor: Seq = 0
     ref: Ref = 0
 
+    @property
+    def count(self) -> int:
+        """How many entries it says to have."""
+        return len(self.batch.texts) if self.batch is not None else 0
+
     def opened(self) -> Page:
         """The event."""
         entries = unpack(self.batch)
@@ -119,6 +129,11 @@ class AckedForm(Message, frozen=True, tag="acked"):
     """`Acked` as it travels."""
 
     acks: list[AckBatch]
+
+    @property
+    def count(self) -> int:
+        """How many acks it has."""
+        return sum(len(b.ids) // (UUID_BYTES if isinstance(b.ids, bytes) else 1) for b in self.acks)
 
     def opened(self) -> Acked:
         """The event."""

@@ -44,8 +44,13 @@ PACK_BYTES = 32_768
 """What a frame of many commands aims to stay under: far below ROUTER_FRAME_BYTES, which counts encryption, too."""
 PACK_WEIGHTY = 16
 """Commands of one frame that may cost more than a message or are stored by themselves; nobody else is heard then."""
-CLIENT_FRAME_BYTES = 1_048_576
-"""MAXMSGSIZE of a client: far above FRAME_BYTES, so that a newer broker may pack more."""
+CLIENT_FRAME_BYTES = 524_288
+"""MAXMSGSIZE of a client: about the longest acks of FRAME_ACKS, and twice the longest welcome and pong."""
+FRAME_ENTRIES = 16_384
+"""Entries and acks that a client takes in one frame, in which a few bytes may stand for each: a broker puts some
+thousand into one at most. Each takes some 300 bytes of memory."""
+FRAME_ACKS = 256
+"""Acks that are told at once: with a long room and a word for being away each takes up to 1.8 kB."""
 
 # --- queues ---------------------------------------------------------------------------------------------------
 ROUTER_QUEUE = 320

@@ -11,7 +11,7 @@ but that is a bug here.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from operator import or_
 from typing import Any, TypeVar, cast
@@ -21,7 +21,7 @@ import msgspec
 from . import batches
 from .batches import Filling as Filling, entry_size as entry_size
 from .errors import Code, WireError
-from .limits import ID_CHARACTERS, PACK_MESSAGES
+from .limits import FRAME_ENTRIES, ID_CHARACTERS, PACK_MESSAGES
 from .messages import Command, Event, Message, Unknown
 
 VERSION = 1
@@ -46,7 +46,6 @@ _FORMS = frozenset(batches.FORMS.values())
 _raws = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 M = TypeVar("M", bound=Message)
-T = TypeVar("T")
 
 
 class _Head(msgspec.Struct):
@@ -98,59 +97,77 @@ def _join(bodies: list[bytes]) -> bytes:
 def decode_commands(body: bytes) -> list[Command | Unknown | WireError]:
     """All that a client said in one body; in the place of what is no command is what is wrong with it."""
     if body[1:2] not in _ARRAYS:
-        return [_judged(body, decode_command)]
-    return _decode_pack(body, decode_command, _command_packs)
+        return [_judged(body, _commands, COMMAND_TYPES, _Opener())]
+    return _decode_pack(body, _commands, COMMAND_TYPES, _command_packs)
 
 
 def decode_events(body: bytes) -> list[Event | Unknown | WireError]:
     """All that a broker said in one body; in the place of what is no event is what is wrong with it."""
     if body[1:2] not in _ARRAYS:
-        return [_judged(body, decode_event)]
-    return _decode_pack(body, decode_event, _event_packs)
+        return [_judged(body, _events, EVENT_TYPES, _Opener())]
+    return _decode_pack(body, _events, EVENT_TYPES, _event_packs)
 
 
 def decode_command(body: bytes | memoryview) -> Command | Unknown:
     """What a client said in a body of one message; raises `WireError` when it is not a command."""
-    return _decode(body, _commands, COMMAND_TYPES)
+    return _decode(body, _commands, COMMAND_TYPES, _Opener())
 
 
 def decode_event(body: bytes | memoryview) -> Event | Unknown:
     """What a broker said in a body of one message; raises `WireError` when it is not an event."""
-    return _decode(body, _events, EVENT_TYPES)
+    return _decode(body, _events, EVENT_TYPES, _Opener())
 
 
 def _decode_pack(
-    body: bytes, decode: Callable[[bytes], M | Unknown], packs: msgspec.msgpack.Decoder[list[M]]
+    body: bytes, one: msgspec.msgpack.Decoder[M], known: frozenset[str], packs: msgspec.msgpack.Decoder[list[M]]
 ) -> list[M | Unknown | WireError]:
     if body[0] != VERSION:
-        return [_judged(body, decode)]
+        return [_judged(body, one, known, _Opener())]
     kind = body[1]
     count = kind & 0x0F if kind & 0xF0 == 0x90 else int.from_bytes(body[2 : 4 if kind == 0xDC else 6], "big")
     if not 1 <= count <= PACK_MESSAGES:
         return [WireError(f"the frame holds {count} messages, not 1 to {PACK_MESSAGES}")]
     view = memoryview(body)[1:]
     try:
-        return [_opened(message) for message in packs.decode(view)]
+        open_ = _Opener()
+        return [open_(message) for message in packs.decode(view)]
     except _BROKEN:
         pass  # one by one, so that what is wrong or unknown costs only itself
     try:
-        return [_judged(_PREFIX + bytes(raw), decode) for raw in _raws.decode(view)]
+        open_ = _Opener()
+        return [_judged(_PREFIX + bytes(raw), one, known, open_) for raw in _raws.decode(view)]
     except _BROKEN as error:
         return [WireError(f"the frame is not a pack of messages: {_brief(error)}")]
 
 
-def _judged(body: bytes, decode: Callable[[bytes], T]) -> T | WireError:
+def _judged(
+    body: bytes, decoder: msgspec.msgpack.Decoder[M], known: frozenset[str], open_: _Opener
+) -> M | Unknown | WireError:
     try:
-        return decode(body)
+        return _decode(body, decoder, known, open_)
     except WireError as error:
         return error
 
 
-def _opened(message: M) -> M:
-    return cast("Any", message).opened() if type(message) in _FORMS else message
+class _Opener:
+    """Brings the messages of one frame out of the forms in which they travel; what comes to too much is broken."""
+
+    def __init__(self) -> None:
+        self._left = FRAME_ENTRIES
+
+    def __call__(self, message: M) -> M:
+        if type(message) not in _FORMS:
+            return message
+        form = cast("batches.Form", message)
+        if form.count > self._left:  # looked at first: of one byte an entry can be made, which takes hundreds
+            raise ValueError(f"the frame holds more than {FRAME_ENTRIES} entries")
+        self._left -= form.count
+        return cast("M", form.opened())
 
 
-def _decode(body: bytes | memoryview, decoder: msgspec.msgpack.Decoder[M], known: frozenset[str]) -> M | Unknown:
+def _decode(
+    body: bytes | memoryview, decoder: msgspec.msgpack.Decoder[M], known: frozenset[str], open_: _Opener
+) -> M | Unknown:
     view = memoryview(body)
     if len(view) < 2:
         raise WireError("the frame is empty")
@@ -159,7 +176,7 @@ def _decode(body: bytes | memoryview, decoder: msgspec.msgpack.Decoder[M], known
             f"the frame speaks version {view[0]} of the protocol, this side speaks {VERSION}", Code.BAD_VERSION
         )
     try:
-        return _opened(decoder.decode(view[1:]))
+        return open_(decoder.decode(view[1:]))
     except _BROKEN as error:
         head = _head(view[1:])
         if isinstance(head.type, str) and head.type not in known:

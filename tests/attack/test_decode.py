@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 import struct
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -185,3 +186,96 @@ def test_wide_frames_are_judged(kind: str) -> None:
         count = (LONGEST - len(head) - 5) // len(part)
         said = count * len(part) if opening == b"\xdb" else count
         judged(head + opening + struct.pack(">I", said) + part * count)
+
+
+# --- memory ---------------------------------------------------------------------------------------------------
+def many(count: int) -> bytes:
+    """The head of an array of so many."""
+    return b"\xdd" + count.to_bytes(4, "big")
+
+
+def map_of(**fields: bytes) -> bytes:
+    """A map of a few short keys to encoded values."""
+    pairs = (bytes([0xA0 | len(name)]) + name.encode() + value for name, value in fields.items())
+    return bytes([0x80 | len(fields)]) + b"".join(pairs)
+
+
+def entries_of(count: int, details: int = 0) -> bytes:
+    """An event of so many entries, for each of which two bytes stand, and of so many details."""
+    batch = map_of(
+        seq=b"\x01",
+        prev=b"\0",
+        time=b"\0",
+        ids=many(count) + b"\xa0" * count,
+        texts=many(count) + b"\xa0" * count,
+        authors=b"\x91\x92\xa0\xa0",
+        details=many(details) + map_of(at=b"\0") * details,
+    )
+    return map_of(type=b"\xa7entries", room=b"\xa1r", batch=batch)
+
+
+def acks_of(count: int) -> bytes:
+    """An event of so many acks, for each of which a byte stands."""
+    batch = map_of(room=b"\xa1r", seq=b"\x01", time=b"\0", ids=many(count) + b"\xa0" * count)
+    return map_of(type=b"\xa5acked", acks=b"\x91" + batch)
+
+
+FULL = limits.CLIENT_FRAME_BYTES - 1_000
+HOSTILE = {
+    "entries": entries_of(FULL // 2),
+    "acks": acks_of(FULL),
+    "details": entries_of(1, FULL // 5),
+    "a pack of entries": b"\xdc\x04\0" + entries_of(FULL // 1_024 // 2 - 60) * 1_024,
+    "a pack of acks, one of them broken": b"\xdc\x04\0" + acks_of(FULL // 1_024 - 60) * 1_023 + b"\x01",
+}
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_a_frame_takes_some_memory_at_most(words: str) -> None:
+    """Whatever a broker puts into the largest frame that a client takes, decoding it takes less than 32 MB."""
+    body = PREFIX + HOSTILE[words]
+    assert len(body) <= limits.CLIENT_FRAME_BYTES
+    tracemalloc.start()
+    try:
+        events = wire.decode_events(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert any(isinstance(event, WireError) for event in events) or words == "details"
+    assert peak < 32 * 2**20
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        m.Welcome(
+            nick="n", key="k", session="s", broker="b", history="h", pub=1, time=2**47,
+            private={
+                f"@{number:032}.{0:032}": m.PrivateHead(nick="\U00010400" * 24, head=2**60, read=2**60)
+                for number in range(limits.PRIVATE_ROOMS)
+            },
+        ),
+        m.Pong(heads={f"{number:04}" + "\U00010400" * 60: 2**60 for number in range(limits.PONG_ROOMS)}),
+        m.Acked(
+            acks=[
+                m.Ack(id=f"{number:064}", room=f"@{number:032}.{0:032}", seq=2**60, time=2**47, away="\U00010400" * 390)
+                for number in range(limits.FRAME_ACKS)
+            ]
+        ),
+        m.Administered(
+            detail="d",
+            rulings=[
+                m.Ruling(kind="invitation", name="n" * 64, nick="\U00010400" * 24, until=2**47, by="\U00010400" * 24)
+                for _ in range(limits.RULINGS)
+            ] + [m.Ruling(kind="", name="", reason="x" * (limits.FRAME_BYTES + 4 * 1_024))],
+        ),
+    ],
+    ids=lambda event: type(event).__name__,
+)  # fmt: skip
+def test_what_a_broker_tells_fits_the_frame_that_a_client_takes(event: m.Message) -> None:
+    """The longest events of a legal broker are within the client's bounds, encryption included."""
+    body = wire.encode(event)
+
+    assert len(body) + 100 < limits.CLIENT_FRAME_BYTES
+    assert wire.decode_events(body) == [event]
