@@ -89,7 +89,8 @@ def broker(context: click.Context, /, config: Path | None, check_config: bool, *
 def _serve(reading: Callable[[], Settings]) -> None:
     import signal
 
-    from ..common.signals import uninterrupted
+    from ..common import limits
+    from ..common.signals import give_up_after, uninterrupted
     from .home import usual_folder
     from .reloading import Reloading, start_log
     from .server import Server, Setup, default_name
@@ -108,6 +109,11 @@ def _serve(reading: Callable[[], Settings]) -> None:
         policy=held.policy,
         metrics=service.metrics,
         supervised=True,
+    )
+    give_up_after(
+        limits.CLOSING_PATIENCE,
+        "The broker could not end in order, since its disk or database does not answer. What it had not stored it has"
+        " not acknowledged, and clients send it again; see what holds up the disk.",
     )
     with uninterrupted():
         server = Server(setup)

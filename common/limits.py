@@ -161,6 +161,9 @@ CLOSING_SECONDS = 1.0
 (`LINGER`) are far less than 5 s."""
 CLOSING_QUIET = 0.05
 """What was sent before has come when nothing more comes for so long: libzmq's thread has still to read it."""
+CLOSING_PATIENCE = 8.0
+"""A broker that has not ended so long after it was told to waits for a disk that does not answer, and is given up:
+before supervisors kill it without a word, after 10 s."""
 LINGER = 0.3
 """How long what a socket still holds is offered to the network when it is closed."""
 RETRY_CAP = 60.0

@@ -17,13 +17,21 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
+
+from .errors import ExitCode
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _AGAIN = 0.05
 """Seconds after which a signal that was not heard is sent once more."""
 
+_SAYING = 1.0
+"""Seconds that a last word may take: where it goes may be what everything waits for."""
+
+_last_word: tuple[float, str] | None = None
+"""After how many seconds the process is given up, and what is said then."""
 _uninterrupted = 0
 """How many blocks of the main thread must not be left halfway."""
 
@@ -54,6 +62,8 @@ def heed() -> None:
 
     def look_after() -> None:
         while number := os.read(reading, 1):
+            if _last_word is not None and number[0] in (signal.SIGINT, signal.SIGTERM):
+                threading.Thread(target=_give_up, args=_last_word, daemon=True).start()
             while number[0] in ours and signal.getsignal(number[0]) is end and not heard.wait(_AGAIN):
                 _kick(number[0])
 
@@ -76,6 +86,24 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         _uninterrupted -= ours
+
+
+def give_up_after(seconds: float, words: str) -> None:
+    """From now on Ctrl-C or SIGTERM ends the process (1) in so many seconds at most, whatever its threads wait for.
+
+    `words` then tell why. It takes `heed`.
+    """
+    global _last_word
+    _last_word = seconds, words
+
+
+def _give_up(seconds: float, words: str) -> None:
+    time.sleep(seconds)
+    line = f"zchat: {words}\n".encode()
+    teller = threading.Thread(target=os.write, args=(2, line), daemon=True)
+    teller.start()
+    teller.join(_SAYING)
+    os._exit(ExitCode.OTHER)
 
 
 def _imports(frame: FrameType | None) -> bool:
