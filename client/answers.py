@@ -12,6 +12,7 @@ from ..common.errors import InputError
 from ..common.messages import Entry
 from ..common.names import fold
 
+OTHERWISE = "Take one of them, or name another question by its number: /answer ID CHOICE."
 KEPT = 200
 """Questions remembered; the oldest are forgotten, and can still be answered by their number."""
 
@@ -34,7 +35,7 @@ class OpenQuestion:
                 return choice
         if typed.isascii() and typed.isdigit() and int(typed[:3]) < len(self.choices):
             return self.choices[int(typed[:3])]
-        raise InputError(f"The choices are {', '.join(self.choices)}. Take one of them.")
+        raise InputError(f"The choices of [{self.seq}] are {', '.join(self.choices)}. {OTHERWISE}")
 
 
 class Answers:

@@ -6,6 +6,7 @@ colours (`themes`) nor the terminal. Pure; the input thread.
     12:07    alice: a text, whose further rows
                     stand under it
     12:08        -- what happened, or what the client tells
+    12:09@     bob: a text in which one is mentioned
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ Row = list[Fragment]
 
 NICK_COLOURS = 12
 TIME_CELLS = len("12:07 ")
+MENTION = "@"
+"""The sign of a line in which one is mentioned, as in the status line."""
 LEAST_COLUMNS = 24
 """A terminal that is narrower is written to as if it had so many."""
 FSI, PDI = "\u2068", "\u2069"
@@ -106,6 +109,7 @@ def _entry(told: Told, time: str, columns: int) -> list[Row]:
         label_style, end = f"class:private {label_style}", ": "
     if told.mention:
         label_style = f"class:mention {label_style}"
+        time = f"{time[:-1]}{MENTION}"  # a sign beside the colour, always in the same cell
     if told.again:
         label_style = text_style = author
     before = f"{nick} " if told.kind == "me" and not told.to else ""

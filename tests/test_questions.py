@@ -85,7 +85,7 @@ def test_what_is_no_choice_is_not_sent(talk: Conversation) -> None:
     alice.type("/answer yse", "/answer", "/answer 7", "/answer 99 yes")
     talk.settle()
 
-    assert sum("The choices are yes, no, Not now." in line for line in alice.printed) == 2
+    assert sum("are yes, no, Not now. Take one of them, or name another" in line for line in alice.printed) == 2
     assert alice.saw("Which choice?")
     assert alice.saw("There is no such question here.")
     assert ci.ended is None

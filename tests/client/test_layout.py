@@ -80,9 +80,10 @@ def test_a_private_message_outside_of_its_place_tells_to_whom_it_went() -> None:
 
 
 def test_a_mention_stands_out() -> None:
-    """By its style, without taking the colour of the name."""
+    """By its style, without taking the colour of the name; where there are no colours by a sign, too."""
     (row,) = Layout().rows(said("hello", mention=True), 80, NOW)
 
+    assert plain(row).startswith("11:07@ ")
     assert row[-1] == ("class:mention", "hello")
     assert row[2][0] == f"class:mention {nick_style('key')}"
 
