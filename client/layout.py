@@ -26,15 +26,19 @@ NICK_COLOURS = 12
 TIME_CELLS = len("12:07 ")
 MENTION = "@"
 """The sign of a line in which one is mentioned, as in the status line."""
-LEAST_COLUMNS = 24
+LEAST_COLUMNS = 16
 """A terminal that is narrower is written to as if it had so many."""
+NARROW = 32
+"""In a terminal that is narrower, texts stand below the names."""
 FSI, PDI = "\u2068", "\u2069"
 """First strong isolate and its end (UAX #9): what stands between them turns nothing around it."""
 
 
-def nick_cells(columns: int) -> int:
-    """How wide the column of nicks is."""
-    return 8 if columns < 60 else 12 if columns < 120 else 16
+def text_column(columns: int) -> int:
+    """Where texts begin: behind time and nick, or below them."""
+    if columns < NARROW:
+        return 4  # two more than lists, so that nobody's text looks like one
+    return TIME_CELLS + (8 if columns < 60 else 12 if columns < 120 else 16) + 2
 
 
 def nick_style(key: str) -> str:
@@ -92,8 +96,7 @@ def _text(told: Told, columns: int) -> list[Row]:
 
 
 def _entry(told: Told, time: str, columns: int) -> list[Row]:
-    cells = nick_cells(columns + 1)
-    lead = " " * (TIME_CELLS + cells + 2)
+    lead = " " * text_column(columns + 1)
     author = "class:again" if told.again else nick_style(told.key)
     nick, text_style = clean(told.nick), f"class:{'text' if told.kind == 'message' else told.kind}"
     if told.to:
@@ -116,7 +119,7 @@ def _entry(told: Told, time: str, columns: int) -> list[Row]:
     texts = [clean(told.text)] if told.kind == "notice" else clean_lines(before + told.text)
     wrapped = [row for text in texts for row in wrap(text, columns - len(lead), "")]
     rows: list[Row] = []
-    if (spare := cells + 2 - len(end) - width(label)) < 0:
+    if (spare := len(lead) - TIME_CELLS - len(end) - width(label)) < 0:
         # Its name alone in a row, so that the text still stands where texts stand.
         rows.append(
             [("class:time", time), (label_style, _isolated(cut(label, columns - TIME_CELLS - 1)) + end.rstrip())]

@@ -36,7 +36,7 @@ from zchat.client.actions import (
 )
 from zchat.client.chat import Chat, ChatOptions
 from zchat.client.core import ClientCore
-from zchat.client.layout import TIME_CELLS, Layout, nick_cells
+from zchat.client.layout import TIME_CELLS, Layout, text_column
 from zchat.client.output import print_lines
 from zchat.client.rooms import UNREAD, Start
 from zchat.client.session import Profile
@@ -246,7 +246,7 @@ def rows_of(told: Told, columns: int) -> list[str]:
 @pytest.mark.parametrize("kind", ["message", "me", "topic", "kick", "later"])
 def test_no_text_at_a_terminal_leaves_its_column(columns: int, hostile: Hostile, kind: str) -> None:
     """One row has a time and the author; below it stand blanks as far as texts begin, whatever was said by whom."""
-    lead = " " * (TIME_CELLS + nick_cells(columns) + 2)
+    lead = " " * text_column(columns)
     for number in range(TEXTS // 4):
         nick = "mallory" if number % 2 else hostile.text()
         told = telling.of_entry(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from zchat.client.layout import FSI, PDI, TIME_CELLS, Layout, Row, nick_cells, nick_style
+from zchat.client.layout import FSI, PDI, TIME_CELLS, Layout, Row, nick_style, text_column
 from zchat.client.told import Kind, Told
 from zchat.common.text import width
 
@@ -46,12 +46,12 @@ def said(text: str, nick: str = "alice", **more: object) -> Told:
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_nicks_end_and_texts_begin_in_one_column(columns: int) -> None:
     """Whoever speaks and however long: each text stands at the same place, its further rows too."""
-    cells = nick_cells(columns)
+    cells = text_column(columns) - TIME_CELLS - 2
     first, *others = rows(said(" ".join(["words"] * 60)), columns)
 
     assert first.startswith(f"11:07 {'alice'.rjust(cells)}: words")
     assert others
-    assert all(re.fullmatch(rf" {{{TIME_CELLS + cells + 2}}}words.*", row) for row in others)
+    assert all(re.fullmatch(rf" {{{text_column(columns)}}}words.*", row) for row in others)
     assert rows(Told("event", "bob joined", NOW), columns)[0] == f"11:07 {'--'.rjust(cells + 1)} bob joined"
     assert rows(Told("me", "waves", NOW, "bob"), columns)[0] == f"11:07 {'*'.rjust(cells + 1)} bob waves"
 
@@ -68,6 +68,18 @@ def test_the_lines_of_a_message_stand_below_each_other() -> None:
 def test_a_long_name_stands_alone_in_its_row() -> None:
     """So that its text begins where texts begin."""
     assert rows(said("hi", "n" * 24), 40) == [f"11:07 {'n' * 24}:", " " * 16 + "hi"]
+
+
+def test_in_a_narrow_terminal_texts_stand_below_the_names() -> None:
+    """A few cells beside a name would break every word; 20 columns are enough to read."""
+    assert rows(said("hello from a small screen", mention=True), 20) == [
+        "11:07@alice:",
+        "    hello from a",
+        "    small screen",
+    ]
+    assert rows(Told("notice", "You joined lobby.", NOW), 20) == ["11:07 --", "    You joined", "    lobby."]
+    assert rows(said("hello from a small screen"), 31)[0] == "11:07 alice:"
+    assert rows(said("hello from a small screen"), 32)[0] == "11:07    alice: hello from a"
 
 
 def test_a_private_message_outside_of_its_place_tells_to_whom_it_went() -> None:
@@ -136,7 +148,7 @@ def test_colours_are_made_of_the_key_alone() -> None:
     text=st.text(st.one_of(st.characters(), st.sampled_from("\x1b\n\t 世😀\u0301\u202e\u05d0")), max_size=150),
     nick=st.text(max_size=30),
     to=st.one_of(st.just(""), st.text(max_size=30)),
-    columns=st.integers(24, 250),
+    columns=st.integers(16, 250),
 )
 def test_no_row_is_wider_than_the_screen_or_more_than_text(
     kind: Kind, text: str, nick: str, to: str, columns: int
@@ -149,6 +161,6 @@ def test_no_row_is_wider_than_the_screen_or_more_than_text(
         assert width(bare) < columns
         assert not [c for c in bare if unicodedata.category(c) in ("Cc", "Cs") or c in "\u202a\u202b\u202d\u202e"]
     if kind in ("message", "me", "event", "notice"):
-        lead = " " * (TIME_CELLS + nick_cells(columns) + 2)
+        lead = " " * text_column(columns)
         assert texts[0].startswith("11:07 ")
         assert all(row.startswith(lead) for row in texts[1:])
