@@ -344,10 +344,10 @@ def rename_nick(link: Link, old: str, new: str, pair: KeyPair) -> None:
 
 
 def remember_nick(link: Link, nick: str) -> None:
-    """This nick is the default at that broker from now on."""
-    path = paths.state() / "nicks" / fingerprint(link.key)
+    """This nick is the default at that broker from now on; a disk that is full keeps nobody from talking."""
     if last_nick(link) != nick:
-        files.replace(path, nick.encode())
+        with contextlib.suppress(OSError):
+            files.replace(paths.state() / "nicks" / fingerprint(link.key), nick.encode())
 
 
 def last_nick(link: Link) -> str | None:

@@ -59,7 +59,11 @@ def replace(path: Path, data: bytes) -> None:
 def _write_beside(path: Path, data: bytes) -> Path:
     make_folder(path.parent)
     fresh = path.parent / f".{secrets.token_hex(8)}"
-    _create_plainly(fresh, data)
+    try:
+        _create_plainly(fresh, data)
+    except OSError as error:
+        error.filename = str(path)  # a full disk names no file, and people know this one
+        raise
     return fresh
 
 

@@ -219,6 +219,15 @@ def test_the_last_nick_is_kept_for_each_broker() -> None:
     assert (account.last_nick(LINK), account.last_nick(OTHER)) == ("Bob", "Зоя")
 
 
+def test_a_nick_that_cannot_be_noted_is_done_without(home: Path) -> None:
+    """Which nick was used last is no reason not to go on."""
+    (home / "state").mkdir()
+    (home / "state" / "nicks").write_text("in the way")
+    account.remember_nick(LINK, "alice")
+
+    assert account.last_nick(LINK) is None
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff", b"no nick", b"\x1b[2J", b"a" * 10_000])
 def test_a_damaged_last_nick_is_no_nick(home: Path, content: bytes) -> None:
     """What is no legal nick is passed over, and the next use sets it right."""

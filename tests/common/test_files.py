@@ -73,13 +73,14 @@ def test_a_folder_that_is_not_there_is_not_full(tmp_path: Path) -> None:
 
 
 def test_a_half_written_file_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a disk is full, neither the file nor a half of it stays."""
+    """When a disk is full, neither the file nor a half of it stays, and the error names it."""
 
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as raised:
         files.create(tmp_path / "key", b"secret")
 
+    assert raised.value.filename == str(tmp_path / "key")
     assert list(tmp_path.iterdir()) == []
