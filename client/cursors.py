@@ -155,7 +155,8 @@ class CursorFile:
         try:
             files.replace(self._path, data + b"\n")
         except OSError as error:
-            raise ZchatError(f"The cursor file {self._path} cannot be written ({error.strerror}).") from None
+            why = f"The cursor file {self._path} cannot be written ({error.strerror})"
+            raise ZchatError(f"{why}. Make room, or name another place for it.") from None
         self._changed = False
 
     def close(self) -> None:

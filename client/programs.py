@@ -20,6 +20,7 @@ from .actions import (
     CameOrWent,
     CaughtUp,
     Connected,
+    Disconnected,
     End,
     Heard,
     Held,
@@ -45,6 +46,9 @@ _TICK = 3.0
 class Quiet:
     """A program that takes no lines, and ends when it is refused or its time is up."""
 
+    tells_gone = False
+    """Whether it says beside its output that the broker is gone, once that lasts, and that it is back."""
+
     def __init__(self, core: ClientCore, *, timeout: float | None = None) -> None:
         self.core = core
         self.timeout = timeout
@@ -53,6 +57,9 @@ class Quiet:
         """When the broker last told something that was asked for, or was first asked."""
         self._put_off: ZchatError | None = None
         """What the broker said when it wanted to be asked, or to be joined, again later."""
+        self._gone: tuple[float, str] | None = None
+        """Since when the broker is gone, and why."""
+        self._gone_told = False
 
     def start(self, now: Now) -> list[Action]:
         """Before the first connection."""
@@ -94,6 +101,8 @@ class Quiet:
                 return [Print(f"zchat: {error}", aside=True)]
             case TurnedAway(error):
                 self._put_off = error
+            case Disconnected(reason):
+                self._gone = now.mono, reason
         return []
 
     def tick(self, now: Now) -> list[Action]:
@@ -105,7 +114,19 @@ class Quiet:
         if self._deadline is None and not self.persistent and quiet >= limits.ANSWER_PATIENCE:
             silent = BrokerUnreachable("The broker is there but does not answer. Try again, or restart it.")
             return [End(self._put_off or silent)]
-        return []
+        return self._tell_gone(now) if self.tells_gone and self._gone is not None else []
+
+    def _tell_gone(self, now: Now) -> list[Action]:
+        """A restart is no news; but whoever waits longer does not know for what."""
+        assert self._gone is not None
+        since, why = self._gone
+        if self.core.live:
+            told, self._gone, self._gone_told = self._gone_told, None, False
+            return [Print("zchat: The broker is back.", aside=True)] if told else []
+        if self._gone_told or now.mono - since < limits.GONE_TOLD:
+            return []
+        self._gone_told = True
+        return [Print(f"zchat: {wording.gone(clean(why), self.core.waiting)}", aside=True)]
 
 
 def refused(refusal: Refusal | Held | PutOff) -> RefusedError:
@@ -165,6 +186,8 @@ class Sender(Quiet):
 
     `say` is sent instead of a text, and `done` printed when that is stored.
     """
+
+    tells_gone = True
 
     def __init__(
         self,
@@ -280,6 +303,8 @@ class Tailer(Quiet):
 
     With `keep` it tells after each line how far that is.
     """
+
+    tells_gone = True
 
     def __init__(
         self,

@@ -221,6 +221,8 @@ REQUEST_AFTER = 3.0
 BACKOFF_FIRST = 0.1
 BACKOFF_CAP = 5.0
 """Reconnecting: first try soon, then doubling with jitter."""
+GONE_TOLD = 5.0
+"""A pipe whose broker has been gone for so long says so: a restart takes less."""
 HANDSHAKE = 1.5
 """ZMTP handshake on the client: every refusal is said within 5 s."""
 BROKER_HANDSHAKE = 3.0

@@ -217,3 +217,24 @@ def test_who_was_let_in_nowhere_is_told_why(program: Callable[[ClientCore], Quie
 
     assert play.error is not None
     assert (play.error.exit_code, str(play.error)) == (124, "The time of 3 s ran out. The disk is full.")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [each_line, lambda core: Tailer(core, rooms=["lobby"], start=Start(), follow=True, json=True)],
+    ids=["send", "tail"],
+)
+def test_a_pipe_says_that_its_broker_stays_away(program: Callable[[ClientCore], Quiet]) -> None:
+    """Beside its output, once, when that takes longer than a restart; then also that it is back."""
+    play = Play(program)
+    for seconds in (limits.GONE_TOLD - 0.5, limits.GONE_TOLD + 7):
+        play.do(play.shell.core.lost("it broke", play.shell.now))
+        play.wait(seconds)
+        play.do(play.shell.core.dialled(play.shell.now))
+        play.react(play.shell.welcome())
+        play.wait(0.5)
+
+    assert [(line.text, line.aside) for line in play.printed] == [
+        ("zchat: The broker is gone (it broke). Trying to get back.", True),
+        ("zchat: The broker is back.", True),
+    ]
