@@ -45,7 +45,7 @@ class Monitored:
         socket.connect_timeout = 3_000
         socket.handshake_ivl = int(limits.HANDSHAKE * 1_000)
         socket.maxmsgsize = limits.CLIENT_FRAME_BYTES
-        socket.rcvhwm = limits.CLIENT_QUEUE
+        socket.rcvhwm = limits.CLIENT_INBOX
         self.monitor = socket.get_monitor_socket(_EVENTS)
 
     def connect(self, port: int) -> None:

@@ -59,7 +59,10 @@ once. One that stops reading costs the broker at most this, 20 MB of pages."""
 PUB_QUEUE = 1_000
 """Frames held for one subscriber. Frames are packed (FRAME_BYTES), so a fast reader never gets near it."""
 CLIENT_QUEUE = 10_000
-"""Frames a client holds; its own memory, so wide."""
+"""Frames a client holds that have not left; its own memory, so wide."""
+CLIENT_INBOX = 1_000
+"""Frames a client holds that it has not read, of each socket; what it does not take waits in the network and at the
+broker, and is sent again if it is lost there. Of CLIENT_FRAME_BYTES each, a hostile broker could fill gigabytes."""
 PUB_RECEIVE_BYTES = 32_768
 """What the network holds of what one client sends to PUB (SO_RCVBUF): all of it is read even when the client is cut."""
 DRAIN = 2_000
