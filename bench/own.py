@@ -55,7 +55,7 @@ def with_history(entries: int) -> Iterator[Path]:
                         Append(
                             ROOM,
                             f"{number % AUTHORS:032x}",
-                            f"{number:027}",
+                            f"01900000-0000-7000-8000-{number:012x}",  # as a client makes them
                             f"n{number % AUTHORS}",
                             text(f"w{number % WORDS}"),
                             now + number,

@@ -274,7 +274,7 @@ class Server:
     def _store(self, *, alone: bool = False) -> None:
         """Have the next batch carried out, if none is under way; here, if that is quick and nobody else waits."""
         batch = self._flow.start()
-        if batch and alone and self._writer.is_quick(batch) and not self._router.poll(0):
+        if batch and alone and self._writer.is_quick(batch) and not holds_something(self._router):
             self._fulfilled(self._writer.carry_out(batch), clock.read())
         elif batch:
             self._writer.give(batch)
