@@ -2,7 +2,8 @@
 
 Each measurement has a server process of its own, on loopback, with a fresh folder, and ends it. In one round each
 workload runs on each server in turn, so that ratios are of runs that stood close together in time. What is not
-installed is left out, and said. The figures go to the terminal and, as text, JSON and plots, into `docs/performance`.
+installed is left out, and said. The figures go to the terminal and, as text, JSON and plots, into `docs/performance`;
+a run of everything fills the tables of docs/performance.md and of the README, too.
 
     python -m bench.compare [--rounds 3] [--seconds 2] [--only WORD ...] [--long] [--out FOLDER]
 
@@ -27,11 +28,12 @@ import zmq
 
 from zchat.common.errors import ZchatError
 
-from . import machine, own, report, servers, workloads
+from . import machine, own, page, report, servers, workloads
 from .results import Results
 from .servers import ROOT, ZCHAT_SERVER, Failed, Running, Server, running
 from .workloads import Figures
 
+OUT = ROOT / "docs" / "performance"
 WINDOW = 1_000
 """Messages that each sender of the ingress has on the way."""
 PRIVATE = ("zchat", "relay", "relay_curve", "irc", "nats")
@@ -136,12 +138,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement (2)")
     parser.add_argument("--only", nargs="+", default=[""], metavar="WORD", help="workloads with this in their name")
     parser.add_argument("--long", action="store_true", help="10^7 entries and 9,000 clients too")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance", help="the folder for the figures")
+    parser.add_argument("--out", type=Path, default=OUT, help="the folder for the figures")
     options = parser.parse_args()
     every = [*compared(options.seconds), *alone(options.seconds, long=options.long)]
     results = begin()
     measure([w for w in every if any(word in w.name for word in options.only)], options.rounds, results)
     print(report.write(results, options.out), end="")
+    if options.out == OUT and options.only == [""]:
+        page.fill(results)
 
 
 if __name__ == "__main__":
