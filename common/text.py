@@ -74,7 +74,7 @@ def width(text: str) -> int:
     # Takes 10 to 40 ms, which a command that only prints ASCII need not wait.
     from wcwidth import wcswidth, wcwidth
 
-    return max(wcswidth(text), sum(max(wcwidth(character), 0) for character in text))
+    return max(wcswidth(text), sum(cells for cells in map(wcwidth, text) if cells > 0))
 
 
 def cut(text: str, cells: int) -> str:
@@ -89,8 +89,11 @@ def cut(text: str, cells: int) -> str:
 
 def _fitting(text: str, cells: int) -> int:
     """How many characters of a cleaned text fit into so many cells."""
-    # No cell of a cleaned text holds more characters than this, and long texts are slow to measure.
-    fits, too_long = 0, min(len(text), 3 * ALL_MARKS * (cells + 1)) + 1
+    # Most characters take a cell, and long texts are slow to measure: look near first.
+    fits, too_long = 0, max(cells, 0) + 1
+    while too_long <= len(text) and width(text[:too_long]) <= cells:
+        fits, too_long = too_long, 2 * too_long
+    too_long = min(too_long, len(text) + 1)
     while too_long - fits > 1:
         middle = (fits + too_long) // 2
         if width(text[:middle]) <= cells:
