@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ PAGES = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "doc
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGES)))
 
 
+@functools.cache
 def named_in(path: Path) -> set[str]:
     """The names of the tests in a file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -117,7 +117,7 @@ def test_no_character_does_anything(everything_cleaned: list[str]) -> None:
 
 def test_every_character_is_clean_once_cleaned(everything_cleaned: list[str]) -> None:
     """Cleaning what is clean changes nothing."""
-    assert [clean(text) for text in everything_cleaned] == everything_cleaned
+    assert [text for text in set(everything_cleaned) if clean(text) != text] == []
 
 
 def test_every_character_is_cleaned_alike_among_others(everything_cleaned: list[str]) -> None:
@@ -146,7 +146,7 @@ def test_what_may_be_shown_is_not_changed(everything_cleaned: list[str]) -> None
 
 def test_every_character_takes_the_cells_it_is_said_to(everything_cleaned: list[str]) -> None:
     """No character is left that takes no cell of its own, unless it sits on another one."""
-    assert [text for text in everything_cleaned if not 1 <= width(text) <= 8] == []
+    assert [text for text in set(everything_cleaned) if not 1 <= width(text) <= 8] == []
 
 
 def test_all_of_unicode_in_one_text_is_clean() -> None:
