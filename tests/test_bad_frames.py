@@ -319,18 +319,6 @@ def test_strangers_are_hung_up_on(broker: Broker, idle: int, data: bytes, port: 
     until(lambda: descriptors(broker) <= idle, "the end of the connection")
 
 
-def test_silent_connections_are_given_up(broker: Broker, idle: int) -> None:
-    """A hundred connections to each port that say nothing hold up nobody, and the broker closes them by itself."""
-    at = Link.parse(broker.link)
-    with contextlib.ExitStack() as stack:
-        for number in range(200):
-            silent = socket.create_connection((at.host, at.port + number % 2), PATIENCE)
-            stack.enter_context(silent)
-        until(lambda: descriptors(broker) >= idle + 200, "the connections")
-        serves(broker)
-        until(lambda: descriptors(broker) <= idle, "the end of the connections")
-
-
 @pytest.mark.parametrize(("kind", "port"), [(zmq.DEALER, 0), (zmq.SUB, 1)], ids=["ROUTER", "PUB"])
 def test_zeromq_without_a_key_is_refused(broker: Broker, kind: int, port: int) -> None:
     """A client without encryption gets into neither socket."""

@@ -6,9 +6,13 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import Future
 
 Done = subprocess.CompletedProcess[str]
 Zchat = Callable[..., Done]
+Timed = tuple[Done, float]
+"""How a command ended, and after how many seconds."""
+Ends = dict[str, Future[Timed]]
 
 BYTE = os.fsdecode(b"\xff")
 """An argument's character that is not UTF-8."""

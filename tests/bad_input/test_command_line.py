@@ -42,21 +42,11 @@ USAGE: dict[str, tuple[str, ...]] = {
     "an id that is not UTF-8": ("send", "--id", BYTE, "hello"),
     "a beginning that is none": ("tail", "--since", "last week"),
     "an empty room": ("who", "-r", ""),
-    "a room with a blank": ("send", "-r", "a b", "hello"),
     "a room with a sign": ("join", "-r", "#lobby"),
     "a room that is not UTF-8": ("tail", "-r", BYTE),
-    "a room of two scripts": ("send", "-r", "l\u043ebby", "hello"),
-    "a room too long": ("send", "-r", "r" * 65, "hello"),
     "an empty broker": ("who", "-b", ""),
     "an empty link": ("who", "-b", "zchat://"),
-    "a link without its key": ("who", "-b", "zchat://127.0.0.1:5555"),
     "a link cut short": ("who", "-b", f"zchat://127.0.0.1:5555/{BASE32[:-3]}"),
-    "a link with too much": ("who", "-b", f"zchat://127.0.0.1:5555/{BASE32}/more"),
-    "a link with another key's alphabet": ("who", "-b", f"zchat://127.0.0.1:5555/{BASE32[:-1]}!"),
-    "a link to a port beyond the last": ("who", "-b", f"zchat://127.0.0.1:99999/{BASE32}"),
-    "a link to port 0": ("who", "-b", f"zchat://127.0.0.1:0/{BASE32}"),
-    "a link with a blank": ("who", "-b", f"zchat://a b:5555/{BASE32}"),
-    "a link with half a bracket": ("who", "-b", f"zchat://[::1/{BASE32}"),
     "a link of another kind": ("who", "-b", "http://127.0.0.1:5555/"),
     "a broker that is not UTF-8": ("who", "-b", BYTE),
     "a broker not known to be forgotten": ("key", "forget", "nowhere"),
@@ -90,7 +80,7 @@ def test_a_slip_names_the_help_that_helps(zchat: Zchat, arguments: tuple[str, ..
     assert done.stderr.rstrip().endswith(end)
 
 
-NICKS = ["", "1bob", "a b", "#bob", "n" * 25, "b\u043eb", "\x1b[31m\n", BYTE]
+NICKS = ["", "n" * 25, "b\u043eb", "\x1b[31m\n", BYTE]
 
 
 @pytest.mark.parametrize("nick", NICKS, ids=ascii)

@@ -64,8 +64,8 @@ def swapped(text: str) -> str:
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda _: "", lambda _: "rubbish", lambda _: "\0" * 100, lambda text: text[:-9], swapped],
-    ids=["empty", "rubbish", "zeros", "cut", "swapped"],
+    [lambda _: "", lambda text: text[:-9], swapped],
+    ids=["empty", "cut", "swapped"],
 )
 def test_a_damaged_key_is_said(account: Account, damage: Callable[[str], str]) -> None:
     """A key file that is none any more is named at once, and left as it is."""
@@ -85,19 +85,17 @@ def test_a_lost_key_is_said(account: Account) -> None:
     assert_one_line(account.who(), ExitCode.USAGE, str(path), "copy")
 
 
-@pytest.mark.parametrize("pattern", ["data/brokers/*.json", "state/nicks/*"])
-@pytest.mark.parametrize("damage", [b"", b"{}", b"\xff\0", b'{"key":"!!","name":"x","places":["a b"]}'])
-def test_damaged_notes_are_passed_over(account: Account, pattern: str, damage: bytes) -> None:
+@pytest.mark.parametrize("damage", [b"\xff\0", b'{"key":"!!","name":"x","places":["a b"]}'], ids=["rubbish", "wrong"])
+def test_damaged_notes_are_passed_over(account: Account, damage: bytes) -> None:
     """What only saves typing is not worth an error when it is damaged."""
-    account.file(pattern).write_bytes(damage)
+    for pattern in ("data/brokers/*.json", "state/nicks/*"):
+        account.file(pattern).write_bytes(damage)
 
     assert account.who().returncode == 0
     assert processes.run(account.home, "key", "list").returncode == 0
 
 
-@pytest.mark.parametrize(
-    "note", ["", "{}", '{"link":"zchat://"}', '{"link":"zchat://h:1/aa","pid":99999999999}', '{"link":1}']
-)
+@pytest.mark.parametrize("note", ["", '{"link":"zchat://h:1/aa","pid":99999999999}'])
 def test_a_damaged_note_of_a_broker_is_none(tmp_path: Path, note: str) -> None:
     """A note that no broker wrote does not lead anywhere."""
     notes = tmp_path / "state" / "brokers"
