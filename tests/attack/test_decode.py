@@ -1,7 +1,7 @@
 """Frames as long as they get: whatever they hold, decoding gives a message, `Unknown` or a `WireError`.
 
-Random bytes, damaged frames and single hostile ones are in `tests/common/test_wire.py`; here frames are built from the
-outside in: containers in containers that say how much they hold, truly or not, up to 64 kB.
+Random bytes, damaged frames and single hostile ones are in `tests/common/test_garbage.py`; here frames are built from
+the outside in: containers in containers that say how much they hold, truly or not, up to 64 kB.
 """
 
 from __future__ import annotations
@@ -10,49 +10,25 @@ import itertools
 import random
 import struct
 import tracemalloc
-from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from zchat.common import limits, messages as m, wire
-from zchat.common.errors import Code, WireError
+from zchat.common.errors import WireError
+
+from ..common import frames
+from ..common.frames import COMMANDS, EVENTS, PREFIX
 
 LONGEST = 65_536
-PREFIX = bytes([wire.VERSION])
-COMMANDS: tuple[type[m.Message], ...] = m.Command.__args__
-EVENTS: tuple[type[m.Message], ...] = m.Event.__args__
-SIDES: list[tuple[Callable[[bytes], m.Message], tuple[type[m.Message], ...]]] = [
-    (wire.decode_command, COMMANDS),
-    (wire.decode_event, EVENTS),
-]
 WORDS = ["type", "ref", "id", "seen", "acks", "entries", "heads", "users", "rooms", "text", "private", "online", "x"]
 KINDS = [kind.__name__.lower() for kind in COMMANDS + EVENTS] + ["later"]
 
 
-def outcome(decode: Callable[[bytes], m.Message], data: bytes) -> m.Message | WireError:
-    """What becomes of a frame; nothing else may be raised."""
-    try:
-        return decode(data)
-    except WireError as error:
-        return error
-
-
 def judged(data: bytes) -> None:
-    """Both sides make a message of it that can be sent on, or say what is wrong in a few plain words."""
+    """Both sides make something of it, also if it is taken for a pack."""
     assert len(data) <= LONGEST
-    for decode, kinds in SIDES:
-        message = outcome(decode, data)
-        if isinstance(message, WireError):
-            error = message
-            assert error.code in (Code.BAD_FRAME, Code.BAD_VERSION)
-            assert str(error).isascii()
-            assert str(error).isprintable()
-            assert len(str(error)) < 300
-            assert len(error.id or "") <= limits.ID_CHARACTERS
-            continue
-        assert isinstance(message, (*kinds, m.Unknown))
-        assert isinstance(message, m.Unknown) or decode(wire.encode(message)) == message
+    frames.judged(data)
     for decode_all, kinds in ((wire.decode_commands, COMMANDS), (wire.decode_events, EVENTS)):
         held = decode_all(data)
         assert 1 <= len(held) <= limits.PACK_MESSAGES
