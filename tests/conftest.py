@@ -79,6 +79,15 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def fresh_account(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That folder, which does not exist yet, is the account of this process, too."""
+    for name in ("ZCHAT_BROKER", "ZCHAT_NICK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ZCHAT_HOME", str(home))
+    return home
+
+
+@pytest.fixture
 def broker(home: Path) -> Iterator[Broker]:
     """A running broker, which clients of the same home find by themselves."""
     with Broker(home) as broker:

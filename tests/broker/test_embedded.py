@@ -12,15 +12,10 @@ from zchat.broker import Broker
 from zchat.common.errors import ZchatError
 from zchat.common.keys import Link
 
-
-@pytest.fixture(autouse=True)
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An account of its own."""
-    monkeypatch.setenv("ZCHAT_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("fresh_account")
 
 
-def test_it_takes_only_what_it_is_given(account: Path, tmp_path: Path) -> None:
+def test_it_takes_only_what_it_is_given(home: Path, tmp_path: Path) -> None:
     """Without being told to, it leaves nothing in the account, raises no limit, and removes its temporary folder."""
     limit, before = resource.getrlimit(resource.RLIMIT_NOFILE), set(threading.enumerate())
     with Broker() as broker:
@@ -28,13 +23,13 @@ def test_it_takes_only_what_it_is_given(account: Path, tmp_path: Path) -> None:
         assert (folder / "history.sqlite").exists()
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == limit
     assert not folder.exists()
-    assert not account.exists()
+    assert not home.exists()
     assert set(threading.enumerate()) <= before
 
 
-def test_a_note_is_left_if_it_is_wanted(account: Path, tmp_path: Path) -> None:
+def test_a_note_is_left_if_it_is_wanted(home: Path, tmp_path: Path) -> None:
     """With a note, clients of the account find it, as long as it runs."""
-    notes = account / "state" / "brokers"
+    notes = home / "state" / "brokers"
     with Broker(tmp_path / "data", note=True) as broker:
         assert [path.stem for path in notes.iterdir()] == [str(Link.parse(broker.link).port)]
     assert list(notes.iterdir()) == []

@@ -32,10 +32,7 @@ held.close()
 """
 
 
-@pytest.fixture(autouse=True)
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Notes are left in a fresh account."""
-    monkeypatch.setenv("ZCHAT_HOME", str(tmp_path / "account"))
+pytestmark = pytest.mark.usefixtures("fresh_account")
 
 
 @pytest.fixture

@@ -22,10 +22,7 @@ from ..processes import run
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 
 
-@pytest.fixture(autouse=True)
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fresh account, without a configuration."""
-    monkeypatch.setenv("ZCHAT_HOME", str(tmp_path / "account"))
+pytestmark = pytest.mark.usefixtures("fresh_account")
 
 
 def test_every_setting_has_its_words() -> None:

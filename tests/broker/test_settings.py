@@ -12,11 +12,7 @@ from zchat.broker.settings import read
 from zchat.common.config import usual_file
 from zchat.common.errors import InputError
 
-
-@pytest.fixture(autouse=True)
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fresh account, without a configuration."""
-    monkeypatch.setenv("ZCHAT_HOME", str(tmp_path / "account"))
+pytestmark = pytest.mark.usefixtures("fresh_account")
 
 
 def written(tmp_path: Path, text: str) -> Path:

@@ -11,13 +11,7 @@ from zchat.client.session import Profile
 from zchat.common import limits, messages as m, wire
 from zchat.common.errors import Code, RefusedError
 
-from .shell import STEP, Shell, ack, entered, in_the_lobby, say
-
-
-@pytest.fixture
-def live() -> Shell:
-    """A client in the lobby, a while after everything has settled."""
-    return in_the_lobby()
+from .shell import STEP, Shell, ack, entered, say
 
 
 def later(retry: float, *, id_: str | None = None, ref: int = 0, code: str = Code.TOO_FAST) -> m.Refused:

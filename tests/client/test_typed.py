@@ -10,10 +10,9 @@ from zchat.client.typed import KEPT_LINES, IgnoredFile, TypedFiles
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An account of its own."""
-    monkeypatch.setenv("ZCHAT_HOME", str(tmp_path))
-    return tmp_path / "state" / "typed" / "BROKER"
+def folder(fresh_account: Path) -> Path:
+    """Where it is kept, in a fresh account."""
+    return fresh_account / "state" / "typed" / "BROKER"
 
 
 def files(nick: str = "Alice") -> TypedFiles:
@@ -21,22 +20,22 @@ def files(nick: str = "Alice") -> TypedFiles:
     return TypedFiles("BROKER", nick)
 
 
-def test_drafts_are_kept_until_they_are_sent(home: Path) -> None:
+def test_drafts_are_kept_until_they_are_sent(folder: Path) -> None:
     """For their owner alone; the draft of another terminal stays; with the last one the file goes."""
     one, other = files(), files()
     one.save_drafts({"lobby": "half", "dev": ""})
     other.save_drafts({"@bob": "psst"})
     assert files().drafts == {"lobby": "half", "@bob": "psst"}
-    assert [path.name for path in home.iterdir()] == ["alice.drafts"]
-    assert (home / "alice.drafts").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in folder.iterdir()] == ["alice.drafts"]
+    assert (folder / "alice.drafts").stat().st_mode & 0o777 == 0o600
     one.save_drafts({"lobby": ""})
     other.save_drafts({"@bob": ""})
 
     assert files().drafts == {}
-    assert list(home.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
-def test_lines_are_kept_by_place_but_for_private_ones(home: Path) -> None:
+def test_lines_are_kept_by_place_but_for_private_ones(folder: Path) -> None:
     """What is said to somebody alone is not, in whatever way it is typed."""
     typed = files()
     for place, line in [("lobby", "one"), ("lobby", "two\nrows"), ("dev", "three"), ("@bob", "psst")]:
@@ -45,18 +44,18 @@ def test_lines_are_kept_by_place_but_for_private_ones(home: Path) -> None:
         typed.add_line("lobby", line)
 
     assert files().lines() == {"lobby": ["one", "two\nrows"], "dev": ["three"]}
-    assert (home / "alice.lines").stat().st_mode & 0o777 == 0o600
+    assert (folder / "alice.lines").stat().st_mode & 0o777 == 0o600
     assert files("bob").lines() == {}
 
 
-def test_lines_are_not_kept_without_end(home: Path) -> None:
+def test_lines_are_not_kept_without_end(folder: Path) -> None:
     """The oldest go."""
     typed = files()
     typed.add_line("lobby", "x")
-    (home / "alice.lines").write_bytes(b'["lobby","x"]\nbroken\n[1]\n' * (2 * KEPT_LINES + 1))
+    (folder / "alice.lines").write_bytes(b'["lobby","x"]\nbroken\n[1]\n' * (2 * KEPT_LINES + 1))
 
     assert files().lines() == {"lobby": ["x"] * KEPT_LINES}
-    assert len((home / "alice.lines").read_bytes().splitlines()) == KEPT_LINES
+    assert len((folder / "alice.lines").read_bytes().splitlines()) == KEPT_LINES
 
 
 def test_whom_one_ignores_is_kept_for_each_broker() -> None:
@@ -68,11 +67,11 @@ def test_whom_one_ignores_is_kept_for_each_broker() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b'{"lobby": 1}', b'["lobby", "\xff"]'])
-def test_broken_files_are_done_without(home: Path, content: bytes) -> None:
+def test_broken_files_are_done_without(folder: Path, content: bytes) -> None:
     """A terminal opens whatever they hold."""
-    home.mkdir(parents=True)
+    folder.mkdir(parents=True)
     for name in ("alice.drafts", "alice.lines"):
-        (home / name).write_bytes(content)
+        (folder / name).write_bytes(content)
 
     assert files().drafts == {}
     assert files().lines() == {}
