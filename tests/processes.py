@@ -421,6 +421,15 @@ class Terminal:
         return -self._child.signalstatus if self._child.exitstatus is None else self._child.exitstatus
 
 
+def until(condition: Callable[[], object], what: str = "what was waited for") -> None:
+    """Until something is true that no process shows: looks again and again, and fails when it is not in time."""
+    deadline = time.monotonic() + PATIENCE
+    nothing = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come"
+        nothing.wait(0.02)
+
+
 def descriptors(broker: Broker) -> int:
     """How many files and connections the broker has open."""
     return len(os.listdir(f"/proc/{broker.process.pid}/fd"))

@@ -8,8 +8,7 @@ import secrets
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -24,7 +23,7 @@ from zchat.common.keys import KeyPair, Link
 from zchat.common.messages import Acked, Command, Entered, Goodbye, Join, Ping, Pong, Refused, Say, Welcome, Who
 
 from .peer import ENDED, IN, Ear, Peer, fate_of, timed_context
-from .processes import PATIENCE, Broker, descriptors, resident
+from .processes import PATIENCE, Broker, descriptors, resident, until
 
 SEED = 20_260_131
 SOON = 20
@@ -73,15 +72,6 @@ def said(peer: Peer) -> bool:
     """Whether the broker has acked another word."""
     peer.send(Say(id=secrets.token_hex(8), room="lobby", text="still here"))
     return bool(peer.receive(Acked).acks)
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Until it is true, looking again and again; fails when it is not in time."""
-    deadline = time.monotonic() + PATIENCE
-    nothing = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come"
-        nothing.wait(SOON / 1_000)
 
 
 def body(value: object) -> bytes:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +19,7 @@ from zchat.client.rooms import UNREAD, Start
 from zchat.common.errors import ExitCode
 
 from .conversation import Conversation
-from .processes import PATIENCE, ZCHAT, Broker, Process, environment
+from .processes import PATIENCE, ZCHAT, Broker, Process, environment, until
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Say = Callable[..., list[str]]
@@ -178,14 +176,6 @@ def test_kill_9_a_second_later_repeats_nothing(
     tail.wait()
 
     assert rest() == []
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that no process shows."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.02)
 
 
 @pytest.mark.parametrize("options", ["", "--no-follow"])

@@ -14,8 +14,6 @@ import random
 import resource
 import secrets
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,7 +25,7 @@ from zchat.common.keys import Link
 from zchat.common.messages import Acked, Entered, Hello, Join, Ping, Pong, Say
 
 from ..peer import Peer, events_of
-from ..processes import PATIENCE, Broker, LineMode, descriptors, resident, run
+from ..processes import PATIENCE, Broker, LineMode, descriptors, resident, run, until
 from .streams import Stream, Streams, real_client, real_hello, relay, send
 from .words import Words
 
@@ -83,15 +81,6 @@ def unharmed(broker: Broker, home: Path) -> Iterator[None]:
     grown = resident(broker) - memory_before
     print(f"the broker grew by {grown / 1e6:.1f} MB")
     assert grown < MEMORY
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Until it is true, looking again and again; fails when it is not in time."""
-    deadline = time.monotonic() + PATIENCE
-    nothing = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come"
-        nothing.wait(SOON)
 
 
 # --- strangers ------------------------------------------------------------------------------------------------

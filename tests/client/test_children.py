@@ -16,8 +16,9 @@ from zchat.client.hooks import QUEUE, Hooks
 from zchat.common.errors import InputError
 from zchat.common.limits import MESSAGE_BYTES
 
+from ..processes import until
+
 EVENT = json.dumps({"kind": "message", "id": "i", "room": None, "to": "bob", "from": "eve", "seq": 7, "text": "hi"})
-PATIENCE = 10.0
 
 
 def test_words_are_split_as_a_shell_would_and_nothing_else() -> None:
@@ -97,14 +98,6 @@ def test_a_command_is_ended_when_it_is_over() -> None:
 
 
 # --- hooks ----------------------------------------------------------------------------------------------------
-def until(condition: object) -> None:
-    """Until something is true, with a deadline."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        os.sched_yield()
-
-
 def test_a_hook_runs_beside_one_at_a_time_and_in_order(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """`run` returns at once, and what the command prints is seen nowhere."""
     target, gate = tmp_path / "runs", tmp_path / "gate"
