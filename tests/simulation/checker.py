@@ -19,8 +19,9 @@ from zchat.client.programs import Sender
 from zchat.common import messages as m, names
 from zchat.common.errors import Code
 
+from .party import Party, Segment
 from .store import Shelf
-from .world import Party, Segment, World
+from .world import World
 
 GONE = {Code.NO_SUCH_ROOM, Code.NO_SUCH_USER}
 """A repeat of what is stored may be refused so: the room, or the addressee, is not there for one any more."""

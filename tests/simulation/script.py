@@ -18,8 +18,10 @@ from zchat.client.rooms import UNREAD, Start
 from zchat.client.session import Profile
 from zchat.common import limits, messages as m
 
+from .party import Party
 from .store import MemoryHistory
-from .world import START, Party, Weather, World
+from .ways import Weather
+from .world import START, World
 
 PUBLIC, PRIVATE = ("lobby", "dev"), ("plans", "den")
 KINDS = ("invite", "invite", "invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop")

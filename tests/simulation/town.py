@@ -17,9 +17,10 @@ from zchat.broker.core import Core
 from zchat.broker.history import Change, Outcome
 from zchat.common.clock import Now
 
+from .party import Party
 from .script import Event, Performance, Script, compose
 from .store import Disk, MemoryHistory
-from .world import START, WALL, Party, World
+from .world import START, WALL, World
 
 HINT = 0.5
 """Seconds that a hint takes at most."""
