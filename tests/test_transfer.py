@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from zchat.common.errors import ExitCode
 
-from .processes import Broker
+from .processes import Broker, run
 
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -68,6 +68,16 @@ def test_an_export_is_said_again(broker: Broker, zchat: Zchat, tmp_path: Path) -
     assert zchat("replay", file, nick="carol").returncode == ExitCode.USAGE
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, Path]]]:
+    """The account of a broker, its folder, and an export of its lobby."""
+    home = tmp_path_factory.mktemp("exported")
+    with Broker(home) as broker:
+        assert run(home, "send", "hello", nick="alice").returncode == 0
+        assert run(home, "admin", "export", "lobby", home / "good", "--data", broker.data).returncode == 0
+        yield home, {"good": home / "good", "data": broker.data}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -83,16 +93,14 @@ def test_an_export_is_said_again(broker: Broker, zchat: Zchat, tmp_path: Path) -
     ],
 )
 def test_a_mistake_is_one_line(
-    broker: Broker, zchat: Zchat, tmp_path: Path, arguments: list[str], code: int, words: str
+    exported: tuple[Path, dict[str, Path]], tmp_path: Path, arguments: list[str], code: int, words: str
 ) -> None:
     """It tells what is wrong, and nothing is changed."""
-    zchat("send", "hello", nick="alice")
-    there, good = tmp_path / "there", tmp_path / "good"
+    home, names = exported
+    there = tmp_path / "there"
     there.write_text("\x1b[31mno export\n")
-    zchat("admin", "export", "lobby", good, "--data", broker.data)
-    names = {"there": there, "good": good, "nowhere": tmp_path / "no"}
-    where = [] if "--data" in arguments else ["--data", broker.data]
-    done = zchat("admin", *(argument.format(**names) for argument in arguments), *where)
+    typed = [*arguments, *([] if "--data" in arguments else ["--data", "{data}"])]
+    done = run(home, "admin", *(word.format(**names, there=there, nowhere=tmp_path / "no") for word in typed))
 
     assert done.returncode == code, done
     assert words in done.stderr
