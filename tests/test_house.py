@@ -186,9 +186,10 @@ def imports_in(source: str, importer: str, *, is_package: bool = False) -> Itera
             relative = isinstance(node, ast.ImportFrom) and node.level > 0
             for target in dict.fromkeys(targets(node)):
                 yield Import(importer, target, node.lineno, lazy, relative)
-        lazy = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        lazy = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for child in ast.iter_child_nodes(node):
-            yield from walk(child, lazy)
+            if not isinstance(child, ast.expr):
+                yield from walk(child, lazy)
 
     yield from walk(ast.parse(source), lazy=False)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 FORGED = "2026-01-31 12:00"
 """The time that forged lines pretend to be from; no real one is."""
-MARKS = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M"]
+MARKS = [sign for sign in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(sign)[0] == "M"]
 WIDE = "漢字한국ｶﾞ👩🇫🇷👍🏽　𠀀"
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 UNSEEN = "\u00ad\u034f\u115f\u1160\u17b4\u180e\u200b\u200c\u200d\u2060\u2061\u2800\u3164\ufe0f\ufeff\uffa0\ufff9"
