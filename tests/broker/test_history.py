@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -31,40 +31,11 @@ from zchat.broker.history import (
     Told,
     Trim,
 )
-from zchat.broker.postgres import PostgresHistory
 from zchat.broker.schema import VERSION as SCHEMA_VERSION
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import limits, messages as m
 
-from ..simulation.store import Disk, MemoryHistory
 from .house import House, key
-
-
-@pytest.fixture(params=["sqlite", "postgres", "memory"])
-def reopen(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], History]]:
-    """Opens the same history again, as after a restart: that of the broker, and that of the simulation."""
-    opened: list[History] = []
-    disk = Disk()
-    database = request.getfixturevalue("database") if request.param == "postgres" else ""
-    kinds: dict[str, Callable[[], History]] = {
-        "sqlite": lambda: SqliteHistory(tmp_path / "history.sqlite"),
-        "postgres": lambda: PostgresHistory(database),
-        "memory": lambda: MemoryHistory(disk),
-    }
-
-    def open_() -> History:
-        opened.append(kinds[request.param]())
-        return opened[-1]
-
-    yield open_
-    for history in opened:
-        history.close()
-
-
-@pytest.fixture
-def history(reopen: Callable[[], History]) -> History:
-    """An empty history."""
-    return reopen()
 
 
 def said(text: str, *, room: str = "lobby", author: str = "alice", id: str | None = None, time: int = 0) -> Append:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from zchat.broker.history import Append, Appended, History, Read, Reused, Trim, Trimmed
 from zchat.broker.policy import Policy
-from zchat.broker.postgres import PostgresHistory
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import limits, messages as m
 
-from ..simulation.store import MemoryHistory
 from .house import House
 
 DAY = 86_400.0
@@ -20,18 +18,12 @@ FOR_EVER = -1
 """No id is old enough to be forgotten."""
 
 
-@pytest.fixture(params=["sqlite", "postgres", "memory"])
-def history(request: pytest.FixtureRequest) -> Iterator[History]:
-    """A room with 2,000 entries, one a millisecond: in each history of the broker, and in that of the simulation."""
-    kinds: dict[str, Callable[[], History]] = {
-        "sqlite": lambda: SqliteHistory(":memory:"),
-        "postgres": lambda: PostgresHistory(request.getfixturevalue("database")),
-        "memory": MemoryHistory,
-    }
-    history = kinds[request.param]()
+@pytest.fixture
+def history(reopen: Callable[[], History]) -> History:
+    """A room with 2,000 entries, one a millisecond."""
+    history = reopen()
     history.commit([said(number) for number in range(1, 2_001)])
-    yield history
-    history.close()
+    return history
 
 
 def said(number: int, *, id: str = "", kind: str = "message") -> Append:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,36 +18,9 @@ from zchat.common.errors import InputError
 from zchat.common.searching import parse_search
 
 from ..postgres import Postgres, emptied
-from ..simulation.store import Disk, MemoryHistory
+from ..simulation.store import MemoryHistory
 from .house import NO_ROOM, House, key, only
 from .test_history import first_version, said
-
-
-@pytest.fixture(params=["sqlite", "postgres", "memory"])
-def reopen(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], History]]:
-    """Opens the same history again, as after a restart."""
-    opened: list[History] = []
-    disk = Disk()
-    database = request.getfixturevalue("database") if request.param == "postgres" else ""
-    kinds: dict[str, Callable[[], History]] = {
-        "sqlite": lambda: SqliteHistory(tmp_path / "history.sqlite", patience=60),
-        "postgres": lambda: PostgresHistory(database, patience=60),
-        "memory": lambda: MemoryHistory(disk),
-    }
-
-    def open_() -> History:
-        opened.append(kinds[request.param]())
-        return opened[-1]
-
-    yield open_
-    for history in opened:
-        history.close()
-
-
-@pytest.fixture
-def history(reopen: Callable[[], History]) -> History:
-    """An empty history."""
-    return reopen()
 
 
 def find(history: History, words: str, *readers: str, limit: int = 100, **rooms: int) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,12 @@ from zchat.broker.postgres import PostgresHistory
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import messages as m
 
-from ..simulation.store import MemoryHistory
 from .house import NOT_ALLOWED, OPERATOR, House, codes, direct, key
 
 
-@pytest.fixture(params=["sqlite", "postgres", "memory"])
-def house(request: pytest.FixtureRequest) -> Iterator[House]:
+@pytest.fixture
+def house(history: History) -> House:
     """Alice has said something in every way there is, and others spoke to her and of her."""
-    kinds: dict[str, Callable[[], History]] = {
-        "sqlite": lambda: SqliteHistory(":memory:"),
-        "postgres": lambda: PostgresHistory(request.getfixturevalue("database")),
-        "memory": MemoryHistory,
-    }
-    history = kinds[request.param]()
     house = House(history=history)
     house.enter(OPERATOR, "alice", "bob")
     house.join("lobby", OPERATOR, "alice", "bob")
@@ -41,8 +33,7 @@ def house(request: pytest.FixtureRequest) -> Iterator[House]:
     house.say("bob", "his secret", to="alice")
     house.do(OPERATOR, "mute", "bob", "lobby", text="why")
     house.do(OPERATOR, "mute", "alice", "lobby", text="rude")
-    yield house
-    history.close()
+    return house
 
 
 def work(house: House) -> None:
