@@ -65,6 +65,29 @@ def _nick(nick: str | None) -> dict[str, str]:
     return {} if nick is None else {"ZCHAT_NICK": nick}
 
 
+def run_shell(
+    home: Path,
+    script: str,
+    *,
+    shell: Sequence[str] = ("bash", "-c"),
+    places: Sequence[Path] = (),
+    timeout: float = PATIENCE,
+    **variables: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end, with `zchat` and what is in other places in its path, and no input."""
+    path = os.pathsep.join(map(str, (ZCHAT.parent, *places, os.environ["PATH"])))
+    return subprocess.run(
+        [*shell, script],
+        env=environment(home, PATH=path, **variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
+
+
 def holds(line: str, words: Sequence[str]) -> bool:
     """Whether a line has all the words in it."""
     return all(word in line for word in words)

@@ -12,7 +12,7 @@ import pytest
 
 from zchat.common.errors import ExitCode
 
-from .processes import ZCHAT, Broker, Process, environment
+from .processes import Broker, Process, run_shell
 
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -74,14 +74,13 @@ def test_the_drill(home: Path, broker: Broker, tmp_path: Path) -> None:
     """Every command of the drill in docs/operating.md works, and shows what the page says."""
     page = (Path(__file__).parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
     (script,) = re.findall(r"```sh\n(.*?)```", page.partition("a drill\n")[2].partition("\n## ")[0], re.S)
-    drill = environment(home, DATA=str(broker.data), TMPDIR=str(tmp_path))
-    done = subprocess.run(
-        ["sh", "-euxc", f"{script}wait $! || true"],
-        env={**drill, "PATH": f"{ZCHAT.parent}:{drill['PATH']}"},
-        capture_output=True,
-        text=True,
+    done = run_shell(
+        home,
+        f"{script}wait $! || true",
+        shell=("sh", "-euxc"),
         timeout=30,
-        check=False,
+        DATA=str(broker.data),
+        TMPDIR=str(tmp_path),
     )
 
     assert done.returncode == 0, done.stderr

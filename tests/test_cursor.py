@@ -19,7 +19,7 @@ from zchat.client.rooms import UNREAD, Start
 from zchat.common.errors import ExitCode
 
 from .conversation import Conversation
-from .processes import PATIENCE, ZCHAT, Broker, Process, environment, until
+from .processes import Broker, Process, run_shell, until
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Say = Callable[..., list[str]]
@@ -70,19 +70,6 @@ def rest(zchat: Command, cursor: Path) -> Callable[..., list[str]]:
 def texts(output: str) -> list[str]:
     """The texts of what was printed with --json, as far as the lines are whole."""
     return [json.loads(line)["text"] for line in output.split("\n")[:-1]]
-
-
-def shell(home: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a pipeline, with `zchat` for the command."""
-    return subprocess.run(
-        ["sh", "-c", command.replace("zchat", f"'{ZCHAT}'")],
-        env=environment(home, ZCHAT_NICK="reader"),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
 
 
 # --- one run after the other ----------------------------------------------------------------------------------
@@ -185,7 +172,7 @@ def test_what_a_reader_left_in_the_pipe_comes_first_next_time(
     """`zchat tail | head -3`, again and again: three lines each, none lost and none twice."""
     expected = say(1, 20)
     command = f"zchat tail --json --cursor '{cursor}' --since all {options} | head -3"
-    runs = [shell(home, command) for _ in range(4)]
+    runs = [run_shell(home, command, ZCHAT_NICK="reader") for _ in range(4)]
 
     assert [run.stderr for run in runs] == [""] * 4
     assert [text for run in runs for text in texts(run.stdout)] == expected[:12]
@@ -197,7 +184,7 @@ def test_a_reader_may_take_lines_one_by_one(broker: Broker, home: Path, say: Say
     expected = say(1, 6)
     loop = 'for n in 1 2 3; do read -r line && echo "$line"; done'
     command = f"zchat tail --json --cursor '{cursor}' --since all | {{ {loop}; }}"
-    printed = [text for _ in range(2) for text in texts(shell(home, command).stdout)]
+    printed = [text for _ in range(2) for text in texts(run_shell(home, command, ZCHAT_NICK="reader").stdout)]
 
     assert printed == expected
 

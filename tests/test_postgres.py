@@ -14,7 +14,7 @@ import pytest
 from zchat.common.errors import ExitCode
 
 from .postgres import Postgres
-from .processes import ZCHAT, Broker, LineMode, environment, run
+from .processes import Broker, LineMode, run, run_shell
 
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -71,14 +71,15 @@ def test_the_drill(home: Path, broker: Broker, postgres: Postgres, tmp_path: Pat
     with psycopg.connect(postgres.url(), autocommit=True) as db:
         db.execute("CREATE DATABASE drill")
     urls = {"URL": postgres.url(), "DRILL": postgres.url("drill")}
-    drill = environment(home, DATA=str(broker.data), TMPDIR=str(tmp_path), **urls)
-    done = subprocess.run(
-        ["sh", "-euxc", f"{script}wait $! || true"],
-        env={**drill, "PATH": f"{ZCHAT.parent}:{postgres.programs}:{drill['PATH']}"},
-        capture_output=True,
-        text=True,
+    done = run_shell(
+        home,
+        f"{script}wait $! || true",
+        shell=("sh", "-euxc"),
+        places=[postgres.programs],
         timeout=30,
-        check=False,
+        DATA=str(broker.data),
+        TMPDIR=str(tmp_path),
+        **urls,
     )
 
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .processes import PATIENCE, ZCHAT, Broker, LineMode, Process, environment
+from .processes import Broker, LineMode, Process, run_shell
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -115,15 +115,8 @@ def test_a_reader_that_has_enough_ends_the_tail(broker: Broker, home: Path, zcha
     """`zchat tail | head -1` returns at once, though nobody says anything any more."""
     for text in ("one", "two", "three"):
         zchat("send", text)
-    pipeline = subprocess.run(
-        ["sh", "-c", f"'{ZCHAT}' tail | head -1"],
-        env=environment(home),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
+    pipeline = run_shell(home, "zchat tail | head -1")
 
+    assert pipeline.returncode == 0
     assert pipeline.stdout.endswith(": one\n")
     assert pipeline.stderr == ""

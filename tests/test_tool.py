@@ -18,7 +18,7 @@ import pexpect
 import pytest
 
 from . import processes
-from .processes import PATIENCE, ZCHAT, Broker, LineMode, Process, Terminal
+from .processes import PATIENCE, ZCHAT, Broker, LineMode, Process, Terminal, run_shell
 
 Done = subprocess.CompletedProcess[str]
 Zchat = Callable[..., Done]
@@ -48,19 +48,6 @@ def script(path: Path, text: str) -> str:
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o700)
     return str(path)
-
-
-def shell(home: Path, line: str, **more: str) -> Done:
-    """Run a line as a user's shell would, with `zchat` in its path."""
-    return subprocess.run(
-        ["bash", "-c", line],
-        env=processes.environment(home, PATH=f"{ZCHAT.parent}{os.pathsep}{os.environ['PATH']}", **more),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=3 * PATIENCE,
-        text=True,
-        check=False,
-    )
 
 
 # --- tail --exec ----------------------------------------------------------------------------------------------
@@ -184,9 +171,8 @@ def test_the_end_of_a_command_is_sent(zchat: Zchat, room: str) -> None:
 def test_a_reader_that_has_enough_changes_nothing_for_a_command(home: Path, zchat: Zchat, room: str) -> None:
     """It is run to its end, and that is sent."""
     command = "sh -c 'seq 1 100000; echo конец'"
-    done = shell(
-        home, f'zchat send -r {room} --wait-cmd "{command}" | head -n 1; echo ${{PIPESTATUS[0]}}', ZCHAT_NICK="me"
-    )
+    sending = f'zchat send -r {room} --wait-cmd "{command}"'
+    done = run_shell(home, f"{sending} | head -n 1; echo ${{PIPESTATUS[0]}}", ZCHAT_NICK="me")
 
     assert (done.stdout, done.stderr) == ("1\n0\n", "")
     assert zchat("tail", "-r", room, "--no-follow").stdout.endswith("me: конец\n")
@@ -279,7 +265,7 @@ def test_a_hook_that_cannot_be_run_is_said_before_the_chat_begins(zchat: Zchat, 
 def test_a_reader_that_has_enough_ends_a_tail(home: Path, zchat: Zchat, room: str) -> None:
     """`zchat tail | head -1`: the line, and neither a word nor a wait."""
     zchat("send", "-r", room, "--each-line", stdin="one\ntwo\nthree\n", nick="bob")
-    done = shell(home, f"zchat tail -r {room} | head -n 1 | cut -d' ' -f3-; echo ${{PIPESTATUS[0]}}")
+    done = run_shell(home, f"zchat tail -r {room} | head -n 1 | cut -d' ' -f3-; echo ${{PIPESTATUS[0]}}")
 
     assert (done.stdout, done.stderr) == ("bob: one\n141\n", "")
 
@@ -294,7 +280,7 @@ def test_lines_that_never_end_are_sent_as_far_as_they_come(home: Path, zchat: Zc
     """`yes | head -1000 | zchat send --each-line`: each line is a message, and nothing is said after the goodbye."""
     before = strangers(zchat)
     sending = f"zchat send -r {room} --each-line --json"
-    done = shell(home, f"yes | head -n 1000 | {sending} | tail -n 1; echo ${{PIPESTATUS[2]}}", ZCHAT_NICK="bob")
+    done = run_shell(home, f"yes | head -n 1000 | {sending} | tail -n 1; echo ${{PIPESTATUS[2]}}", ZCHAT_NICK="bob")
     last, status = done.stdout.splitlines()
 
     assert (status, done.stderr) == ("0", "")
@@ -361,7 +347,7 @@ complete_words() {
 
 def completed(home: Path, *words: str) -> list[str]:
     """What a real bash makes of words of which the last is half typed."""
-    done = shell(home, f"{COMPLETE} complete_words zchat {shlex.join(words)}")
+    done = run_shell(home, f"{COMPLETE} complete_words zchat {shlex.join(words)}")
     assert done.stderr == ""
     return done.stdout.split()
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,7 @@ from zchat.common.keys import KeyPair, Link
 
 from .. import processes
 from ..peer import mute_broker
-from ..processes import PATIENCE, ZCHAT, Broker
+from ..processes import Broker
 from .lines import Done, Ends, Timed, Zchat
 from .strangers import closed_port, listener, plain_router, web_server
 
@@ -47,21 +45,7 @@ def zchat(home: Path) -> Zchat:
 @pytest.fixture
 def shell(home: Path) -> Callable[..., Done]:
     """`shell(script, **environment)`: run a shell script that calls `zchat`."""
-
-    def run(script: str, **more: str) -> Done:
-        path = f"{ZCHAT.parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(
-            ["bash", "-c", script],
-            env=processes.environment(home, PATH=path, ZCHAT_NICK="me", **more),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        out, err = (data.decode(errors="replace") for data in (done.stdout, done.stderr))
-        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
-
-    return run
+    return functools.partial(processes.run_shell, home, ZCHAT_NICK="me")
 
 
 @pytest.fixture(scope="session")
