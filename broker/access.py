@@ -78,7 +78,7 @@ class Access:
         self._invites: dict[str, tuple[InviteState, int]] = {}
         self._bans: dict[str, BanState] = {}
         """Key or network → its ban, over or not."""
-        self._floods: dict[str, int] = {}
+        self._floods: dict[str, float] = {}
         self._picture: Admission | None = None
 
     def load(
@@ -112,7 +112,7 @@ class Access:
         given = key in self._given and self._given[key].given
         if (key in self._given and not given) or self.banned(key, address, now):
             return not_allowed(f"The operator of this broker has shut out this key ({key}) or address. Ask them.")
-        if self._floods.get(key, 0) > now.wall:
+        if self._floods.get(key, 0.0) > now.mono:
             return Refusal(Code.TOO_FAST, "This key was too fast for too long. Wait a while.", limits.LOCKOUT)
         own = bool(hello.invite) and hello.invite == self._secrets.invite
         known = key in self._roster.users and bool(self._roster.users[key].nick)
@@ -219,19 +219,19 @@ class Access:
         return user.nick if user is not None and user.nick else key if otherwise is None else otherwise
 
     @property
-    def floods(self) -> Mapping[str, int]:
-        """The keys that are locked out for flooding, until when."""
+    def floods(self) -> Mapping[str, float]:
+        """The keys that are locked out for flooding, until when in monotonic seconds."""
         return self._floods
 
-    def lock_out(self, key: str, until: int, now: Now) -> None:
-        """A key that floods has to wait; kept in memory alone."""
-        self._floods = {**self._floods, key: until}
+    def lock_out(self, key: str, now: Now) -> None:
+        """A key that floods has to wait."""
+        self._floods = {**self._floods, key: now.mono + limits.LOCKOUT}
         self._picture = None
 
     def forget(self, now: Now) -> None:
         """Let go of lock-outs that are over."""
-        if any(end <= now.wall for end in self._floods.values()):
-            self._floods = {key: end for key, end in self._floods.items() if end > now.wall}
+        if any(end <= now.mono for end in self._floods.values()):
+            self._floods = {key: end for key, end in self._floods.items() if end > now.mono}
             self._picture = None
 
     def banned(self, key: str, address: str, now: Now) -> bool:

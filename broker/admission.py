@@ -10,6 +10,8 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..common.clock import Now
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -21,8 +23,8 @@ class Admission:
     """Banned key → until when."""
     networks: tuple[tuple[Network, int], ...] = ()
     """Banned networks and until when."""
-    floods: Mapping[str, int] = field(default_factory=dict)
-    """Key that was too fast for too long → until when it is locked out."""
+    floods: Mapping[str, float] = field(default_factory=dict)
+    """Key that was too fast for too long → until when it is locked out, in monotonic seconds."""
     live: frozenset[str] = frozenset()
     """The keys that have a session."""
     operator: str = ""
@@ -39,13 +41,13 @@ class Admission:
             within(address, network) for network, until in self.networks if until == 0 or until > wall
         )
 
-    def locked_out(self, key: str, wall: int) -> bool:
+    def locked_out(self, key: str, now: Now) -> bool:
         """Whether this key has to wait."""
-        return self.floods.get(key, 0) > wall
+        return self.floods.get(key, 0.0) > now.mono
 
-    def may_listen(self, key: str, address: str, wall: int) -> bool:
+    def may_listen(self, key: str, address: str, now: Now) -> bool:
         """Whether a SUB with this key may be there."""
-        return key in self.live and not self.banned(key, address, wall) and not self.locked_out(key, wall)
+        return key in self.live and not self.banned(key, address, now.wall) and not self.locked_out(key, now)
 
 
 def network_of(text: str) -> Network | None:

@@ -19,6 +19,7 @@ from .governing import Governing
 from .history import Conflict, History, Put, Rows, Table
 from .learning import Learn, Learning
 from .leases import BROKERS, Leases
+from .lockouts import LOCKOUTS, LockOuts
 from .memberships import Memberships
 from .nicks import NICKS
 from .questions import READS, Questions
@@ -41,17 +42,19 @@ class Cluster:
         questions: Questions,
         governing: Governing,
         upkeep: Upkeep,
+        lockouts: LockOuts,
         topics: Table,
         word: Callable[[], str],
         now: Now,
     ) -> None:
         """Take over what the history holds of the other brokers, and the `topics` they know; after everything else."""
-        self.shared = talk.shared = upkeep.shared = history.shared
+        self.shared = talk.shared = upkeep.shared = lockouts.shared = history.shared
         self._relay = Relay(roster, rooms, talk)
         self._talk = talk
         self._stale: list[Put] = []
         """Topics that the other brokers were not told of: the one that erased their author's words died over it."""
         self._upkeep = upkeep
+        self._lockouts = lockouts
         self._memberships = Memberships(roster, rooms)
         tables: dict[str, Learn] = {
             NICKS: governing.learn_nicks,
@@ -64,6 +67,7 @@ class Cluster:
             MEMBERS: self._memberships.learn,
             TOPICS: upkeep.learn_topics,
             READS: questions.learn,
+            LOCKOUTS: lockouts.learn,
         }
         self._learning = Learning(self.shared, tables, self._relay.moved, self._looked)
         if self.shared:
@@ -90,6 +94,7 @@ class Cluster:
         return [
             *topics,
             *self._memberships.tick(),
+            *self._lockouts.tell(),
             *self._learning.tick(now),
             *self._elsewhere.tell(now),
             *self.read(),

@@ -19,12 +19,13 @@ from ..common.clock import Now
 from ..common.errors import Code, WireError
 from . import absence
 from .access import ACCESS, BANS, INVITES, OPERATORS, Access, Secrets
-from .actions import Action, Cut, Log, Publish, Purpose, Reply, Report, StoreRun
+from .actions import Action, Log, Publish, Purpose, Reply, Report, StoreRun
 from .admission import Admission
 from .cluster import Cluster
 from .faults import each_by_itself
 from .governing import Governing
 from .history import History, Outcome
+from .lockouts import LOCKOUTS, LockOuts
 from .moderation import KINDS, Moderation
 from .nicks import NICKS, Nicks
 from .outcomes import Outcomes
@@ -73,6 +74,7 @@ class Core:
         self._searches = Searches(self._roster, self._rooms, self._turns, self._rates, policy)
         self._nicks = Nicks(self._roster)
         self._sessions = Sessions(self._roster, self._rooms, self._access, self._nicks, policy, reads, word, greeting)
+        self._lockouts = LockOuts(self._access, self._rates, self._sessions)
         self._upkeep = Upkeep(self._roster, self._searches)
         self._governing = Governing(
             self._roster, self._access, self._nicks, self._sessions, self._upkeep, secrets.operator, word
@@ -91,6 +93,7 @@ class Core:
             self._questions,
             self._governing,
             self._upkeep,
+            self._lockouts,
             told_topics,
             word,
             now,
@@ -115,6 +118,7 @@ class Core:
         self._questions.load(history.table(READS))
         self._upkeep.load(history.table(FORGOTTEN))
         self._access.load(*map(history.table, (ACCESS, BANS, INVITES, OPERATORS)))
+        self._lockouts.load(history.table(LOCKOUTS))
 
     # --- input from clients -----------------------------------------------------------------------------------
     def settles(self, user: str, command: m.Command | m.Unknown) -> bool:
@@ -143,13 +147,14 @@ class Core:
             session.heard = now.mono
         elif not isinstance(command, m.Hello):
             no = refuse(identity, command, Code.HELLO_FIRST, "Say hello before anything else.")
-            return [no, *self._strike(user, now, 1 + size // limits.STRIKE_BYTES)]
+            return [no, *self._lockouts.strike(user, now, 1 + size // limits.STRIKE_BYTES)]
         if isinstance(command, m.Say):
             assert session is not None
             return self._say(session, command, now, size)
         leaving = isinstance(command, m.Part | m.Goodbye)  # is never too fast, and not said again
-        if not self._rates.charge(user, command, size, now) and not leaving:
-            return [refuse(identity, command, *TOO_FAST), *self._strike(user, now)]
+        brokers = session.user.brokers if session is not None else 1
+        if not self._rates.charge(user, command, size, now, brokers) and not leaving:
+            return [refuse(identity, command, *TOO_FAST), *self._lockouts.strike(user, now)]
         if isinstance(command, m.Hello):
             hello = command
             return self._cluster.surely(
@@ -189,9 +194,9 @@ class Core:
     def _say(self, session: Session, say: m.Say, now: Now, size: int) -> list[Action]:
         user = session.user.key
         if session.stall is not None and self._talk.stalled(session, say, now):
-            return self._strike(user, now)
-        if not self._rates.charge(user, say, size, now):
-            return [*self._talk.stall(session, say, TOO_FAST, now), *self._strike(user, now)]
+            return self._lockouts.strike(user, now)
+        if not self._rates.charge(user, say, size, now, session.user.brokers):
+            return [*self._talk.stall(session, say, TOO_FAST, now), *self._lockouts.strike(user, now)]
         return self._talk.say(session, say, now)
 
     def run(
@@ -215,29 +220,18 @@ class Core:
             no = []
         else:
             no = self._talk.stall(session, command, TOO_FAST, now)
-        return [*no, *self._strike(user, now)]
+        return [*no, *self._lockouts.strike(user, now)]
 
     def over_subscribed(self, user: str, now: Now) -> list[Action]:
         """A SUB connection was cut for asking for too much; who does that again and again is shut out for a while."""
-        return self._strike(user, now, limits.STRIKES // 3)
-
-    def _strike(self, user: str, now: Now, weight: int = 1) -> list[Action]:
-        """Something came that should not have; who does nothing else is shut out for a while."""
-        if self._rates.strike(user, weight, now) or user in self._access.floods:
-            return []
-        self._access.lock_out(user, now.wall + round(limits.LOCKOUT * 1_000), now)
-        text = f"{user} floods, and is shut out for {limits.LOCKOUT:g} s"
-        actions: list[Action] = [Log(text, True, "locked_out", {"user": user, "seconds": limits.LOCKOUT})]
-        for session in self._access.sessions_at(user):
-            actions += self._sessions.remove(session, now, "too fast for too long")
-        return [*actions, Cut(user, at_once=True)]
+        return self._lockouts.strike(user, now, limits.STRIKES // 3)
 
     def refuse_frame(self, identity: bytes, user: str, error: WireError, now: Now, size: int = 0) -> list[Action]:
         """Bytes that are no command."""
         return [
             Reply((identity,), m.Refused(code=error.code, detail=f"{error}.", ref=error.ref, id=error.id)),
             Log(f"a frame of {user} was refused: {error}", True, "bad_frame", {"user": user, "code": error.code}),
-            *self._strike(user, now, 1 + size // limits.STRIKE_BYTES),
+            *self._lockouts.strike(user, now, 1 + size // limits.STRIKE_BYTES),
         ]
 
     def disconnect(self, identity: bytes, now: Now) -> None:

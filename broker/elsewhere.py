@@ -23,7 +23,7 @@ from .actions import Action, OwnStep, Store
 from .history import Conflict, Done, Outcome, Put, Rows, Together
 from .leases import Leases
 from .rooms import Rooms, announce
-from .roster import Room, Roster, Session
+from .roster import Room, Roster, Session, User
 
 PRESENCE = "presence"
 """Table of the small state: ``BROKER SLOT`` → `Stay`. Slots are used again, so there are never more than there were
@@ -64,6 +64,8 @@ class Elsewhere:
         self._free: list[int] = []
         self._told: dict[Session, float] = {}
         """When the user had last done something, as the others know it."""
+        self._hidden: dict[Session, float] = {}
+        """Since when there are those that nobody sees nor writes to: of one that ends soon nobody needs to know."""
         self._storing = False
         self._due = self._retry_at = 0.0
         """When the lease is to be renewed, and when something can be stored again."""
@@ -75,6 +77,9 @@ class Elsewhere:
         """Who has done something lately is not as idle as the others think."""
         for session, active in self._told.items():
             if session.active > active + limits.IDLE_TOLD:
+                self._changed[session] = None
+        for session, since in self._hidden.items():
+            if now.mono - since >= limits.HIDDEN_SECONDS:
                 self._changed[session] = None
 
     def tell(self, now: Now) -> list[Action]:
@@ -114,16 +119,18 @@ class Elsewhere:
         self._changed |= dict.fromkeys(self._roster.sessions.values())
 
     def _row(self, session: Session, now: Now) -> Put | None:
-        """What there is to tell of a session; of one that nobody sees nor writes to, nothing."""
+        """What there is to tell of a session; of one that nobody sees nor writes to, nothing for a while."""
         here = self._roster.sessions.get((session.user.key, session.instance)) is session
-        shown = here and (session.present or session.private or bool(session.rooms))
-        if not shown and session not in self._slots:
+        told = session in self._slots or (here and self._counts(session, now))
+        if told or not here:
+            self._hidden.pop(session, None)
+        if not told:
             return None
         slot = self._slots.get(session)
         if slot is None:
             slot = self._slots[session] = heapq.heappop(self._free) if self._free else len(self._slots)
         user, broker = session.user, self._leases.broker
-        if not shown:
+        if not here:
             stay = Stay(broker, user.key, session.instance, over=True, farewell=session.farewell)
         else:
             self._told[session] = session.active
@@ -141,6 +148,11 @@ class Elsewhere:
                 away_said=user.away_said,
             )
         return Put(PRESENCE, f"{self._leases.number} {slot}", msgspec.msgpack.encode(stay))
+
+    def _counts(self, session: Session, now: Now) -> bool:
+        if session.present or session.private or session.rooms:
+            return True
+        return now.mono - self._hidden.setdefault(session, now.mono) >= limits.HIDDEN_SECONDS
 
     def _let_go(self, sessions: Iterable[Session]) -> None:
         """The slots of those that are over are free."""
@@ -199,6 +211,7 @@ class Elsewhere:
             )
             self._roster.elsewhere[name] = shadow
             user.sessions.add(shadow)
+            _count_brokers(user)
         shadow.bot, shadow.active = stay.bot, now.mono - stay.idle
         actions += self._move(shadow, stay.rooms, now)
         if stay.away_said > user.away_said:
@@ -230,4 +243,9 @@ class Elsewhere:
             actions += self._leave(shadow, room, "" if silent else reason, now)
         del self._roster.elsewhere[name]
         self._roster.forget(shadow)
+        _count_brokers(shadow.user)
         return actions
+
+
+def _count_brokers(user: User) -> None:
+    user.brokers = 1 + len({shadow.number.partition(" ")[0] for shadow in user.sessions if shadow.elsewhere})

@@ -133,9 +133,9 @@ def judge(
                 return answer(b"400", b"banned")
             # Who is here already, and the operator, are not kept out by the crowd behind the same address.
             known = user in admission.live or user == admission.operator
-            if admission.locked_out(user, now.wall) or not (known or (openings.take(address, now.mono) and not full)):
+            if admission.locked_out(user, now) or not (known or (openings.take(address, now.mono) and not full)):
                 return answer(b"500", b"too fast")
-            if domain == PUB_DOMAIN and not admission.may_listen(user, address, now.wall):
+            if domain == PUB_DOMAIN and not admission.may_listen(user, address, now):
                 return answer(b"400", b"say hello first")
             return answer(b"200", b"OK", user)
     return answer(b"400", b"only CURVE keys are known here")

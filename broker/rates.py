@@ -77,20 +77,21 @@ class Rates:
         self._policy = policy
         self._keys: dict[str, _Budgets] = {}
 
-    def charge(self, key: str, command: m.Command | m.Unknown, size: int, now: Now) -> bool:
-        """Whether this key may do that now, in so many bytes."""
+    def charge(self, key: str, command: m.Command | m.Unknown, size: int, now: Now, brokers: int = 1) -> bool:
+        """Whether this key may do that now, in so many bytes; at several brokers each counts what it does for all."""
         cost = COSTS.get(type(command), 1) + size // 1_024
         if isinstance(command, m.Say):
             cost += 50 if command.kind in DONE_TO_SOMEBODY else 0
         elif isinstance(command, m.Ping):
             cost += len(command.seen) // PINGED_ROOMS
+        cost *= brokers
         policy = self._policy
         return self._of(key, now).commands.take(min(cost, policy.burst), policy.burst, policy.rate, now.mono)
 
-    def charge_all(self, key: str, messages: int, size: int, now: Now) -> bool:
+    def charge_all(self, key: str, messages: int, size: int, now: Now, brokers: int = 1) -> bool:
         """Whether this key may say so many messages now, of so many bytes each; else it is charged for none."""
         policy = self._policy
-        cost = messages * min(1 + size // 1_024, policy.burst)
+        cost = messages * min(brokers * (1 + size // 1_024), policy.burst)
         return self._of(key, now).commands.take(cost, policy.burst, policy.rate, now.mono)
 
     def owe(self, key: str, cost: float, now: Now) -> None:

@@ -39,6 +39,8 @@ class User:
     """Their word for being away; None when they have not said that they are."""
     away_said: int = 0
     """Grows whenever they say that, or that they are back: of two brokers, who knows the greater one is right."""
+    brokers: int = 1
+    """At how many of the chat they are, this one counted: each gives them its part of what one key may do."""
 
     @property
     def present(self) -> list[Session]:

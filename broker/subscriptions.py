@@ -54,6 +54,6 @@ class Subscriptions:
             or sum(ear.topics for ear in ears) > limits.TOPIC_BYTES
             or len(ears) > 2 * self._core.sessions_of(peer.user) + limits.SPARE_EARS
         )
-        if too_much or not self._core.admission.may_listen(peer.user, peer.address, now.wall):
+        if too_much or not self._core.admission.may_listen(peer.user, peer.address, now):
             self._listeners.cut_one(peer)
         return too_much

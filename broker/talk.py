@@ -116,7 +116,7 @@ class Talk:
         room = self._rooms.find(user, name)
         if isinstance(room, Refusal) or room.is_direct or rights.why_not_speak(user, room, now.wall) is not None:
             return None
-        if not self._rates.charge_all(user.key, len(says), size, now):
+        if not self._rates.charge_all(user.key, len(says), size, now, user.brokers):
             return None
         if not room.is_public:
             self._rates.owe(user.key, len(says) * len(self._roster.hearers(room)) / 10, now)

@@ -173,6 +173,8 @@ RETRY_CAP = 60.0
 """The longest that a client lets a broker put it off."""
 LOCKOUT = 30.0
 """How long a key that floods is shut out."""
+LOCKOUT_ROWS = 256
+"""Lock-outs of which several brokers tell each other at a time."""
 HELLO_PATIENCE = 10.0
 """A connection that has not said hello by then is cut."""
 KICK_SECONDS = 60.0
@@ -246,5 +248,7 @@ LEASE = 15.0
 to another one."""
 PRESENCE_ROWS = 200
 """Sessions of which a broker tells the others at once."""
+HIDDEN_SECONDS = 3.0
+"""After so long they are told of a session that nobody sees, too, so that all of a key's are counted: not of `send`."""
 IDLE_TOLD = 20.0
 """By how much less idle somebody has to be for the others to be told."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 
 import psycopg
+import zmq
 
+from zchat.common import limits
 from zchat.common.errors import ExitCode
 
-from .processes import Broker, LineMode, run
+from .peer import ENDED, IN, OUT, Peer, fate_of
+from .processes import PATIENCE, Broker, LineMode, run
 
 
 def test_two_brokers_are_one_chat(tmp_path: Path, database: str) -> None:
@@ -82,3 +87,28 @@ def test_the_account_is_at_home_at_each_of_its_brokers(tmp_path: Path, database:
     assert (invited.returncode, invited.stderr) == (0, "")
     assert (banned.returncode, banned.stderr) == (0, "")
     assert "bob" in listed.stdout
+
+
+def test_who_floods_one_broker_is_shut_out_at_the_other(tmp_path: Path, database: str) -> None:
+    """Where they have sent nothing that they should not: the connection there ends, and no new one is let in."""
+    garbage = b"\0" * (limits.ROUTER_FRAME_BYTES - 1_024)
+    with (
+        Broker(tmp_path / "here", "--history", database) as one,
+        one.beside(tmp_path / "there", "--history", database) as other,
+        Peer(one.link) as flooding,
+        Peer(other.link, key=flooding.key) as quiet,
+    ):
+        flooding.hello("mallory")
+        quiet.hello("mallory")
+        assert fate_of(quiet.fate) == IN
+        deadline = time.monotonic() + PATIENCE
+        while not quiet.fate.poll(0):
+            assert time.monotonic() < deadline, "a flood goes on and on"
+            with contextlib.suppress(zmq.Again):
+                flooding.socket.send(garbage, zmq.NOBLOCK)
+        assert fate_of(quiet.fate) == ENDED
+        with Peer(other.link, key=flooding.key) as again:
+            assert fate_of(again.fate) == OUT
+        assert run(tmp_path / "there", "send", "all is well", nick="alice").returncode == 0
+
+    assert "floods another broker, and is shut out for 30 s" in other.log

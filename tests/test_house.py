@@ -32,6 +32,7 @@ PURE = (
     "broker/inbox.py",
     "broker/learning.py",
     "broker/leases.py",
+    "broker/lockouts.py",
     "broker/memberships.py",
     "broker/metrics.py",
     "broker/moderation.py",

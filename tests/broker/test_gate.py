@@ -96,7 +96,7 @@ def test_a_banned_key_stays_out(until: int) -> None:
 
 def test_bans_end() -> None:
     """At its very end a ban holds no more, of a key and of a network."""
-    over = Admission({USER: NOW.wall}, ((network("192.0.2.0/24"), NOW.wall),), {USER: NOW.wall}, frozenset({USER}))
+    over = Admission({USER: NOW.wall}, ((network("192.0.2.0/24"), NOW.wall),), {USER: NOW.mono}, frozenset({USER}))
 
     assert [status(over, domain) for domain in (DOMAIN, PUB_DOMAIN)] == [b"200", b"200"]
 
@@ -141,7 +141,7 @@ def test_nothing_bans_the_operators_key() -> None:
 @pytest.mark.parametrize("domain", [DOMAIN, PUB_DOMAIN])
 def test_who_floods_waits(domain: bytes) -> None:
     """A key that is locked out is told to come later, which is another status than a ban."""
-    assert status(Admission(floods={USER: NOW.wall + 1}, live=frozenset({USER})), domain) == b"500"
+    assert status(Admission(floods={USER: NOW.mono + 1}, live=frozenset({USER})), domain) == b"500"
 
 
 # --- how often an address may come ----------------------------------------------------------------------------

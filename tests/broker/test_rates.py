@@ -395,9 +395,9 @@ def test_who_floods_is_shut_out(flooded: House) -> None:
     assert (left.nick, left.change) == ("mallory", "left")
     assert left.reason
     assert flooded.cut == [key("mallory")]
-    assert flooded.core.admission.locked_out(key("mallory"), flooded.now.wall)
+    assert flooded.core.admission.locked_out(key("mallory"), flooded.now)
     assert key("mallory") not in flooded.core.admission.live
-    assert not flooded.core.admission.locked_out(key("alice"), flooded.now.wall)
+    assert not flooded.core.admission.locked_out(key("alice"), flooded.now)
     assert flooded.may_speak("alice", "lobby")
 
 
@@ -423,7 +423,7 @@ def test_who_goes_on_flooding_makes_no_noise(flooded: House) -> None:
 def test_a_flood_is_forgiven(flooded: House) -> None:
     """After a while they may come again, and nothing is remembered."""
     flooded.advance(limits.LOCKOUT)
-    assert not flooded.core.admission.locked_out(key("mallory"), flooded.now.wall)
+    assert not flooded.core.admission.locked_out(key("mallory"), flooded.now)
     flooded.tick()
     assert flooded.core.admission.floods == {}
 
