@@ -14,7 +14,7 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -43,6 +43,7 @@ from .shared_keys import check_keys, own_invitation
 from .sockets import bind_pair, file_limit, holds_something, pub_socket, reachable_host, router_socket
 from .subscriptions import Subscriptions
 from .supervisor import Supervisor
+from .waiting import Waiting
 from .watching import Watch, tell
 from .writer import Fulfilled, Writer
 
@@ -93,6 +94,8 @@ class Server:
         self._supervisor = Supervisor(os.environ if setup.supervised else {})
         self._ears, self._deaf = zmq.Poller(), zmq.Poller()
         """For all that may come, and for all but commands."""
+        self._given_at = 0.0
+        """When the history was given the batch that is under way, in monotonic seconds."""
         self._awake_since: float | None = None
         """When something came last, in monotonic seconds; None: the loop does not turn yet."""
         self._drained = False
@@ -116,6 +119,7 @@ class Server:
             history, name=setup.name, pub=port + 1, word=_word, now=clock.read(), policy=self.policy, secrets=own
         )
         self._flow = Flow(self._core)
+        self._waiting = Waiting(self._core)
         self._writer = self._resources.enter_context(contextlib.closing(Writer(self._context, history)))
         self._watch = Watch(self._core.who)
         self._health = Health(self._gate, self._flow, self._watch.metrics, self.post)
@@ -225,13 +229,20 @@ class Server:
     def _turn(self, wait: float, *, hears: bool = True) -> bool:
         """Wait until something comes, but so many seconds at most, and go on with all that has come; False: nothing.
 
-        Unless it `hears`, and while commands cannot be judged, what ROUTER holds is left there.
+        Unless it `hears`, and while commands cannot be judged, what ROUTER holds is left there; when the batch for
+        which all wait takes long, it is looked through for pings.
         """
         self._store(alone=hears)
         hears = hears and self._flow.open
         if self._awake_since is not None:
             self._watch.turned(self._awake_since)
-        readable = dict((self._ears if hears else self._deaf).poll(math.ceil(wait * 1_000)))
+        late = not hears and time.monotonic() > self._given_at + limits.WAITING_SECONDS
+        looks = late and not self._waiting.full
+        if not hears:
+            wait = min(wait, limits.WAITING_SECONDS)
+        elif self._waiting:
+            wait = 0.0
+        readable = dict((self._ears if hears or looks else self._deaf).poll(math.ceil(wait * 1_000)))
         now = clock.read()
         self._awake_since = now.mono
         for connections in (self._speakers, self._listeners):
@@ -243,9 +254,11 @@ class Server:
             self._fulfilled(self._writer.take(), now)
         if hears and self._flow.open:
             self._judge(now)
+        elif looks and self._router in readable:
+            self._answer_pings(now)
         if self._woken.fileno() in readable:
             self._do_posted()
-        return bool(readable)
+        return bool(readable or self._waiting)
 
     def _judge(self, now: Now) -> None:
         """Judge what ROUTER holds; who was gone before has then been heard to the end."""
@@ -258,6 +271,15 @@ class Server:
         else:
             self._outgoing.still_leaving(leaving)
 
+    def _answer_pings(self, now: Now) -> None:
+        """The history stands still: who asks whether the broker lives is told, and the rest waits."""
+        for _ in range(limits.DRAIN):
+            frame = None if self._waiting.full else self._receive(time.monotonic())
+            if frame is None:
+                return
+            with _surviving():
+                self._outgoing.send(self._waiting.take(frame, now), now)
+
     def _fulfilled(self, fulfilled: Fulfilled, now: Now) -> None:
         """A batch is carried out: have the next one begun, and then tell what came of it."""
         if fulfilled.changes:
@@ -266,7 +288,7 @@ class Server:
                 self._health.stored(now.mono)
         with _surviving():
             if fulfilled.failure is None and (batch := self._flow.start_ahead(now, fulfilled.seconds)):
-                self._writer.give(batch)
+                self._give(batch)
             actions = self._flow.complete(fulfilled.done, fulfilled.failure, now, fulfilled.seconds)
             self._store()
             self._outgoing.send(actions, now)
@@ -277,7 +299,11 @@ class Server:
         if batch and alone and self._writer.is_quick(batch) and not holds_something(self._router):
             self._fulfilled(self._writer.carry_out(batch), clock.read())
         elif batch:
-            self._writer.give(batch)
+            self._give(batch)
+
+    def _give(self, batch: Sequence[Action]) -> None:
+        self._given_at = time.monotonic()
+        self._writer.give(batch)
 
     def _do_posted(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -327,25 +353,32 @@ class Server:
         self._supervisor.alive()
 
     def _drain(self) -> Iterator[Frame]:
-        """What ROUTER holds, for a short while, so that who sends much does not hold up the others."""
+        """What waits and what ROUTER holds, for a short while, so that who sends much does not hold up the others."""
         end = time.monotonic() + limits.DRAIN_SECONDS
         for taken in range(limits.DRAIN):
-            if taken == 1 and not holds_something(self._router):  # often a message comes alone
-                self._drained = True
-                return
-            try:
-                frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
+            if taken == 1 and not self._waiting and not holds_something(self._router):  # often a message comes alone
                 self._drained = True
                 return
             mono = time.monotonic()
-            identity = frames[0].bytes
-            peer = self._speakers.spoke(frames[-1], mono, identity)
-            body = frames[1].bytes if len(frames) == 2 else None
-            self._watch.received(len(body or b""))
-            yield Frame(identity, peer.user, peer.address, body)
+            frame = self._waiting.next() if self._waiting else self._receive(mono)
+            if frame is None:
+                self._drained = True
+                return
+            yield frame
             if mono > end:
                 return
+
+    def _receive(self, mono: float) -> Frame | None:
+        """The next frame that ROUTER holds; None: there is none."""
+        try:
+            frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return None
+        identity = frames[0].bytes
+        peer = self._speakers.spoke(frames[-1], mono, identity)
+        body = frames[1].bytes if len(frames) == 2 else None
+        self._watch.received(len(body or b""))
+        return Frame(identity, peer.user, peer.address, body)
 
     def _listen(self) -> None:
         """Take in who subscribes: before anything is published, so that nobody hears what they no longer may."""

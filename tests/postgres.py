@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self, TypedDict
 
@@ -163,6 +163,23 @@ class Postgres:
         """Send the server's main process a signal."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """All its processes stand still meanwhile: who asks it something is not answered, and not refused either."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        stopped = [self.pid]
+        os.kill(self.pid, signal.SIGSTOP)  # first: it starts no more of them
+        stopped += map(int, children.read_text(encoding="ascii").split())
+        try:
+            for pid in stopped[1:]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in stopped[::-1]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def url(self, database: str = "postgres", user: str = "zchat", *, or_at: Postgres | None = None) -> str:
         """How one of its databases is named, wherever it can be written to if there is another server."""

@@ -57,6 +57,7 @@ PURE = (
     "broker/touched.py",
     "broker/turns.py",
     "broker/upkeep.py",
+    "broker/waiting.py",
     "client/absence.py",
     "client/actions.py",
     "client/answers.py",

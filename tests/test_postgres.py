@@ -11,8 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from zchat.common import messages as m
 from zchat.common.errors import ExitCode
 
+from .peer import Peer
 from .postgres import Postgres
 from .processes import Broker, LineMode, run, run_shell
 
@@ -62,6 +64,27 @@ def test_a_chat_over_a_database(
         "alice: in between",
     ]
     assert not (broker.data / "history.sqlite").exists()
+
+
+def test_a_silent_database_does_not_silence_the_broker(broker: Broker, postgres: Postgres) -> None:
+    """Who asks whether it lives is told so meanwhile, and what was said before and after is stored, in its order."""
+    with Peer(broker.link) as alice:
+        alice.hello("alice")
+        alice.send(m.Join(room="lobby"))
+        alice.receive(m.Entered)
+        with postgres.silent():
+            alice.send(m.Say(id="1", room="lobby", text="before"))
+            alice.send(m.Join(room="other", ref=3))
+            for ref in range(10, 13):
+                alice.send(m.Ping(ref=ref))
+                assert alice.receive(m.Pong).ref == ref
+            alice.send(m.Say(id="2", room="other", text="after"))
+            alice.send(m.Ping(ref=13))
+            assert alice.receive(m.Pong).ref == 13
+            assert not any(isinstance(event, m.Acked | m.Refused) for event in alice.heard)
+        acked = [ack.id for _ in range(2) for ack in alice.receive(m.Acked).acks]
+
+    assert acked == ["1", "2"]
 
 
 def test_the_drill(home: Path, broker: Broker, postgres: Postgres, tmp_path: Path) -> None:

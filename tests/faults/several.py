@@ -22,6 +22,8 @@ from .wires import DatabaseWire
 
 LEASE_OVER = 18.0
 """Seconds after which a broker that shows no sign of life is gone, and its people are if they are nowhere else."""
+SILENT = 6.0
+"""Seconds: longer than clients bear that a broker says nothing, shorter than a broker bears it of the database."""
 RARELY = {"FAKETIME_NO_CACHE": "0", "FAKETIME_CACHE_DURATION": "1"}
 """A broker looks up once a second what time it shall be; at each look at its clock, that is most of what it does."""
 
@@ -89,6 +91,27 @@ def database_stopped(home: Path, size: Size) -> Report:
     return report
 
 
+def database_silent(home: Path, size: Size) -> Report:
+    """All of the database stands still, and goes on: nobody leaves a broker, and who waits for long is told."""
+    cycles = size.of([False], [False, True] * 3)
+    with database() as server, Town(home, [server.url()] * 2) as town:
+        town.people_at_both(size.of(1, 3), 1, 1)
+        town.talk()
+        for long in cycles:
+            town.says_more(20)
+            told = town.told(HELD, town.writers)
+            with server.silent():
+                town.hold(SILENT)
+                if long:
+                    town.until_told(HELD, town.writers, told)
+            town.recovers(time.monotonic())
+        notices, gone = town.new_notices, sum(town.told(GONE, town.persons))
+        besides = f"{notices} comings or goings told, {gone} connections lost"
+        report = town.report(f"database silent for {SILENT:g} s, or until people are told", len(cycles), besides)
+    assert (notices, gone) == (0, 0), "somebody has left"
+    return report
+
+
 def database_fails_over(home: Path, size: Size) -> Report:
     """The primary dies as if the power had failed, and its standby takes over; then it comes back as the standby."""
     cycles = size.of(1, 3)
@@ -112,7 +135,7 @@ def database_fails_over(home: Path, size: Size) -> Report:
 
 
 def cut_from_database(home: Path, size: Size) -> Report:
-    """One broker of two cannot reach the database: there nothing is stored; where it waits, its people leave it."""
+    """One broker of two cannot reach the database: there nothing is stored, and people are told so."""
     with database() as server, DatabaseWire(server.folder / ".s.PGSQL.5432", SEED) as wire:
         urls = [server.url(), f"postgresql://zchat@{wire.place}/postgres"]
         faults = size.of([wire.refuse], [wire.cut, wire.refuse] * 3 + [wire.silence])
@@ -122,20 +145,17 @@ def cut_from_database(home: Path, size: Size) -> Report:
             at_the_other = [writer for writer in town.writers if writer in town.there]
             for fault in faults:
                 town.says_more(20)
-                if fault == wire.refuse:
+                if fault == wire.cut:
+                    fault()
+                else:
                     _nothing_is_stored(town, at_the_other, fault)
                     town.recovers(time.monotonic(), town.here)
-                else:
-                    fault()
-                if fault == wire.silence:
-                    town.until_told(GONE, town.persons[1:], [0])
-                    town.recovers(time.monotonic())
                 wire.heal()
                 town.recovers(time.monotonic())
-            notices = town.new_notices
-            besides = f"the people of the other one go on meanwhile; {notices} comings or goings told"
+            notices, gone = town.new_notices, sum(town.told(GONE, town.persons))
+            besides = f"those of the other go on meanwhile; {notices} comings or goings told, {gone} connections lost"
             report = town.report("one broker of two cut from the database", len(faults), besides)
-    assert not notices
+    assert (notices, gone) == (0, 0)
     return report
 
 
@@ -183,6 +203,7 @@ FAULTS: dict[str, Callable[[Path, Size], Report]] = scenarios.FAULTS | {
         one_of_two_killed,
         one_of_two_stopped,
         database_stopped,
+        database_silent,
         database_fails_over,
         cut_from_database,
         clocks_apart,
