@@ -13,7 +13,7 @@ from itertools import groupby
 from ..common.names import PRIVATE_MARK
 from .history import Disown, Disowned, Done, Shrunk
 from .index import WordIndex
-from .remains import what_stays
+from .remains import MAYBE_TOPIC, what_stays
 from .schema import ROOM_BITS, place_of, seq_of
 
 _STEP = 500
@@ -55,7 +55,7 @@ def disown(db: sqlite3.Connection, index: WordIndex, rooms: Mapping[int, str], a
             if by != author or rooms[room] == f"{PRIVATE_MARK}{disown.author}.{disown.author}"
         ],
     )
-    topics = {rooms[room]: _topic(db, room) for _, room, _, kind, _ in own if kind == "topic"}
+    topics = {rooms[room]: _topic(db, room) for _, room, _, kind, _ in own if kind in MAYBE_TOPIC}
     more = rows[-1][0] if len(rows) == _STEP else last
     return Disowned(len(own), (more >> ROOM_BITS, seq_of(more)) if more else None, topics)
 

@@ -18,7 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from ..common.errors import InputError
 from .endpoints import parse_place
-from .footprint import disk_free_bytes, history_bytes
+from .footprint import disk_free_bytes
 from .metrics import Histogram, Metrics
 from .sockets import PortBusy
 
@@ -82,10 +82,12 @@ HISTOGRAMS = (
 class Numbers(Collector):
     """What is exported of the numbers."""
 
-    def __init__(self, metrics: Metrics, gate: Mapping[str, int], history: Path) -> None:
+    def __init__(self, metrics: Metrics, gate: Mapping[str, int], folder: Path, history: Callable[[], int]) -> None:
         self._metrics = metrics
         self._gate = gate
+        self._folder = folder
         self._history = history
+        """Tells its bytes."""
 
     def collect(self) -> Iterator[Any]:
         """All metrics."""
@@ -107,9 +109,9 @@ class Numbers(Collector):
             yield family
         age = time.monotonic() - metrics.turned if metrics.turned else 0.0
         yield GaugeMetricFamily("zchat_loop_age_seconds", "Since the loop last looked at the network.", age)
-        size, free = history_bytes(self._history), disk_free_bytes(self._history.parent)
-        yield GaugeMetricFamily("zchat_history_bytes", "What the history takes on the disk.", size)
-        yield GaugeMetricFamily("zchat_disk_free_bytes", "What is free on the disk of the history.", free)
+        size, free = self._history(), disk_free_bytes(self._folder)
+        yield GaugeMetricFamily("zchat_history_bytes", "What the history takes on the disk, or its database.", size)
+        yield GaugeMetricFamily("zchat_disk_free_bytes", "What is free on the disk of the broker's folder.", free)
 
 
 def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
@@ -165,11 +167,17 @@ class Exporter:
     """An HTTP server in threads of its own; raises `ZchatError` when it cannot listen there."""
 
     def __init__(
-        self, place: str, metrics: Metrics, gate: Mapping[str, int], history: Path, trouble: Callable[[float], str]
+        self,
+        place: str,
+        metrics: Metrics,
+        gate: Mapping[str, int],
+        folder: Path,
+        history: Callable[[], int],
+        trouble: Callable[[float], str],
     ) -> None:
         host, port = parse_place(place, "--metrics")
         registry = CollectorRegistry()
-        registry.register(Numbers(metrics, gate, history))
+        registry.register(Numbers(metrics, gate, folder, history))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._pages: WSGIApplication = make_wsgi_app(registry)

@@ -129,7 +129,7 @@ class Disowned(msgspec.Struct, frozen=True):
     changed: int
     after: tuple[int, int] | None
     topics: Mapping[str, str]
-    """Room → its topic now, where it was the author's."""
+    """Room → its topic now, where it was the author's, or may have been until a broker erased it and died."""
 
 
 class Shrunk(msgspec.Struct, frozen=True):
@@ -356,6 +356,10 @@ class History(Protocol):
 
     def table(self, table: str) -> Table:
         """One table of the small state."""
+        ...
+
+    def size(self) -> int:
+        """The bytes that it takes, as far as is known; may be asked by any thread."""
         ...
 
     def close(self) -> None:

@@ -78,6 +78,10 @@ class PostgresHistory:
             raise
         self._hints = Hints(url, hear) if hear is not None else None
 
+    def size(self) -> int:
+        """What the database took when it was measured last; 0: it has not been yet."""
+        return self._hints.size if self._hints is not None else 0
+
     def close(self) -> None:
         """Give up the connection."""
         if self._hints is not None:

@@ -1,8 +1,8 @@
 """Hints between brokers over one PostgreSQL database: that there is something new, and no more.
 
-Owns a connection of its own and the thread that waits on it. Does not know what is new: whoever hears a hint asks the
-history (`News`), and asks it now and then anyway, since hints may be lost. `tell` and `close` are called by another
-thread.
+Owns a connection of its own and the thread that waits on it, which also measures the database now and then, since it
+has nothing else to do. Does not know what is new: whoever hears a hint asks the history (`News`), and asks it now and
+then anyway, since hints may be lost. `tell` and `close` are called by another thread.
 
 NOTIFY is not part of the transaction of which it tells, since all that hold one are committed one after the other
 (PostgreSQL, "NOTIFY"): it follows the commit, and one stands for all commits since the one before.
@@ -15,11 +15,15 @@ import secrets
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import psycopg
 
 from .postgres_link import RETRY_SECONDS, Connection, Link
+
+MEASURE_SECONDS = 60.0
+"""How often the database is measured, which looks at each of its files."""
 
 
 class Hints:
@@ -30,6 +34,9 @@ class Hints:
         self._heard = heard
         self._name = secrets.token_hex(8)
         self._stopping = False
+        self.size = 0
+        """The bytes of the database when it was measured last."""
+        self._measure_at = 0.0
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
             end.setblocking(False)
@@ -62,13 +69,20 @@ class Hints:
     def _listen(self, db: Connection) -> None:
         db.execute("SET synchronous_commit = off")  # a hint may be lost
         db.execute("LISTEN zchat")
+        self._measure(db)
         self._heard()  # whatever was told before
         while not self._stopping:
-            self._wait(db.fileno(), self._woken.fileno())
+            self._measure(db)
+            self._wait(db.fileno(), self._woken.fileno(), seconds=MEASURE_SECONDS)
             if self._told() and not self._stopping:
                 db.execute("SELECT pg_notify('zchat', %s)", (self._name,))
             if any(notice.payload != self._name for notice in list(db.notifies(timeout=0))):
                 self._heard()
+
+    def _measure(self, db: Connection) -> None:
+        if time.monotonic() >= self._measure_at:
+            self._measure_at = time.monotonic() + MEASURE_SECONDS
+            (self.size,) = db.execute("SELECT pg_database_size(current_database())").fetchone() or (0,)
 
     def _told(self) -> bool:
         """Whether `tell` was called."""

@@ -14,7 +14,7 @@ from ..common.limits import INDEX_BYTES
 from ..common.names import PRIVATE_MARK
 from .history import Disown, Disowned, Outcome, Trim, Trimmed
 from .postgres_link import Connection
-from .remains import digest_of, up_to_bytes, what_stays
+from .remains import MAYBE_TOPIC, digest_of, up_to_bytes, what_stays
 
 _STEP = 500
 """Entries that are removed or changed at once: some milliseconds, so that nobody waits for it."""
@@ -122,7 +122,7 @@ def disown(db: Connection, disown: Disown) -> Disowned:
     told = [(room, seq) for room, seq, by, *_ in rows if by != key or room in to_self]
     if told:
         db.execute(_UNNAME, (disown.nick, *columns(told)))
-    topics = sorted({room for room, _, _, kind, _ in own if kind == "topic"})
+    topics = sorted({room for room, _, _, kind, _ in own if kind in MAYBE_TOPIC})
     now = dict(db.execute(_TOPICS_OF, (topics,)).fetchall()) if topics else {}
     return Disowned(len(own), rows[-1][:2] if len(rows) == _STEP else last, now)
 

@@ -11,6 +11,9 @@ from typing import TypeVar
 
 from ..common.rules import WORDS
 
+MAYBE_TOPIC = ("topic", "deleted")
+"""Kinds of entries that are a room's topic, or were before they were taken out."""
+
 Row = TypeVar("Row")
 
 

@@ -35,7 +35,7 @@ from .gate import Gate
 from .health import Health
 from .history import History
 from .inbox import Frame
-from .opening import open_history
+from .opening import open_history, without_password
 from .outgoing import Outgoing
 from .policy import Policy
 from .reporting import Reporter
@@ -149,6 +149,9 @@ class Server:
         key, operator = self._home.key(), self._home.operator_key()
         history = open_history(setup.history or self._home.history, self._hear)
         self._resources.callback(history.close)
+        self._size = history.size
+        database = f", history {without_password(setup.history)}" if setup.history else ""
+        self._place = f"folder {self._home.folder}{database}"
         check_keys(history, key, operator, self._home.folder)
         return key, operator, history
 
@@ -171,7 +174,8 @@ class Server:
         """Numbers and health by HTTP; their URL."""
         from .exporting import Exporter
 
-        exporter = Exporter(place, self._watch.metrics, self._gate.answers, self._home.history, self._health.ask)
+        numbers = self._watch.metrics, self._gate.answers, self._home.folder, self._size
+        exporter = Exporter(place, *numbers, self._health.ask)
         self._resources.callback(exporter.close)
         tell(f"metrics are served at {exporter.url}", "metrics", url=exporter.url)
         return exporter.url
@@ -210,7 +214,7 @@ class Server:
             self._ears.register(watched, zmq.POLLIN)
             self._deaf.register(watched, zmq.POLLIN)
         tick_due = time.monotonic()
-        tell(f"zchat {version('zeromq-chat')} serves {self.link.place}, folder {self._home.folder}", "started")
+        tell(f"zchat {version('zeromq-chat')} serves {self.link.place}, {self._place}", "started")
         self._supervisor.ready()
         while not self._stopping:
             mono = time.monotonic()
@@ -391,7 +395,7 @@ class Server:
             self._outgoing.send(self._flow.take(actions), now)
 
     def _report(self, question: m.Inspect, numbers: bool, now: Now) -> m.Report:
-        taken = footprint.taken(self._home.history) if numbers else None
+        taken = footprint.taken(self._size(), self._home.folder) if numbers else None
         return self._reporter.report(question, now, taken, self._watch.troubles)
 
 

@@ -26,6 +26,7 @@ from ..common.files import out_of_room
 from ..common.messages import Entry
 from . import schema
 from .erasing import checkpoint
+from .footprint import history_bytes
 from .history import (
     Appended,
     BadHistory,
@@ -141,6 +142,10 @@ class SqliteHistory:
         with contextlib.suppress(NotStored):  # a full disk does not keep the broker from starting
             while self.commit([Index(_CATCH_UP)]) != [Indexed(0, self._index.dirty)]:
                 pass
+
+    def size(self) -> int:
+        """What the file takes, with what SQLite keeps beside it."""
+        return history_bytes(Path(self._path))
 
     def close(self) -> None:
         """Close the file."""

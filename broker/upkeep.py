@@ -71,6 +71,8 @@ class Upkeep:
         """Key → the work; one that is done stays until its end was told."""
         self._elsewhere: dict[str, _Erasure] = {}
         """What other brokers are about."""
+        self._untold: dict[str, str] = {}
+        """Room → its topic, which the other brokers have to be told of."""
         self._vacuum: _Vacuum | None = None
         self.shared = False
         """Whether other brokers have to be told of topics."""
@@ -153,6 +155,8 @@ class Upkeep:
     # --- a step at a time -------------------------------------------------------------------------------------
     def tick(self) -> list[Action]:
         """The next step of one work."""
+        if self._untold:
+            return self._tell_topics()
         for key, erasure in self._erasures.items():
             if erasure.after is not None:
                 return self._erase(key)
@@ -174,14 +178,29 @@ class Upkeep:
             if isinstance(outcome, Disowned):  # else the next tick tries again
                 work.changed += outcome.changed
                 work.after = outcome.after
-                for room, topic in outcome.topics.items():
-                    self._roster.rooms[room].topic = topic
+                for id_, topic in outcome.topics.items():
+                    room = self._roster.rooms[id_]
+                    if self.shared and room.topic != topic:
+                        self._untold[id_] = topic
+                    room.topic = topic
                 self._searches.erased()
-                if self.shared:
-                    return [Store(put_topic(room, topic), OwnStep()) for room, topic in outcome.topics.items()]
-            return []
+            return self._tell_topics()
 
         return [Store(Disown(key, unnamed(key), work.after), OwnStep(erased))]
+
+    def _tell_topics(self) -> list[Action]:
+        """Tell the other brokers which topics there are now; what cannot be stored comes again."""
+        untold, self._untold = self._untold, {}
+
+        def telling(id_: str, topic: str) -> Store:
+            def told(outcome: Outcome, now: Now) -> list[Action]:
+                if not isinstance(outcome, Done):
+                    self._untold.setdefault(id_, topic)
+                return []
+
+            return Store(put_topic(id_, topic), OwnStep(told))
+
+        return [telling(*each) for each in untold.items()]
 
     def _end_erasure(self, key: str) -> list[Action]:
         work = self._erasures[key]

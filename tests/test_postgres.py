@@ -66,6 +66,14 @@ def test_a_chat_over_a_database(
     assert not (broker.data / "history.sqlite").exists()
 
 
+def test_the_log_names_the_database_without_its_password(home: Path, database: str) -> None:
+    """So one sees what a broker serves, and the log may be shown."""
+    with Broker(home, "--history", database.replace("zchat@", "zchat:secret@")) as broker:
+        broker.process.wait_for(f", history {database.replace('zchat@', 'zchat:***@')}")
+
+    assert "secret" not in broker.log
+
+
 def test_a_silent_database_does_not_silence_the_broker(broker: Broker, postgres: Postgres) -> None:
     """Who asks whether it lives is told so meanwhile, and what was said before and after is stored, in its order."""
     with Peer(broker.link) as alice:

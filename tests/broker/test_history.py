@@ -15,6 +15,8 @@ from zchat.broker.history import (
     Appended,
     BadHistory,
     Conflict,
+    Disown,
+    Disowned,
     Done,
     Erase,
     Found,
@@ -525,3 +527,20 @@ def test_a_file_that_is_not_ours_is_refused_and_left_alone(
         SqliteHistory(path)
 
     assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_a_topic_that_was_taken_out_is_told_again(history: History) -> None:
+    """Whoever does the work again, since the one that did it died over it, is told as much of topics as that one."""
+    history.commit(
+        [
+            msgspec.structs.replace(said("hers"), kind="topic"),
+            msgspec.structs.replace(said("his", author="bob"), kind="topic"),
+            said("his too", author="bob", room="dev"),
+        ]
+    )
+    told = [history.commit([Disown("bob", "somebody")]) for _ in range(2)]
+
+    assert [[outcome.topics for outcome in outcomes if isinstance(outcome, Disowned)] for outcomes in told] == [
+        [{"lobby": "hers"}],
+        [{"lobby": "hers", "dev": ""}],
+    ]

@@ -166,6 +166,16 @@ def test_another_broker_is_told(open_one: Open) -> None:
     assert not heard["one"].acquire(blocking=False)
 
 
+def test_the_database_is_measured(open_one: Open) -> None:
+    """What it takes is known when hints begin; who hears none does not know."""
+    measured, deaf = threading.Semaphore(0), open_one()
+    one = open_one(hear=measured.release)
+    assert measured.acquire(timeout=PATIENCE)
+
+    assert one.size() > 1_000_000
+    assert deaf.size() == 0
+
+
 # --- a database that fails ------------------------------------------------------------------------------------
 def test_a_lost_connection_is_made_anew(history: PostgresHistory, sql: psycopg.Connection) -> None:
     """Nobody notices a connection that has ended while nothing was stored; a new one begins with all the news."""

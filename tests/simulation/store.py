@@ -120,6 +120,10 @@ class MemoryHistory:
         self.id = self.disk.id
         self.shared = shared
 
+    def size(self) -> int:
+        """It takes no disk."""
+        return 0
+
     def close(self) -> None:
         """Nothing to give up."""
 
@@ -258,12 +262,11 @@ class MemoryHistory:
             entry = self._disowned(shelf.entries[seq], room, disown)
             own = entry.key == disown.author
             changed += own
-            if entry == shelf.entries[seq]:
-                continue
-            self.disk.free += len(shelf.entries[seq].text) - len(entry.text)
-            was_topic = own and shelf.entries[seq].kind == "topic"
-            shelf.change(seq, entry)
-            if was_topic:
+            maybe_topic = own and shelf.entries[seq].kind in ("topic", "deleted")
+            if entry != shelf.entries[seq]:
+                self.disk.free += len(shelf.entries[seq].text) - len(entry.text)
+                shelf.change(seq, entry)
+            if maybe_topic:
                 shelf.topic_at = max((each.seq for each in shelf.entries.values() if each.kind == "topic"), default=0)
                 topics[room] = shelf.topic = shelf.entries[shelf.topic_at].text if shelf.topic_at else ""
         return Disowned(changed, left[_DISOWN_ENTRIES - 1] if len(left) > _DISOWN_ENTRIES else None, topics)
@@ -468,6 +471,10 @@ class FailingHistory:
     def table(self, table: str) -> dict[str, tuple[bytes, int]]:
         """As the history behind it."""
         return dict(self.history.table(table))
+
+    def size(self) -> int:
+        """As the history behind it."""
+        return self.history.size()
 
     def close(self) -> None:
         """As the history behind it."""
