@@ -34,7 +34,7 @@ def backup(history: Path, file: Path) -> int:
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        _copy(history, fresh)
+        copy(history, fresh)
         fresh.rename(file)
     except OSError as error:
         raise ZchatError(f"The backup {file} cannot be written ({error.strerror}). Name another place.") from None
@@ -58,7 +58,7 @@ def restore(data: Path, file: Path) -> Path | None:
         try:
             files.make_folder(data)
             os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            _copy(file, fresh)
+            copy(file, fresh)
             _renew(fresh)
             former = _put_aside(home.history)
             fresh.rename(home.history)
@@ -71,7 +71,8 @@ def restore(data: Path, file: Path) -> Path | None:
     return former
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path) -> None:
+    """Make an empty file a copy of a history, used or not; raises `BadHistory` or `sqlite3.Error`."""
     # mode=ro: what is copied from is never changed.
     with (
         contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as from_,

@@ -57,16 +57,24 @@ def backup(data: Path | None, as_json: bool, file: Path) -> None:
 @click.command("restore", epilog=epilog("zchat admin restore monday.db"), context_settings=CONTEXT_SETTINGS)
 @data_option
 @json_option
+@click.option(
+    "--history", metavar="URL", help="Into this database, postgresql://USER@HOST/DATABASE, which has none yet."
+)
 @file_argument
-def restore(data: Path | None, as_json: bool, file: Path) -> None:
+def restore(data: Path | None, as_json: bool, history: str | None, file: Path) -> None:
     """Put a backup in the place of the history.
 
     The broker must be stopped. What was there is kept beside it. Clients notice that the history is
     another one, and show it anew.
+
+    With --history a broker moves to a database, and stays who it is.
     """
     from . import deeds
     from .backup import restore
 
+    if history is not None:
+        _move(data, as_json, history, file)
+        return
     folder = folder_of(data)
     former = restore(folder, file)
     deeds.leave(folder, f"the history was replaced by {file.absolute()}")
@@ -74,3 +82,21 @@ def restore(data: Path | None, as_json: bool, file: Path) -> None:
         click.echo(json_line({"restored": str(file), "former": str(former) if former else None}))
         return
     click.echo(f"{file} is the history in {folder} now." + (f" The former one: {former}" if former else ""))
+
+
+def _move(data: Path | None, as_json: bool, url: str, file: Path) -> None:
+    from . import deeds
+    from .home import usual_folder
+    from .opening import check_history, open_history
+
+    check_history(url)
+    open_history(url).close()  # says what is wrong with it
+    from .moving import move
+
+    folder = data or usual_folder()
+    place, count = move(folder, file, url)
+    deeds.leave(folder, f"{file.absolute()} was put into the database {place}")
+    if as_json:
+        click.echo(json_line({"restored": str(file), "history": place, "entries": count}))
+        return
+    click.echo(f"{file} is the history in {place} now, {count:,} entries. Start the broker with that --history.")

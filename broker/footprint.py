@@ -1,4 +1,4 @@
-"""What the broker takes of its machine: the history's size, what is free on its disk, memory.
+"""What the broker takes of its machine: what is free on its disk, memory.
 
 Owns how these are found out. Knows the system, and nothing of chat. Any thread.
 """
@@ -17,12 +17,6 @@ def taken(history: int, folder: Path) -> dict[str, int]:
         "disk_free_bytes": disk_free_bytes(folder),
         "resident_memory_bytes": resident_bytes(),
     }
-
-
-def history_bytes(history: Path) -> int:
-    """What a history takes on the disk, with what SQLite keeps beside it."""
-    files = (history, history.with_name(f"{history.name}-wal"))
-    return sum(path.stat().st_size for path in files if path.exists())
 
 
 def disk_free_bytes(folder: Path) -> int:

@@ -83,7 +83,7 @@ CROSS JOIN LATERAL (
     SELECT nick, text FROM entry WHERE room = room.number AND about = asked.about AND kind = 'answer' LIMIT 1
 ) AS e
 """
-_ADD_ENTRIES = """
+ADD_ENTRIES = """
 INSERT INTO entry (room, seq, id, author, time, kind, nick, addressee, text, target, about, until, choices, words)
 SELECT room, seq, id, author, time, kind, nick, addressee, text, target, about, until, choices,
     array_to_tsvector(string_to_array(words, ' '))
@@ -104,7 +104,7 @@ UPDATE state SET value = new.value, revision = new.revision, changed = pg_curren
 FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::bigint[]) AS new (kind, name, value, revision)
 WHERE state.kind = new.kind AND state.name = new.name
 """
-_MAKE_STATE = """
+MAKE_STATE = """
 INSERT INTO state (kind, name, value, revision)
 SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::bigint[]) AS new (kind, name, value, revision)
 ORDER BY kind, name
@@ -335,12 +335,12 @@ class Writing:
                 for e in self._new
             ]
             heads = sorted({entry.room for entry in self._new})
-            self._db.execute(_ADD_ENTRIES, columns(entries))
+            self._db.execute(ADD_ENTRIES, columns(entries))
             self._db.execute(_MOVE_HEADS, columns([(number[room], self.rooms[room].head) for room in heads]))
         if self._erased:
             self._db.execute(_ERASE, columns([(number[room], seq) for room, seq in self._erased]))
             self._db.execute(NOTE_GONE, columns([(number[room], *rest) for room, *rest in self._gone]))
-        for query, there in ((_SET_STATE, True), (_MAKE_STATE, False)):
+        for query, there in ((_SET_STATE, True), (MAKE_STATE, False)):
             rows = [(*place, *self._state[place]) for place, was in self._put.items() if was is there]
             if rows:
                 self._db.execute(query, columns(rows))

@@ -26,7 +26,6 @@ from ..common.files import out_of_room
 from ..common.messages import Entry
 from . import schema
 from .erasing import checkpoint
-from .footprint import history_bytes
 from .history import (
     Appended,
     BadHistory,
@@ -145,7 +144,8 @@ class SqliteHistory:
 
     def size(self) -> int:
         """What the file takes, with what SQLite keeps beside it."""
-        return history_bytes(Path(self._path))
+        files = Path(self._path), Path(f"{self._path}-wal")
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
         """Close the file."""

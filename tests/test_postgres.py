@@ -95,6 +95,35 @@ def test_a_silent_database_does_not_silence_the_broker(broker: Broker, postgres:
     assert acked == ["1", "2"]
 
 
+def test_a_broker_moves_to_a_database(home: Path, tmp_path: Path, database: str, zchat: Zchat) -> None:
+    """With everything that was said, its keys and its link; a second time nothing is touched."""
+    file = tmp_path / "backup.sqlite"
+    with Broker(home) as before:
+        assert zchat("send", "in the file", nick="alice").returncode == 0
+        before.stop()
+        folder = ("--data", before.data)
+        assert zchat("admin", "backup", *folder, file).returncode == 0
+        nowhere = zchat("admin", "restore", *folder, "--history", "mysql://x/y", file)
+        away = zchat("admin", "restore", *folder, "--history", "postgresql://me:secret@127.0.0.1:1/x", file)
+        moved = zchat("admin", "restore", *folder, "--history", database, file)
+        again = zchat("admin", "restore", *folder, "--history", database, file)
+    with Broker(home, "--history", database) as after:
+        assert zchat("send", "in the database", nick="alice").returncode == 0
+        told = said(zchat("tail", "--since", "all", "--no-follow", nick="bob").stdout)
+
+    assert told == ["alice: in the file", "alice: in the database"]
+    assert after.link.rpartition("/")[2] == before.link.rpartition("/")[2]
+    assert (moved.returncode, moved.stderr) == (0, "")
+    assert "1 entries. Start the broker with that --history." in moved.stdout
+    assert [done.returncode for done in (nowhere, away, again)] == [ExitCode.USAGE, ExitCode.OTHER, ExitCode.USAGE]
+    assert "--history takes postgresql://" in nowhere.stderr
+    assert "cannot be used" in away.stderr
+    assert "has a history already. Name an empty one." in again.stderr
+    for done in (nowhere, away, again):
+        assert len(done.stderr.splitlines()) == 1
+        assert "secret" not in done.stderr
+
+
 def test_the_drill(home: Path, broker: Broker, postgres: Postgres, tmp_path: Path) -> None:
     """Every command of the drill in docs/operating.md works, and shows what the page says."""
     page = (Path(__file__).parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
