@@ -70,7 +70,7 @@ class Core:
         self._rooms = Rooms(self._roster, reads, self._rates, policy, started=now.mono)
         self._moderation = Moderation(self._roster, self._rooms)
         self._talk = Talk(self._roster, self._rooms, self._moderation, self._rates, policy)
-        self._questions = Questions(self._roster, self._rooms, reads, policy)
+        self._questions = Questions(self._roster, self._rooms, reads, self._turns, self._rates, policy)
         self._searches = Searches(self._roster, self._rooms, self._turns, self._rates, policy)
         self._nicks = Nicks(self._roster)
         self._sessions = Sessions(self._roster, self._rooms, self._access, self._nicks, policy, reads, word, greeting)

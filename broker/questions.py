@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -17,9 +18,11 @@ from . import rights
 from .actions import Action, Ask, Mark, Paging, Repaired, Reply, Store
 from .history import Done, Found, Outcome, Put, Read, Rows, Table
 from .policy import Policy
+from .rates import LISTED, Rates
 from .refusals import Refusal, no_room, no_user, refuse, why_not
 from .rooms import Rooms
 from .roster import Room, Roster, Session, User, direct_room
+from .turns import Listing, Turns
 
 READS = "read"
 """Table of the small state: ``KEY ROOM`` → the last sequence that this user has seen of it on any screen."""
@@ -31,9 +34,19 @@ T = TypeVar("T")
 class Questions:
     """What clients ask."""
 
-    def __init__(self, roster: Roster, rooms: Rooms, reads: dict[tuple[str, str], int], policy: Policy) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        rooms: Rooms,
+        reads: dict[tuple[str, str], int],
+        turns: Turns,
+        rates: Rates,
+        policy: Policy,
+    ) -> None:
         self._roster = roster
         self._rooms = rooms
+        self._turns = turns
+        self._rates = rates
         self._policy = policy
         self._reads = reads
         """(key, room) → the last sequence that this user has seen on any screen."""
@@ -110,7 +123,7 @@ class Questions:
                 if id_ not in session.rooms and room.head > seen:
                     yield id_, (room.head, seen)
 
-    def answer(self, session: Session, question: m.Replay | m.Who | m.Rooms, now: Now) -> list[Action]:
+    def answer(self, session: Session, question: m.Replay | m.Who | m.Rooms | Listing, now: Now) -> list[Action]:
         """A question whose turn it is."""
         match question:
             case m.Replay():
@@ -119,6 +132,8 @@ class Questions:
                 return self._who(session, question, now)
             case m.Rooms():
                 return self._rooms_of(session, question)
+            case Listing():
+                return self._list(session, question, now)
 
     def _replay(self, session: Session, replay: m.Replay) -> list[Action]:
         """`Replay`: have a page read."""
@@ -186,9 +201,20 @@ class Questions:
                 return [refuse(session.identity, who, *no)]
             room, users = found, set(found.present)
         by_nick = sorted(users, key=lambda user: names.fold(user.nick))
-        infos = [_user_info(user, session.user, now, self._roster.pace, room) for user in by_nick]
+        return self._list(session, Listing(who, by_nick, room=room), now)
+
+    def _list(self, session: Session, listing: Listing, now: Now) -> list[Action]:
+        """Tell of some users; of the others with the next turn of this key, so that nobody waits for a long list."""
+        first, last = listing.start, listing.start + limits.LISTED_USERS
+        users = listing.users[first:last]
+        infos = [_user_info(user, session.user, now, self._roster.pace, listing.room) for user in users]
+        self._rates.owe(session.user.key, len(infos) // LISTED, now)
+        goes_on = last < len(listing.users)
+        if goes_on:
+            self._turns.go_on(session, replace(listing, start=last))
+        ref = listing.who.ref
         return [
-            Reply((session.identity,), m.Roster(users=part, start=start, more=more, ref=who.ref))
+            Reply((session.identity,), m.Roster(users=part, start=first + start, more=more or goes_on, ref=ref))
             for part, start, more in _parts(infos)
         ]
 

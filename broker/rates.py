@@ -29,6 +29,8 @@ WEIGHTY = frozenset(COSTS) | {m.Ping}
 """What may take long; a ping does where its session follows many rooms."""
 PINGED_ROOMS = 25
 """So many rooms, told by a ping or looked at for its answer, cost as much as a message."""
+LISTED = 4
+"""So many users that are listed cost as much."""
 TOLD = 5
 """What being away or back costs for each session and room that is told of it."""
 LONG_SEARCH = 20_000

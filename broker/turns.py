@@ -7,13 +7,27 @@ alone.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..common import messages as m
 from .policy import Policy
-from .roster import Session
+from .roster import Room, Session, User
 
-Question = m.Replay | m.Search | m.Who | m.Rooms
-WEIGHTS: dict[type[m.Message], int] = {m.Replay: 1, m.Search: 8, m.Who: 8, m.Rooms: 8}
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is still to be told of many users, in the answer to a `Who`."""
+
+    who: m.Who
+    users: Sequence[User]
+    """All of them, by nick."""
+    start: int = 0
+    room: Room | None = None
+
+
+Question = m.Replay | m.Search | m.Who | m.Rooms | Listing
+WEIGHTS: dict[type[Question], int] = {m.Replay: 1, m.Search: 8, m.Who: 8, m.Rooms: 8, Listing: 8}
 """What answering takes, in pages: a list grows with the number of users or rooms,
 what a search goes through with the history."""
 

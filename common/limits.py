@@ -112,6 +112,8 @@ TRIM_ROOMS = 20
 """Rooms looked at a second for entries that are too old."""
 MARKS = 500
 """Read marks that are stored a second: they may be late, a crash only shows something as unread again."""
+LISTED_USERS = 1_000
+"""Users of whom one turn tells in the answer to `who`: some 8 ms."""
 TURN_QUESTIONS = 8
 """Questions answered between two looks at the network: a page takes about a millisecond."""
 

@@ -253,6 +253,26 @@ def test_long_lists_come_in_parts(house: House) -> None:
     assert len(parts) > 1
 
 
+def test_who_lists_very_many_lets_others_in_between(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some users a turn, all of them in order; each costs, so that the next question may have to wait."""
+    monkeypatch.setattr(limits, "LISTED_USERS", 10)
+    everybody = ["alice", "bob", "carol", *(f"user{number:02}" for number in range(22))]
+    house.enter(*everybody[3:])
+    for user, question in (("alice", m.Who(ref=8)), ("bob", m.Who(nick="carol", ref=9))):
+        house.core.handle(user.encode(), key(user), question, house.now)
+    before = house.core._rates._keys[key("alice")].commands.level
+    turns = []
+    while house.core.has_turns:
+        turns.append([reply for reply in house.core.turn(house.now) if isinstance(reply, Reply)])
+    parts = [reply.event for turn in turns for reply in turn if reply.identities == (b"alice",)]
+    told = [part for part in parts if isinstance(part, m.Roster)]
+
+    assert [[reply.identities[0] for reply in turn] for turn in turns] == [[b"alice"], [b"bob"], [b"alice"], [b"alice"]]
+    assert [info.nick for part in told for info in part.users] == everybody
+    assert [(part.start, part.more, part.ref) for part in told] == [(0, True, 8), (10, True, 8), (20, False, 8)]
+    assert before - house.core._rates._keys[key("alice")].commands.level == 5
+
+
 def test_an_empty_list_is_one_part(house: House) -> None:
     """Also when there is nothing to tell, a question is answered."""
     assert house.ask("alice", m.Rooms(ref=9), m.RoomList) == m.RoomList(rooms=[], ref=9)
