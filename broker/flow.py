@@ -9,6 +9,7 @@ nothing of the batch under way, therefore:
 
 - A command that settles something (`Core.settles`) is judged when nothing is under way, and nothing is judged after it
   until all that comes of it is carried out. So it is with a tick, before it.
+- Only pings do not wait while the history stands still (`aside`): they need nothing of it.
 - When a batch is not stored, what waits behind it is not stored either: it may be the next word of whom it refuses.
 """
 

@@ -45,7 +45,7 @@ class Health:
         try:
             return answer.get(timeout=patience)
         except Empty:
-            return f"the broker's loop or its disk has stood still for {patience:g} s"
+            return f"the broker's loop or its history has stood still for {patience:g} s"
 
     def tick(self) -> None:
         """Find out whether it is over that nothing can be stored."""

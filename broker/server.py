@@ -27,6 +27,7 @@ from ..common.keys import KeyPair, Link, to_base32
 from . import footprint, home
 from .access import Secrets
 from .actions import Action
+from .aside import Aside
 from .connections import Connections
 from .core import Core
 from .deeds import Deeds
@@ -43,7 +44,6 @@ from .shared_keys import check_keys, own_invitation
 from .sockets import bind_pair, file_limit, holds_something, pub_socket, reachable_host, router_socket
 from .subscriptions import Subscriptions
 from .supervisor import Supervisor
-from .waiting import Waiting
 from .watching import Watch, tell
 from .writer import Fulfilled, Writer
 
@@ -119,7 +119,7 @@ class Server:
             history, name=setup.name, pub=port + 1, word=_word, now=clock.read(), policy=self.policy, secrets=own
         )
         self._flow = Flow(self._core)
-        self._waiting = Waiting(self._core)
+        self._aside = Aside(self._core)
         self._writer = self._resources.enter_context(contextlib.closing(Writer(self._context, history)))
         self._watch = Watch(self._core.who)
         self._health = Health(self._gate, self._flow, self._watch.metrics, self.post)
@@ -240,11 +240,11 @@ class Server:
         hears = hears and self._flow.open
         if self._awake_since is not None:
             self._watch.turned(self._awake_since)
-        late = not hears and time.monotonic() > self._given_at + limits.WAITING_SECONDS
-        looks = late and not self._waiting.full
+        late = not hears and time.monotonic() > self._given_at + limits.STILL_SECONDS
+        looks = late and not self._aside.full
         if not hears:
-            wait = min(wait, limits.WAITING_SECONDS)
-        elif self._waiting:
+            wait = min(wait, limits.STILL_SECONDS)
+        elif self._aside:
             wait = 0.0
         readable = dict((self._ears if hears or looks else self._deaf).poll(math.ceil(wait * 1_000)))
         now = clock.read()
@@ -262,7 +262,7 @@ class Server:
             self._answer_pings(now)
         if self._woken.fileno() in readable:
             self._do_posted()
-        return bool(readable or self._waiting)
+        return bool(readable or self._aside)
 
     def _judge(self, now: Now) -> None:
         """Judge what ROUTER holds; who was gone before has then been heard to the end."""
@@ -276,13 +276,13 @@ class Server:
             self._outgoing.still_leaving(leaving)
 
     def _answer_pings(self, now: Now) -> None:
-        """The history stands still: who asks whether the broker lives is told, and the rest waits."""
+        """The history stands still: who asks whether the broker lives is told, and the rest is kept aside."""
         for _ in range(limits.DRAIN):
-            frame = None if self._waiting.full else self._receive(time.monotonic())
+            frame = None if self._aside.full else self._receive(time.monotonic())
             if frame is None:
                 return
             with _surviving():
-                self._outgoing.send(self._waiting.take(frame, now), now)
+                self._outgoing.send(self._aside.take(frame, now), now)
 
     def _fulfilled(self, fulfilled: Fulfilled, now: Now) -> None:
         """A batch is carried out: have the next one begun, and then tell what came of it."""
@@ -357,14 +357,14 @@ class Server:
         self._supervisor.alive()
 
     def _drain(self) -> Iterator[Frame]:
-        """What waits and what ROUTER holds, for a short while, so that who sends much does not hold up the others."""
+        """What was kept aside and what ROUTER holds, for a short while, so that who sends much holds up nobody."""
         end = time.monotonic() + limits.DRAIN_SECONDS
         for taken in range(limits.DRAIN):
-            if taken == 1 and not self._waiting and not holds_something(self._router):  # often a message comes alone
+            if taken == 1 and not self._aside and not holds_something(self._router):  # often a message comes alone
                 self._drained = True
                 return
             mono = time.monotonic()
-            frame = self._waiting.next() if self._waiting else self._receive(mono)
+            frame = self._aside.next() if self._aside else self._receive(mono)
             if frame is None:
                 self._drained = True
                 return

@@ -69,10 +69,10 @@ DRAIN = 2_000
 """Commands the broker takes from ROUTER between two looks at everything else."""
 BATCH, BATCH_LEAST = 4_000, 64
 """Changes and questions that wait for the one commit under way, at most and at least: with more, the network waits."""
-WAITING_SECONDS = 0.5
+STILL_SECONDS = 0.5
 """How long a batch may be under way until the broker hears what else comes, to answer pings: far below HUSH."""
-WAITING_FRAMES = 4_000
-"""Frames that are then kept until they can be judged; with more, the network waits."""
+ASIDE_FRAMES = 4_000
+"""Frames that are then kept aside until they can be judged; with more, the network waits."""
 BATCH_SECONDS = 0.003
 """Between these two as many as are stored in that time: who says little waits for two batches of who says much."""
 WINDOW = 2_000

@@ -191,7 +191,7 @@ def test_health_notices_a_loop_that_hangs(broker: Server) -> None:
     finally:
         go_on.set()
 
-    assert (status, why) == (503, "the broker's loop or its disk has stood still for 2 s\n")
+    assert (status, why) == (503, "the broker's loop or its history has stood still for 2 s\n")
     assert health(broker)[0] == 200
 
 

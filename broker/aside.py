@@ -1,6 +1,6 @@
-"""What has come while the history stands still: it waits here in its order, and pings are answered at once.
+"""What has come while the history stands still: it is kept aside in its order, and pings are answered at once.
 
-Owns that order. Does not know what a command means (`core`), nor when those that wait are judged (`server`, `flow`).
+Owns that order. Does not know what a command means (`core`), nor when the rest is judged (`server`, `flow`).
 Pure; used by the broker's thread alone.
 
 A database may be silent for seconds. A client that is told nothing meanwhile takes its broker for gone and looks for
@@ -19,7 +19,7 @@ from .core import Core
 from .inbox import Frame
 
 
-class Waiting:
+class Aside:
     """Frames that came and are not judged yet."""
 
     def __init__(self, core: Core) -> None:
@@ -32,7 +32,7 @@ class Waiting:
     @property
     def full(self) -> bool:
         """Whether no more are taken: what comes then is left to the network."""
-        return len(self._frames) >= limits.WAITING_FRAMES
+        return len(self._frames) >= limits.ASIDE_FRAMES
 
     def take(self, frame: Frame, now: Now) -> list[Action]:
         """Answer a ping of somebody who is in; keep all else."""
@@ -44,5 +44,5 @@ class Waiting:
         return []
 
     def next(self) -> Frame:
-        """The first that waits; there must be one."""
+        """The first of them; there must be one."""
         return self._frames.popleft()
