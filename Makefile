@@ -38,7 +38,7 @@ attack: .venv/ready  ## 50,000 broken connections and messages against a broker 
 	@ATTACK_STREAMS=$(ATTACK_STREAMS) .venv/bin/pytest tests/attack -v -rP -o timeout=3600 -o faulthandler_timeout=0 $(ARGS)
 
 .PHONY: faults
-faults: .venv/ready  ## kill -9, stops, cut wires, full disks, jumping clocks, several brokers: real processes, 16 minutes
+faults: .venv/ready  ## kill -9, stops, cut wires, full disks, jumping clocks, several brokers: real processes, 18 minutes
 	@FAULTS=full .venv/bin/pytest tests/faults -v -o timeout=3600 -o faulthandler_timeout=0 $(ARGS)
 
 .PHONY: soak
