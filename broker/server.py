@@ -35,13 +35,13 @@ from .flow import Flow
 from .gate import Gate
 from .health import Health
 from .history import History
-from .inbox import Frame
+from .incoming import Incoming
 from .opening import open_history, without_password
 from .outgoing import Outgoing
 from .policy import Policy
 from .reporting import Reporter
 from .shared_keys import check_keys, own_invitation
-from .sockets import bind_pair, file_limit, holds_something, pub_socket, reachable_host, router_socket
+from .sockets import bind_pair, file_limit, pub_socket, reachable_host, router_socket
 from .subscriptions import Subscriptions
 from .supervisor import Supervisor
 from .watching import Watch, tell
@@ -98,8 +98,6 @@ class Server:
         """When the history was given the batch that is under way, in monotonic seconds."""
         self._awake_since: float | None = None
         """When something came last, in monotonic seconds; None: the loop does not turn yet."""
-        self._drained = False
-        """Whether ROUTER held nothing more when it was last looked at."""
         try:
             self._open(setup)
         except BaseException:
@@ -122,6 +120,7 @@ class Server:
         self._aside = Aside(self._core)
         self._writer = self._resources.enter_context(contextlib.closing(Writer(self._context, history)))
         self._watch = Watch(self._core.who)
+        self._incoming = Incoming(self._router, self._speakers, self._aside, self._watch)
         self._health = Health(self._gate, self._flow, self._watch.metrics, self.post)
         self._reporter = Reporter(self._watch.metrics, version("zeromq-chat"), zmq.zmq_version(), time.monotonic())
         self._subscriptions = Subscriptions(self._pub, self._listeners, self._core, self.policy)
@@ -244,7 +243,7 @@ class Server:
         looks = late and not self._aside.full
         if not hears:
             wait = min(wait, limits.STILL_SECONDS)
-        elif self._aside:
+        elif self._incoming.waits:
             wait = 0.0
         readable = dict((self._ears if hears or looks else self._deaf).poll(math.ceil(wait * 1_000)))
         now = clock.read()
@@ -262,25 +261,21 @@ class Server:
             self._answer_pings(now)
         if self._woken.fileno() in readable:
             self._do_posted()
-        return bool(readable or self._aside)
+        return bool(readable) or self._incoming.waits
 
     def _judge(self, now: Now) -> None:
         """Judge what ROUTER holds; who was gone before has then been heard to the end."""
         leaving = self._outgoing.take_leaving()
-        self._drained = False
         with _surviving():
-            self._outgoing.send(self._flow.judge(self._drain(), now), now)
-        if self._drained:
+            self._outgoing.send(self._flow.judge(self._incoming.frames(), now), now)
+        if self._incoming.drained:
             self._outgoing.hung_up(leaving, now)
         else:
             self._outgoing.still_leaving(leaving)
 
     def _answer_pings(self, now: Now) -> None:
         """The history stands still: who asks whether the broker lives is told, and the rest is kept aside."""
-        for _ in range(limits.DRAIN):
-            frame = None if self._aside.full else self._receive(time.monotonic())
-            if frame is None:
-                return
+        for frame in self._incoming.for_aside():
             with _surviving():
                 self._outgoing.send(self._aside.take(frame, now), now)
 
@@ -300,7 +295,7 @@ class Server:
     def _store(self, *, alone: bool = False) -> None:
         """Have the next batch carried out, if none is under way; here, if that is quick and nobody else waits."""
         batch = self._flow.start()
-        if batch and alone and self._writer.is_quick(batch) and not holds_something(self._router):
+        if batch and alone and self._writer.is_quick(batch) and not self._incoming.any:
             self._fulfilled(self._writer.carry_out(batch), clock.read())
         elif batch:
             self._give(batch)
@@ -355,34 +350,6 @@ class Server:
             tell(f"{deed.account} on this machine: {deed.done}", "outside", account=deed.account, done=deed.done)
         self._reporter.tick(now.mono)
         self._supervisor.alive()
-
-    def _drain(self) -> Iterator[Frame]:
-        """What was kept aside and what ROUTER holds, for a short while, so that who sends much holds up nobody."""
-        end = time.monotonic() + limits.DRAIN_SECONDS
-        for taken in range(limits.DRAIN):
-            if taken == 1 and not self._aside and not holds_something(self._router):  # often a message comes alone
-                self._drained = True
-                return
-            mono = time.monotonic()
-            frame = self._aside.next() if self._aside else self._receive(mono)
-            if frame is None:
-                self._drained = True
-                return
-            yield frame
-            if mono > end:
-                return
-
-    def _receive(self, mono: float) -> Frame | None:
-        """The next frame that ROUTER holds; None: there is none."""
-        try:
-            frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
-        except zmq.Again:
-            return None
-        identity = frames[0].bytes
-        peer = self._speakers.spoke(frames[-1], mono, identity)
-        body = frames[1].bytes if len(frames) == 2 else None
-        self._watch.received(len(body or b""))
-        return Frame(identity, peer.user, peer.address, body)
 
     def _listen(self) -> None:
         """Take in who subscribes: before anything is published, so that nobody hears what they no longer may."""
