@@ -11,6 +11,7 @@ it is on the disk.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -139,9 +140,19 @@ class Core:
         return False
 
     def handle(
-        self, identity: bytes, user: str, command: m.Command | m.Unknown, now: Now, address: str = "", size: int = 0
+        self,
+        identity: bytes,
+        user: str,
+        command: m.Command | m.Unknown,
+        now: Now,
+        address: str = "",
+        size: int = 0,
+        came: float = math.inf,
     ) -> list[Action]:
-        """One command of so many bytes from a connection whose key has the fingerprint `user`."""
+        """One command of so many bytes from a connection whose key has the fingerprint `user`.
+
+        It `came` at that monotonic time, if it had to wait.
+        """
         session = self._roster.by_identity.get(identity)
         if session is not None and session.user.key == user:
             session.heard = now.mono
@@ -150,7 +161,7 @@ class Core:
             return [no, *self._lockouts.strike(user, now, 1 + size // limits.STRIKE_BYTES)]
         if isinstance(command, m.Say):
             assert session is not None
-            return self._say(session, command, now, size)
+            return self._say(session, command, now, size, came)
         leaving = isinstance(command, m.Part | m.Goodbye)  # is never too fast, and not said again
         brokers = session.user.brokers if session is not None else 1
         if not self._rates.charge(user, command, size, now, brokers) and not leaving:
@@ -191,9 +202,9 @@ class Core:
             case m.Unknown():
                 return []
 
-    def _say(self, session: Session, say: m.Say, now: Now, size: int) -> list[Action]:
+    def _say(self, session: Session, say: m.Say, now: Now, size: int, came: float) -> list[Action]:
         user = session.user.key
-        if session.stall is not None and self._talk.stalled(session, say, now):
+        if session.stall is not None and self._talk.stalled(session, say, min(came, now.mono)):
             return self._lockouts.strike(user, now)
         if not self._rates.charge(user, say, size, now, session.user.brokers):
             return [*self._talk.stall(session, say, TOO_FAST, now), *self._lockouts.strike(user, now)]
@@ -211,12 +222,14 @@ class Core:
             session.heard = now.mono
         return run
 
-    def put_off(self, identity: bytes, user: str, command: m.Command | m.Unknown, now: Now) -> list[Action]:
+    def put_off(
+        self, identity: bytes, user: str, command: m.Command | m.Unknown, now: Now, came: float = math.inf
+    ) -> list[Action]:
         """A command that came with too many others in one frame: it may come again."""
         session = self._roster.by_identity.get(identity)
         if not isinstance(command, m.Say) or session is None:
             no: list[Action] = [refuse(identity, command, *TOO_FAST)]
-        elif self._talk.stalled(session, command, now):
+        elif self._talk.stalled(session, command, min(came, now.mono)):
             no = []
         else:
             no = self._talk.stall(session, command, TOO_FAST, now)

@@ -7,6 +7,7 @@ come from (`server`), nor when a group is carried out (`flow`). Pure; used by th
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ class Frame(NamedTuple):
     address: str
     body: bytes | None
     """Of one command or of many; None when it is not a single frame."""
+    came: float = math.inf
+    """When, in monotonic seconds, if it may have to wait until it is judged."""
 
 
 class Group(NamedTuple):
@@ -57,12 +60,12 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Generator[Group, No
                 settles = core.settles(frame.user, command)
                 weighty += settles or type(command) in WEIGHTY
                 if weighty > limits.PACK_WEIGHTY:
-                    actions += core.put_off(frame.identity, frame.user, command, now)
+                    actions += core.put_off(frame.identity, frame.user, command, now, frame.came)
                     continue
                 if settles:
                     now = (yield Group(actions, True)) or now
                     actions = []
-                actions += core.handle(frame.identity, frame.user, command, now, frame.address, size)
+                actions += core.handle(frame.identity, frame.user, command, now, frame.address, size, frame.came)
                 if settles:
                     now = (yield Group(actions, True)) or now
                     actions = []

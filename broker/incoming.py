@@ -42,7 +42,10 @@ class Incoming:
 
     def frames(self) -> Iterator[Frame]:
         """What was kept aside and what ROUTER holds, for a short while, so that who sends much holds up nobody."""
-        self.drained = False
+        self.drained = False  # though those before may not be judged to the end yet, and go on then
+        return self._frames()
+
+    def _frames(self) -> Iterator[Frame]:
         end = time.monotonic() + limits.DRAIN_SECONDS
         for taken in range(limits.DRAIN):
             none_more = taken == 1 and not self.any  # asked, since often one comes alone
@@ -68,8 +71,8 @@ class Incoming:
             frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
-        identity = frames[0].bytes
-        peer = self._speakers.spoke(frames[-1], time.monotonic(), identity)
+        identity, mono = frames[0].bytes, time.monotonic()
+        peer = self._speakers.spoke(frames[-1], mono, identity)
         body = frames[1].bytes if len(frames) == 2 else None
         self._watch.received(len(body or b""))
-        return Frame(identity, peer.user, peer.address, body)
+        return Frame(identity, peer.user, peer.address, body, mono)

@@ -156,13 +156,14 @@ class Talk:
             return not_allowed("A question to yourself has nobody to answer it. Ask somebody else.")
         return _Where(room, to=other.nick)
 
-    def stalled(self, session: Session, say: m.Say, now: Now) -> bool:
+    def stalled(self, session: Session, say: m.Say, came: float) -> bool:
         """Whether this message has to wait for another one before it, so that their order is kept.
 
-        It gets no answer: it comes again after the one that was refused, and thousands may be under way.
+        It gets no answer: it comes again after the one that was refused, and thousands may be under way. What `came`
+        before that one was given up stands behind it, however late it is judged, in monotonic seconds.
         """
         stall = session.stall
-        if stall is not None and say.id != stall.id and now.mono < stall.until:
+        if stall is not None and say.id != stall.id and came < stall.until:
             return True
         session.stall = None
         return False

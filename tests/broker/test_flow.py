@@ -160,6 +160,23 @@ def test_questions_go_with_the_next_batch() -> None:
     assert sum(isinstance(action, Ask) for action in loop.begins()) == limits.TURN_QUESTIONS
 
 
+def test_what_came_before_a_refusal_stands_behind_it_however_late_it_is_judged() -> None:
+    """While the history stands still nothing is judged, yet the time for which it is waited for passes."""
+    loop = Loop()
+    first, second, third = (loop.house.frame("alice", wire.encode(say(id_)[1])) for id_ in "123")
+    loop.comes(say("1"))
+    loop.ends(loop.begins(), NotStored("The database does not answer."))
+    came = loop.house.now.mono
+    loop.house.advance(60)
+    loop.inbox += [second._replace(came=came), third._replace(came=came), first, second]
+    assert loop.comes() == ["1", "2"]
+
+    loop.ends(loop.begins(), NotStored("The database does not answer."))
+    loop.house.advance(60)
+    loop.inbox += [third._replace(came=loop.house.now.mono)]
+    assert loop.comes() == ["3"]  # the first one was given up
+
+
 def test_the_history_goes_on_before_what_it_did_is_told() -> None:
     """Once a batch is stored the next one is under way at once; what came of each is told in order."""
     loop = Loop()
