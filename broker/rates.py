@@ -31,6 +31,8 @@ PINGED_ROOMS = 25
 """So many rooms, told by a ping or looked at for its answer, cost as much as a message."""
 LISTED = 4
 """So many users that are listed cost as much."""
+HEARERS = 10
+"""To tell a message to so many, each by itself where PUB would do it at once for all, costs as much as a message."""
 TOLD = 5
 """What being away or back costs for each session and room that is told of it."""
 LONG_SEARCH = 20_000
@@ -90,10 +92,13 @@ class Rates:
         policy = self._policy
         return self._of(key, now).commands.take(min(cost, policy.burst), policy.burst, policy.rate, now.mono)
 
-    def charge_all(self, key: str, messages: int, size: int, now: Now, brokers: int = 1) -> bool:
-        """Whether this key may say so many messages now, of so many bytes each; else it is charged for none."""
+    def charge_all(self, key: str, messages: int, size: int, hearers: int, now: Now, brokers: int = 1) -> bool:
+        """Whether this key may say so many messages now, of so many bytes each and each told to so many by itself.
+
+        Else it is charged for none.
+        """
         policy = self._policy
-        cost = messages * min(brokers * (1 + size // 1_024), policy.burst)
+        cost = messages * (min(brokers * (1 + size // 1_024), policy.burst) + hearers / HEARERS)
         return self._of(key, now).commands.take(cost, policy.burst, policy.rate, now.mono)
 
     def owe(self, key: str, cost: float, now: Now) -> None:

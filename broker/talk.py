@@ -19,7 +19,7 @@ from .actions import Action, Ask, Doubted, Run, Said, Store, StoreRun
 from .history import Append, Appended, Missing, Resolve, Together
 from .moderation import KINDS, Moderation, unless_done
 from .policy import Policy
-from .rates import Rates
+from .rates import HEARERS, Rates
 from .refusals import Refusal, no_room, no_user, not_allowed, refuse, why_not_answer
 from .rooms import Rooms, deliver, put_topic
 from .roster import Room, Roster, Session, Stall, User, direct_room, readers_of
@@ -88,9 +88,8 @@ class Talk:
             choices=tuple(say.choices) if say.kind == "ask" else (),
             readers=readers_of(where.room, room),
         )
-        if room is not None and not room.is_public:
-            # To each by itself, where PUB would do it at once for all.
-            self._rates.owe(user.key, len(self._roster.hearers(room)) / 10, now)
+        if room is not None:
+            self._rates.owe(user.key, self._told_singly(room) / HEARERS, now)
         change: Append | Together = append
         if say.kind == "answer":
             # With the question looked at in the same change, there is one first answer.
@@ -116,14 +115,16 @@ class Talk:
         room = self._rooms.find(user, name)
         if isinstance(room, Refusal) or room.is_direct or rights.why_not_speak(user, room, now.wall) is not None:
             return None
-        if not self._rates.charge_all(user.key, len(says), size, now, user.brokers):
+        if not self._rates.charge_all(user.key, len(says), size, self._told_singly(room), now, user.brokers):
             return None
-        if not room.is_public:
-            self._rates.owe(user.key, len(says) * len(self._roster.hearers(room)) / 10, now)
         session.active = now.mono
         key, nick, readers = user.key, user.nick, room.readers
         appends = [Append(room.id, key, say.id, nick, say.text, now.wall, readers=readers) for say in says]
         return StoreRun(Run(session.identity, key, says, appends))
+
+    def _told_singly(self, room: Room) -> int:
+        """How many are told of a message each by itself, since PUB does not tell it to all."""
+        return 0 if room.is_public else len(self._roster.hearers(room))
 
     def _where(self, session: Session, say: m.Say, now: Now) -> _Where | Ask | Refusal:
         """Where a message goes."""
