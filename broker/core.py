@@ -40,7 +40,7 @@ from .roster import Roster, Session
 from .search import Searches
 from .sessions import Sessions
 from .talk import Talk
-from .turns import Turns
+from .turns import Question, Turns
 from .upkeep import FORGOTTEN, Upkeep
 
 TOO_FAST = Refusal(Code.TOO_FAST, "You are too fast for this broker. Wait a moment.", limits.TOO_FAST_RETRY)
@@ -259,14 +259,17 @@ class Core:
 
     def turn(self, now: Now) -> list[Action]:
         """Answer the next few questions, of all who ask in turn."""
-        actions: list[Action] = []
-        for session, question in self._turns.take(limits.TURN_QUESTIONS):
-            if session.identity and self._roster.by_identity.get(session.identity) is session:
-                if isinstance(question, m.Search):
-                    actions += self._searches.answer(session, question)
-                else:
-                    actions += self._questions.answer(session, question, now)
-        return [*actions, *self._cluster.turn(now)]
+        answers = [
+            partial(self._answer, session, question, now)
+            for session, question in self._turns.take(limits.TURN_QUESTIONS)
+            if session.identity and self._roster.by_identity.get(session.identity) is session
+        ]
+        return each_by_itself([*answers, partial(self._cluster.turn, now)])
+
+    def _answer(self, session: Session, question: Question, now: Now) -> list[Action]:
+        if isinstance(question, m.Search):
+            return self._searches.answer(session, question)
+        return self._questions.answer(session, question, now)
 
     def hinted(self, now: Now) -> list[Action]:
         """Another broker has stored something, says the history."""

@@ -31,7 +31,13 @@ class FaultyTalk(Talk):
 
 
 class FaultyQuestions(Questions):
-    """Fails at every page."""
+    """Fails at every page and list of rooms."""
+
+    def answer(self, session: object, question: object, *more: object) -> object:  # type: ignore[override]
+        """Fail at lists of rooms."""
+        if isinstance(question, m.Rooms):
+            raise RuntimeError("a fault")
+        return super().answer(session, question, *more)  # type: ignore[arg-type]
 
     def page(self, *_: object) -> object:  # type: ignore[override]
         """Fail."""
@@ -74,6 +80,15 @@ def test_a_fault_costs_only_what_it_was_found_in(house: House, faulty: m.Command
     assert [ack.id for ack in only(sent, m.Acked, to="bob").acks] == ["1", "2"]
     told = [entry.id for event in events(sent, m.Entries) for entry in event.entries if event.room == "lobby"]
     assert [id_ for id_ in told if id_ != "bug"] == ["1", "2"]
+    assert len([line for line in house.logged if "RuntimeError: a fault" in line]) == 1
+
+
+def test_a_fault_in_one_answer_costs_only_that(house: House) -> None:
+    """Who asks at the same time is answered, and what is told with it goes out."""
+    sent = house.send(("alice", m.Rooms(ref=1)), ("bob", m.Who(ref=2)), ("bob", m.Ping(ref=3)))
+
+    assert only(sent, m.Roster, to="bob").ref == 2
+    assert only(sent, m.Pong, to="bob").ref == 3
     assert len([line for line in house.logged if "RuntimeError: a fault" in line]) == 1
 
 
