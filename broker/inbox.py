@@ -6,7 +6,6 @@ come from (`server`), nor when a group is carried out (`flow`). Pure; used by th
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from typing import NamedTuple
 from ..common import limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import WireError
-from .actions import Action, StoreRun
+from .actions import Action
 from .core import Core
 from .faults import fault
 from .rates import WEIGHTY
@@ -48,9 +47,15 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Generator[Group, No
         said = _said(frame)
         # Each message of a pack pays for itself and its share of the bytes: together for no less than all of them.
         size = len(frame.body or b"") // len(said)
-        if len(said) > 1 and (run := _run(core, frame, said, now, size)) is not None:
-            actions.append(run)
-            continue
+        if len(said) > 1:
+            try:
+                run = core.run(frame.identity, frame.user, said, now, size)
+            except Exception:  # judged one by one, it costs only what has it
+                run = None
+                actions.append(fault())
+            if run is not None:
+                actions.append(run)
+                continue
         weighty = 0
         for command in said:
             try:
@@ -74,14 +79,6 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Generator[Group, No
                 failed = WireError("the broker failed on this command", ref=getattr(command, "ref", 0), id=id_)
                 actions += [*core.refuse_frame(frame.identity, frame.user, failed, now), fault()]
     yield Group(actions, False)
-
-
-def _run(
-    core: Core, frame: Frame, said: list[m.Command | m.Unknown | WireError], now: Now, size: int
-) -> StoreRun | None:
-    with contextlib.suppress(Exception):  # judged one by one, a fault of ours costs only what has it, and is told
-        return core.run(frame.identity, frame.user, said, now, size)
-    return None
 
 
 def _said(frame: Frame) -> list[m.Command | m.Unknown | WireError]:

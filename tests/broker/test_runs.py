@@ -174,13 +174,15 @@ def test_a_run_to_a_private_room_pays_for_its_readers(together: bool) -> None:
 
 
 def test_a_fault_in_judging_a_run_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are judged one by one then."""
+    """They are judged one by one then, and the log has the fault."""
     house = a_house()
+    house.faulty = True
     monkeypatch.setattr("zchat.broker.talk.Talk.run", None)
 
     runs, sent = take(house, pack(*map(say, range(3))))
 
     assert runs == 0
+    assert [line.splitlines()[0] for line in house.logged[-1:]] == ["Traceback (most recent call last):"]
     assert len(told(sent)["acks"]) == 3
     assert house.page("alice", "lobby")[0].key == key("alice")
 
