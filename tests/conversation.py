@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from zchat.broker.access import Secrets
-from zchat.broker.actions import Action as BrokerAction, Cut, Log, Publish, Reply, Store
+from zchat.broker.actions import Action as BrokerAction, Cut, Log, Publish, Reply, Store, StoreRun
 from zchat.broker.core import Core
 from zchat.broker.flow import Flow
 from zchat.broker.history import History, NotStored
@@ -353,4 +353,4 @@ class Conversation:
 
 
 def _commits(actions: Sequence[BrokerAction]) -> bool:
-    return any(isinstance(action, Store) for action in actions)
+    return any(isinstance(action, Store | StoreRun) for action in actions)

@@ -13,7 +13,7 @@ from zchat.client.core import ClientCore
 from zchat.client.program import Program
 from zchat.client.rooms import RoomView
 from zchat.client.session import Profile
-from zchat.common import messages as m, wire
+from zchat.common import limits, messages as m, wire
 
 from .ways import COMMANDS, REPLIES, WAYS, Box
 
@@ -88,6 +88,8 @@ class Party:
         self.refused: list[tuple[m.Say, m.Refused]] = []
         self.restarted: list[str] = []
         self._said_ids: set[str] = set()
+        self._unsent: list[bytes] = []
+        """What this turn has to send yet."""
 
     @property
     def alive(self) -> bool:
@@ -179,9 +181,7 @@ class Party:
                     queue.extendleft(reversed(self.program.notice(notice, self.world.now)))
                 case a.Send(command):
                     if self.dialled:
-                        if isinstance(command, m.Say):
-                            self._note_say(command)
-                        self.world.send(self, COMMANDS, self.connection, Box(wire.encode(command)))
+                        self._send(command)
                 case a.Dial():
                     queue.extendleft(reversed(self._dial()))
                 case a.HangUp():
@@ -198,6 +198,22 @@ class Party:
                 case a.End():
                     self.ended = self.ended or action
                     self._hang_up(politely=True)
+        self._flush()
+
+    def _send(self, command: m.Command) -> None:
+        """Messages of one turn leave together, before what comes after them."""
+        if isinstance(command, m.Say):
+            self._note_say(command)
+            if command.kind in ("message", "me"):
+                self._unsent.append(wire.encode(command))
+                return
+        self._flush()
+        self.world.send(self, COMMANDS, self.connection, Box(wire.encode(command)))
+
+    def _flush(self) -> None:
+        bodies, self._unsent = self._unsent, []
+        for body in wire.pack(bodies, limits.PACK_BYTES):
+            self.world.send(self, COMMANDS, self.connection, Box(body))
 
     def _dial(self) -> list[a.Action]:
         self._hang_up()
@@ -216,6 +232,7 @@ class Party:
             self.lost("no handshake")
 
     def _hang_up(self, *, politely: bool = False) -> None:
+        self._flush()
         if self.dialled and self.peer == self.world.running:
             # What the network has already taken may still arrive, the first of it or all.
             grace = 1.0 if politely else self.world.draw(b"ghost", self.number) * 0.3

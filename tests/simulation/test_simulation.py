@@ -67,6 +67,7 @@ def test_everything_really_goes_wrong() -> None:
         "connections starved",
         "crashes",
         "crashes around a commit",
+        "messages judged as one run",
         "orders",
         "partitions",
         "replies doubled",

@@ -23,7 +23,7 @@ from zlib import crc32
 import msgspec
 
 from zchat.broker.access import Secrets
-from zchat.broker.actions import Action as BrokerAction, Publish, Purpose, Reply
+from zchat.broker.actions import Action as BrokerAction, Publish, Purpose, Reply, StoreRun
 from zchat.broker.core import Core
 from zchat.broker.flow import Flow
 from zchat.broker.history import NotStored, Outcome
@@ -360,6 +360,8 @@ class World:
 
     def _run(self, batch: Sequence[BrokerAction]) -> None:
         self._batches += 1
+        if any(isinstance(action, StoreRun) for action in batch):
+            self.count("messages judged as one run")
         chance = self.draw(b"commit", self._batches)
         seconds = chance * self.disk_seconds
         if chance * 7_919 % 1.0 < 0.5:
