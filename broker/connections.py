@@ -1,4 +1,4 @@
-"""Which TCP connection is whose: to end those that may not stay, and those that never say who they are.
+"""Which TCP connection is whose: to end those that may not stay, those that never say who they are, and who floods.
 
 Owns the table of connections of both sockets, and the sockets' monitors. Does not know sessions or rooms. Runs in the
 broker's thread.
@@ -17,6 +17,7 @@ import contextlib
 import itertools
 import socket
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,13 @@ from .sockets import holds_something
 _TOLD = struct.Struct("=Hi")
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 _numbers = itertools.count()
+# What a frame takes beside its content: encryption, and a head that is short for up to 255 bytes (ZMTP 3.1, CurveZMQ).
+_SEALED, _SHORT, _SHORT_HEAD, _LONG_HEAD = 33, 255, 2, 9
+_LIVING = 100
+"""Bytes a second that signs of life of a connection may take."""
+_TCP_INFO = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None
+_RECEIVED = struct.Struct("=128xQ")
+"""The bytes that have come, as the kernel counts them (linux/tcp.h, tcpi_bytes_received)."""
 
 
 @dataclass(slots=True)
@@ -48,6 +56,8 @@ class Peer:
     """How many frames it has sent to PUB."""
     topics: int = 0
     """Bytes of the topics it has subscribed to."""
+    taken: int = 0
+    """Bytes of its frames that were read, as they travel."""
     ending: bool = False
     """It has been cut; what still comes is what was under way."""
 
@@ -118,18 +128,30 @@ class Connections:
         descriptor = self._by_identity.get(identity, -1) if identity else int(frame.get(zmq.SRCFD))
         peer = self._peers.get(descriptor)
         if peer is not None and peer.user == user:
+            peer.taken += _travelling(len(frame))
             return peer
         # That it was opened has been told by now, and so has the end of who had this descriptor before.
         self.watch(mono)
         descriptor = int(frame.get(zmq.SRCFD))
         peer = self._peers.get(descriptor) or Peer(mono, None)  # closed already; what it sent was still waiting
         peer.user, peer.address = user, str(frame.get("Peer-Address"))
+        peer.taken += _travelling(len(frame))
         if descriptor in self._peers:
             self._of_user.setdefault(user, set()).add(descriptor)
             if identity:
                 peer.identity = identity
                 self._by_identity[identity] = descriptor
         return peer
+
+    def waiting(self, mono: float) -> dict[str, int]:
+        """About how many bytes of each key have come that were not read yet; empty where the system does not tell."""
+        waiting: dict[str, int] = {}
+        for user, descriptors in self._of_user.items():
+            for descriptor in descriptors:
+                peer = self._peers[descriptor]
+                left = _received(descriptor) - peer.taken - round((mono - peer.since) * _LIVING)
+                waiting[user] = waiting.get(user, 0) + max(0, left)
+        return waiting
 
     def cut(self, cut: Cut) -> int:
         """End the connections of a key or network; how many."""
@@ -171,6 +193,24 @@ def _borrowed(descriptor: int) -> Iterator[socket.socket]:
         yield connection
     finally:
         connection.detach()
+
+
+def _travelling(size: int) -> int:
+    """How many bytes a frame of this size takes on its way."""
+    sealed = size + _SEALED
+    return sealed + (_SHORT_HEAD if sealed <= _SHORT else _LONG_HEAD)
+
+
+def _received(descriptor: int) -> int:
+    """How many bytes have come over a connection."""
+    if _TCP_INFO is None:
+        return 0
+    try:
+        with _borrowed(descriptor) as connection:
+            told = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _RECEIVED.size)
+    except OSError:
+        return 0
+    return int(_RECEIVED.unpack(told)[0]) if len(told) == _RECEIVED.size else 0
 
 
 def _peername(descriptor: int) -> object:

@@ -12,7 +12,7 @@ it is on the disk.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from ..common import limits, messages as m, wire
@@ -238,6 +238,14 @@ class Core:
     def over_subscribed(self, user: str, now: Now) -> list[Action]:
         """A SUB connection was cut for asking for too much; who does that again and again is shut out for a while."""
         return self._lockouts.strike(user, now, limits.STRIKES // 3)
+
+    def piled(self, waiting: Mapping[str, int], now: Now) -> list[Action]:
+        """So many bytes of each key wait to be read: who has too many is shut out for a while."""
+        return self._lockouts.piled(waiting, now)
+
+    def is_shut_out(self, user: str, now: Now) -> bool:
+        """Whether a key floods, so that what still comes of it is not heard."""
+        return self._access.floods.get(user, 0.0) > now.mono
 
     def refuse_frame(self, identity: bytes, user: str, error: WireError, now: Now, size: int = 0) -> list[Action]:
         """Bytes that are no command."""

@@ -47,6 +47,9 @@ def groups(core: Core, frames: Iterable[Frame], now: Now) -> Generator[Group, No
         said = _said(frame)
         # Each message of a pack pays for itself and its share of the bytes: together for no less than all of them.
         size = len(frame.body or b"") // len(said)
+        if core.is_shut_out(frame.user, now):
+            # To refuse all that it has piled up would take longer than it took to send.
+            said = [command for command in said if isinstance(command, m.Hello)]
         if len(said) > 1:
             try:
                 run = core.run(frame.identity, frame.user, said, now, size)

@@ -10,6 +10,8 @@ share: what floods from very many keys writes no more than that, and at worst a 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
+from operator import itemgetter
 
 import msgspec
 
@@ -50,6 +52,16 @@ class LockOuts:
         if self.shared:
             self._untold[_row(key)] = key
         return self._shut_out(key, "floods", now)
+
+    def piled(self, waiting: Mapping[str, int], now: Now) -> list[Action]:
+        """So many bytes of each key wait to be read: who has too many is shut out, or the most where all have."""
+        actions: list[Action] = []
+        together = sum(waiting.values())
+        for key, size in sorted(waiting.items(), key=itemgetter(1), reverse=True):
+            if size > limits.PILE or together > limits.PILES:
+                together -= size
+                actions += self.strike(key, now, limits.STRIKES + 1)
+        return actions
 
     def _shut_out(self, key: str, why: str, now: Now) -> list[Action]:
         self._access.lock_out(key, now)

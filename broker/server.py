@@ -212,11 +212,14 @@ class Server:
         for watched in (self._pub, self._speakers.monitor, self._listeners.monitor, self._woken, self._writer.pipe):
             self._ears.register(watched, zmq.POLLIN)
             self._deaf.register(watched, zmq.POLLIN)
-        tick_due = time.monotonic()
+        tick_due = bound_due = time.monotonic()
         tell(f"zchat {version('zeromq-chat')} serves {self.link.place}, {self._place}", "started")
         self._supervisor.ready()
         while not self._stopping:
             mono = time.monotonic()
+            if mono >= bound_due:  # a tick may have to wait for a disk, and memory cannot
+                bound_due = mono + TICK
+                self._bound_what_waits(clock.read())
             self._flow.settling = mono >= tick_due
             if self._flow.settling and self._flow.idle:
                 tick_due = mono + TICK
@@ -350,6 +353,11 @@ class Server:
             tell(f"{deed.account} on this machine: {deed.done}", "outside", account=deed.account, done=deed.done)
         self._reporter.tick(now.mono)
         self._supervisor.alive()
+
+    def _bound_what_waits(self, now: Now) -> None:
+        """Shut out who sends so much more than can be read that it would fill the memory."""
+        if self._incoming.any:
+            self._carry_out(self._core.piled(self._speakers.waiting(now.mono), now), now)
 
     def _listen(self) -> None:
         """Take in who subscribes: before anything is published, so that nobody hears what they no longer may."""

@@ -67,8 +67,8 @@ def _server_socket(
     sock.setsockopt(ZAP_ENFORCE_DOMAIN, 1)
     sock.handshake_ivl = int(policy.handshake * 1_000)
     # Without a bound: libzmq 4.3.5 stops reading a connection whose inbox is full, and when that one ends with a
-    # heartbeat still unread it aborts the process (stream_engine_base.cpp, `!_io_error`). What one key can pile up
-    # is bounded by its budget instead: who goes on when told to wait is cut.
+    # heartbeat still unread it aborts the process (stream_engine_base.cpp, `!_io_error`). What can pile up is bounded
+    # otherwise: who goes on when told to wait is cut, and who sends much faster than can be read (limits.PILE).
     sock.rcvhwm = 0
     sock.backlog = 1_024
     return sock

@@ -154,6 +154,9 @@ STRIKES = 20_000
 that keeps WINDOW messages on the way gets far fewer, since it waits as long as it is told."""
 STRIKE_BYTES = 1_024
 """A refused frame counts as one strike more for so many bytes."""
+PILE, PILES = 67_108_864, 134_217_728
+"""Bytes of one key, and of all, that may have come and wait to be read: libzmq would hold any number. A WINDOW of the
+longest messages is half of the first. Who has more, or the most where all have too many, is shut out for LOCKOUT."""
 STRIKE_RATE = 5_000
 """Strikes forgiven a second."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
+import sys
 import time
 from pathlib import Path
 
@@ -15,6 +17,15 @@ from zchat.common import limits, messages as m, wire
 from ..peer import ENDED, IN, Ear, Peer, fate_of
 from ..processes import PATIENCE, Broker
 from .test_intruders import administer, operator, say, user
+
+LITTLE = f"""#!{sys.executable}
+from zchat.common import limits
+from zchat.common.cli import main
+
+limits.PILE, limits.STRIKES = 1_000_000, 10**9
+main()
+"""
+"""`zchat` where little may wait to be read, and nothing else shuts out."""
 
 
 @pytest.fixture
@@ -46,6 +57,27 @@ def test_a_flood_to_pub_holds_up_nobody(broker: Broker) -> None:
             alice.send(m.Ping(ref=7))
             assert alice.receive(m.Pong).ref == 7
     assert "floods" in broker.log
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what waits")
+def test_who_sends_more_than_can_be_read_is_shut_out(tmp_path: Path) -> None:
+    """Before it fills the broker's memory; others are answered."""
+    program = tmp_path / "zchat"
+    program.write_text(LITTLE)
+    program.chmod(0o700)
+    with Broker(tmp_path / "home", program=program) as broker, user(broker, "alice") as alice:
+        with user(broker, "eve") as eve:
+            says = [
+                wire.encode(m.Say(id=str(number), text="x", room="lobby")) for number in range(limits.PACK_MESSAGES)
+            ]
+            (pack,) = wire.pack(says, limits.ROUTER_FRAME_BYTES)
+            deadline = time.monotonic() + PATIENCE
+            while not eve.fate.poll(0) or fate_of(eve.fate) != ENDED:
+                assert time.monotonic() < deadline, "it goes on"
+                with contextlib.suppress(zmq.Again):
+                    eve.socket.send(pack, zmq.NOBLOCK)
+        say(alice, "all is well", room="lobby")
+        assert "floods" in broker.log
 
 
 def test_ears_end_with_the_session(broker: Broker) -> None:

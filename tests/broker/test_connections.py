@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -147,6 +148,25 @@ def test_the_silent_are_cut(door: Door) -> None:
     while silent.recv(1_000):
         pass
     assert hears(greeted, door)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
+@pytest.mark.parametrize("size", [10, 222, 223, 5_000])
+def test_what_waits_to_be_read_is_known(door: Door, size: int) -> None:
+    """By key, in bytes as they travel; what was read waits no more, but for how it began and signs of life."""
+    key = KeyPair.generate()
+    client = door.client(key)
+    door.meet(client)
+    (begun,) = door.connections.waiting(0.0).values()
+    for _ in range(1_000):
+        client.send(bytes(size))
+    frames = [door.take() for _ in range(1_000)]
+    assert door.connections.waiting(0.0)[key.fingerprint] >= 1_000 * size + begun
+    for identity, frame in frames:
+        door.connections.spoke(frame, 0.0, identity)
+
+    assert begun <= door.connections.waiting(0.0)[key.fingerprint] < begun + 500
+    assert door.connections.waiting(LATER) == {key.fingerprint: 0}
 
 
 @pytest.mark.parametrize("door", [zmq.XPUB], indirect=True)

@@ -10,7 +10,7 @@ from zchat.broker.rates import COSTS, Bucket, Rates
 from zchat.broker.schema import SEQ_MASK, place_of
 from zchat.common import limits, messages as m
 from zchat.common.clock import Now
-from zchat.common.errors import WireError
+from zchat.common.errors import Code, WireError
 from zchat.common.names import OPERATOR
 
 from .house import NOT_STORED, NOW, TOO_FAST, House, Sent, events, hello, key, only
@@ -504,3 +504,36 @@ def test_a_broker_forgets_by_itself() -> None:
     assert house.core._rates._keys == {}
     assert house.core._turns._queues == {}
     assert house.core._roster.users.keys() == {key(OPERATOR)}
+
+
+# --- what waits to be read ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("waiting", "out"),
+    [
+        ({"alice": limits.PILE, "bob": 1}, set()),
+        ({"alice": limits.PILE + 1, "bob": limits.PILE - 1}, {"alice"}),
+        ({"alice": limits.PILE - 1, "bob": limits.PILE, "carol": 9}, {"bob"}),
+        ({"alice": 10, "unknown": limits.PILES + 1}, {"unknown"}),
+    ],
+)
+def test_who_piles_up_too_much_is_shut_out(waiting: dict[str, int], out: set[str]) -> None:
+    """One who sends more than can be read, or where it is too much of all together those who send the most."""
+    house = House()
+    house.enter("alice", "bob", "carol")
+
+    house.carry_out(house.core.piled({key(user): size for user, size in waiting.items()}, house.now))
+
+    assert set(house.cut) == {key(user) for user in out}
+    assert {user for user in waiting if house.core.admission.locked_out(key(user), house.now)} == out
+
+
+def test_what_somebody_who_is_shut_out_has_piled_up_is_not_heard() -> None:
+    """It gets no answer, until the time is over."""
+    house = House()
+    house.enter("alice")
+    house.carry_out(house.core.piled({key("alice"): limits.PILE + 1}, house.now))
+    late = m.Say(id="1", room="lobby", text="x")
+    assert house.send(("alice", late), ("alice", m.Ping(ref=1))) == []
+
+    house.advance(limits.LOCKOUT + 1)
+    assert house.refused("alice", late) == Code.HELLO_FIRST
