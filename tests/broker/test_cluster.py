@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from zchat.broker.actions import Ask, Publish, Reply, Store
-from zchat.common import limits, messages as m
+from zchat.broker.actions import Ask, Publish, Reply, Store, StoreRun
+from zchat.broker.inbox import groups
+from zchat.common import limits, messages as m, wire
 from zchat.common.clock import Now
 
 from .house import LAST, NOT_ALLOWED, NOT_STORED, TAKEN, House, Sent, codes, direct, events, hello, key, only
@@ -63,6 +64,24 @@ def test_each_broker_tells_the_one_order_of_the_history(town: Town) -> None:
     assert sent.index(acks[0]) < sent.index(entries[0])
     assert texts(town.pass_on()[one]) == ["b"]
     assert texts(one.say("alice", "c", room="lobby")) == ["c"]
+
+
+def test_a_run_stands_behind_what_another_broker_has_stored(town: Town) -> None:
+    """Each of its messages is acked with its own place, and told once, after what was not heard of so far."""
+    one, two = town.houses
+    one.say("alice", "a", "b", room="lobby")
+    says = [m.Say(id=text, text=text, room="lobby") for text in "cde"]
+    (pack,) = wire.pack(map(wire.encode, says), limits.PACK_BYTES)
+    sent = [
+        each
+        for group in groups(two.core, [two.frame("bob", pack)], two.now)
+        if any(isinstance(action, StoreRun) for action in group.actions)
+        for each in two.carry_out(group.actions)
+    ]
+
+    assert [(ack.id, ack.seq) for ack in only(sent, m.Acked, to="bob").acks] == [("c", 3), ("d", 4), ("e", 5)]
+    assert texts(sent) == ["a", "b", "c", "d", "e"]
+    assert texts(town.pass_on()[one]) == ["c", "d", "e"]
 
 
 def test_a_room_that_nobody_follows_only_moves_its_head(town: Town) -> None:
