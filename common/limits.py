@@ -38,8 +38,9 @@ client that needs more is cut and opens a new one."""
 PUB_FRAME_BYTES = 512
 """MAXMSGSIZE of what reaches the PUB socket: handshakes, and subscriptions of at most a room's name of 64 characters
 (257 bytes with its NUL, some 40 more when encrypted). Each subscription costs the broker a multiple of its length."""
-PACK_MESSAGES = 1_024
-"""Messages in one frame: whoever decodes it holds all of them at once."""
+PACK_MESSAGES = 256
+"""Messages in one frame: whoever decodes it holds all of them at once, and who says one line waits for a frame of each
+who says much."""
 PACK_BYTES = 32_768
 """What a frame of many commands aims to stay under: far below ROUTER_FRAME_BYTES, which counts encryption, too."""
 PACK_WEIGHTY = 16

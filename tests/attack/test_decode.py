@@ -196,13 +196,13 @@ def acks_of(count: int) -> bytes:
     return map_of(type=b"\xa5acked", acks=b"\x91" + batch)
 
 
-FULL = limits.CLIENT_FRAME_BYTES - 1_000
+FULL, PACK = limits.CLIENT_FRAME_BYTES - 1_000, limits.PACK_MESSAGES
 HOSTILE = {
     "entries": entries_of(FULL // 2),
     "acks": acks_of(FULL),
     "details": entries_of(1, FULL // 5),
-    "a pack of entries": b"\xdc\x04\0" + entries_of(FULL // 1_024 // 2 - 60) * 1_024,
-    "a pack of acks, one of them broken": b"\xdc\x04\0" + acks_of(FULL // 1_024 - 60) * 1_023 + b"\x01",
+    "a pack of entries": many(PACK) + entries_of(FULL // PACK // 2 - 60) * PACK,
+    "a pack of acks, one of them broken": many(PACK) + acks_of(FULL // PACK - 60) * (PACK - 1) + b"\x01",
 }
 
 

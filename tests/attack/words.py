@@ -180,7 +180,7 @@ class Words:
 
     def _packed(self) -> list[bytes]:
         source = self._random
-        count = source.choice([0, 1, 3, 20, 300, limits.PACK_MESSAGES + 1])
+        count = source.choice([0, 1, 3, 20, 200, limits.PACK_MESSAGES + 1])
         parts = [self._body()[1:] if source.random() < 0.9 else pack(self._value()) for _ in range(min(count, 20))]
         said = max(0, count + source.choice([0, 0, 0, 1, -1]))
         inside = b"".join(source.choice(parts) for _ in range(count)) if count else b""

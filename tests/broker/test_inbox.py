@@ -141,7 +141,7 @@ def test_each_message_of_a_pack_is_charged() -> None:
     many = House(Policy(burst=200, rate=0.001))
     many.enter("alice")
     many.join("lobby", "alice")
-    small = [say(str(number)) for number in range(300)]
+    small = [say(str(number)) for number in range(250)]
     _, sent = taken(many, ("alice", pack(*small)))
     few = House(Policy(burst=200, rate=0.001))
     few.enter("alice")
