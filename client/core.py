@@ -168,7 +168,7 @@ class ClientCore:
 
     def withdraw(self, id_: str) -> None:
         """Send a message no more that has no ack yet; it may be stored all the same."""
-        self._outbox.remove(id_)
+        self._outbox.drop(id_)
 
     def ask(self, question: Question, now: Now) -> list[Action]:
         """Put a question, with a ref of `next_ref` or without one; its `Answer` or `Refusal` holds it."""

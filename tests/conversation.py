@@ -319,7 +319,8 @@ class Conversation:
         """Let everything that is on its way arrive, in no time (as far as it has no delay)."""
         for _ in range(1_000):
             asking = self.broker is not None and self.flow.has_turns
-            if not (self._inbox or asking or (self._ways and self._ways[0].at <= self.now.mono)):
+            waiting = bool(self._inbox) and self.flow.open  # else it waits for the disk
+            if not (waiting or asking or (self._ways and self._ways[0].at <= self.now.mono)):
                 return
             self._deliver()
             self._turn()

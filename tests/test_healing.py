@@ -8,6 +8,7 @@ import itertools
 import pytest
 
 from zchat.broker.history import Found, Read
+from zchat.broker.policy import Policy
 from zchat.client.rooms import Start
 from zchat.common.messages import Entry
 
@@ -111,3 +112,23 @@ def test_the_faults_of_this_file_really_happen() -> None:
 
     assert any(notice.replay for client in clients for notice in client.notices if hasattr(notice, "replay"))
     assert any("again" in line for client in clients for line in client.printed)
+
+
+@pytest.mark.parametrize(("burst", "disk_seconds"), [(80, 6.0), (80, 7.0), (100, 6.0), (200, 6.0)])
+def test_what_one_says_keeps_its_order_on_a_slow_disk(burst: int, disk_seconds: float) -> None:
+    """Messages come again before their acks, and what comes again is too fast for the broker: that changes no order."""
+    talk = Conversation(policy=Policy(burst=burst, rate=10))
+    alice = talk.join("alice")
+    talk.advance(5)
+    talk.disk_seconds = disk_seconds
+    for number in range(200):
+        alice.type(f"line {number}")
+        talk.advance(0.1)
+    talk.disk_seconds = 0.0
+    for number in range(200, 300):
+        alice.type(f"line {number}")
+        talk.advance(0.1)
+    talk.advance(60)
+
+    said = [entry.text for entry in entries_of(talk, "lobby") if entry.kind == "message"]
+    assert said == [f"line {number}" for number in range(300)]
