@@ -75,7 +75,7 @@ def _machine(results: Results) -> Iterator[str]:
         f"the load of others stood at {of['load']} when it began. {len(results.rounds)} rounds.",
         f"Beside it: {', '.join(versions)}.",
     ]
-    yield from textwrap.wrap(" ".join(parts), 130)
+    yield from textwrap.wrap(" ".join(parts), 130, break_on_hyphens=False)
 
 
 def _number(version: str) -> str:

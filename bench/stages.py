@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from zchat.broker.actions import Action, Publish, Reply, Store
+from zchat.broker.actions import Action, Publish, Reply, Store, StoreRun
 from zchat.broker.core import Core
 from zchat.broker.inbox import Frame, groups
 from zchat.broker.policy import Policy
@@ -68,7 +68,7 @@ def stages(folder: Path, batch: int) -> dict[str, float]:
             times.append(time.perf_counter())
             ((actions, _),) = groups(core, frames, now)
             times.append(time.perf_counter())
-            assert sum(isinstance(action, Store) for action in actions) == batch
+            assert sum(map(_messages, actions)) == batch
             done = fulfil(history, actions)
             times.append(time.perf_counter())
             sent = core.complete(done, now)
@@ -82,6 +82,10 @@ def stages(folder: Path, batch: int) -> dict[str, float]:
             for stage, span in zip(STAGES, spans, strict=True):
                 taken[stage].append(span / batch * 1e6)
     return {stage: statistics.median(each) for stage, each in taken.items()}
+
+
+def _messages(action: Action) -> int:
+    return len(action.run.says) if isinstance(action, StoreRun) else int(isinstance(action, Store))
 
 
 def main() -> None:

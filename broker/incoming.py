@@ -40,6 +40,11 @@ class Incoming:
         """Whether something is there."""
         return self.waits or holds_something(self._router)
 
+    @property
+    def piles_up(self) -> bool:
+        """Whether more comes than is judged: only then it is worth a look at each connection."""
+        return self.waits or (not self.drained and self.any)
+
     def frames(self) -> Iterator[Frame]:
         """What was kept aside and what ROUTER holds, for a short while, so that who sends much holds up nobody."""
         self.drained = False  # though those before may not be judged to the end yet, and go on then

@@ -356,7 +356,7 @@ class Server:
 
     def _bound_what_waits(self, now: Now) -> None:
         """Shut out who sends so much more than can be read that it would fill the memory."""
-        if self._incoming.any:
+        if self._incoming.piles_up:
             self._carry_out(self._core.piled(self._speakers.waiting(now.mono), now), now)
 
     def _listen(self) -> None:
