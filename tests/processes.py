@@ -224,6 +224,13 @@ class LineMode(Process):
         return self.wait()
 
 
+def program(path: Path, text: str) -> Path:
+    """A program of that Python text, run by this interpreter; its path may hold blanks, which a first line may not."""
+    path.write_text(f"""#!/bin/sh\n'''exec' "{sys.executable}" "$0" "$@"\n' '''\n{text}""")
+    path.chmod(0o700)
+    return path
+
+
 class Broker:
     """`zchat broker` on a free pair of ports; it can be stopped or killed and started again on the same ones."""
 

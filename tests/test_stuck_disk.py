@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 
 from zchat.common.errors import ExitCode
 
-from .processes import Broker, run
+from .processes import Broker, program, run
 
-STUCK = f"""#!{sys.executable}
+STUCK = """
 import threading
 from pathlib import Path
 from zchat.broker import opening
@@ -36,10 +35,7 @@ main()
 @pytest.fixture
 def broker(tmp_path: Path) -> Broker:
     """A broker on such a disk."""
-    program = tmp_path / "zchat"
-    program.write_text(STUCK)
-    program.chmod(0o700)
-    return Broker(tmp_path / "home", program=program)
+    return Broker(tmp_path / "home", program=program(tmp_path / "zchat", STUCK))
 
 
 def test_a_stuck_disk_does_not_hold_up_the_end(broker: Broker, tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ import zmq
 from zchat.common import limits, messages as m, wire
 
 from ..peer import ENDED, IN, Ear, Peer, fate_of
-from ..processes import PATIENCE, Broker
+from ..processes import PATIENCE, Broker, program
 from .test_intruders import administer, operator, say, user
 
-LITTLE = f"""#!{sys.executable}
+LITTLE = """
 from zchat.common import limits
 from zchat.common.cli import main
 
@@ -62,10 +62,8 @@ def test_a_flood_to_pub_holds_up_nobody(broker: Broker) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what waits")
 def test_who_sends_more_than_can_be_read_is_shut_out(tmp_path: Path) -> None:
     """Before it fills the broker's memory; others are answered."""
-    program = tmp_path / "zchat"
-    program.write_text(LITTLE)
-    program.chmod(0o700)
-    with Broker(tmp_path / "home", program=program) as broker, user(broker, "alice") as alice:
+    little = program(tmp_path / "zchat", LITTLE)
+    with Broker(tmp_path / "home", program=little) as broker, user(broker, "alice") as alice:
         with user(broker, "eve") as eve:
             says = [
                 wire.encode(m.Say(id=str(number), text="x", room="lobby")) for number in range(limits.PACK_MESSAGES)
