@@ -355,6 +355,13 @@ class Chat:
         """The same, since everybody was there."""
         return self.notices() - self._noticed
 
+    def told_of_people(self) -> str:
+        """Who came and went, as the readers were told: for who asks why that was not nothing."""
+        kinds = ('"kind":"joined"', '"kind":"left"', " joined", " left")
+        return "\n".join(
+            line for reader in self.readers for line in reader.lines if any(kind in line for kind in kinds)
+        )
+
     # --- the end ----------------------------------------------------------------------------------------------
     def report(
         self, fault: str, times: int, besides: str = "", *, crowd: Callable[[Record], None] | None = None
