@@ -87,7 +87,7 @@ def database_stopped(home: Path, size: Size) -> Report:
         gone = sum(town.told(GONE, town.persons))
         besides = f"{notices} comings or goings told, {gone} connections lost"
         report = town.report("database stopped at once, or restarted", cycles, besides)
-    assert not notices, town.told_of_people()
+    assert not notices, "\n".join(town.notices())
     return report
 
 

@@ -282,7 +282,7 @@ class Chat:
         self._pacer.start()
         self.recovers(time.monotonic())
         self.recoveries.clear()
-        self._noticed = self.notices()
+        self._noticed = len(self.notices())
 
     def _keep_talking(self) -> None:
         number = 0
@@ -345,22 +345,15 @@ class Chat:
 
         self.wait_until(are_told, repr(words))
 
-    def notices(self) -> int:
-        """How many comings and goings were told."""
+    def notices(self) -> list[str]:
+        """The comings and goings that were told."""
         kinds = ('"kind":"joined"', '"kind":"left"', " joined", " left")
-        return sum(any(kind in line for kind in kinds) for reader in self.readers for line in reader.lines)
+        return [line for reader in self.readers for line in reader.lines if any(kind in line for kind in kinds)]
 
     @property
     def new_notices(self) -> int:
-        """The same, since everybody was there."""
-        return self.notices() - self._noticed
-
-    def told_of_people(self) -> str:
-        """Who came and went, as the readers were told: for who asks why that was not nothing."""
-        kinds = ('"kind":"joined"', '"kind":"left"', " joined", " left")
-        return "\n".join(
-            line for reader in self.readers for line in reader.lines if any(kind in line for kind in kinds)
-        )
+        """How many of them, since everybody was there."""
+        return len(self.notices()) - self._noticed
 
     # --- the end ----------------------------------------------------------------------------------------------
     def report(
