@@ -278,11 +278,15 @@ class Chat:
 
     def talk(self) -> None:
         """Begin, once everybody is there: at first only those who read, so that they see everything."""
-        self.wait_until(lambda: all(person.count("You joined") for person in self.persons), "those who join")
+        self.those_who_join()
         self._pacer.start()
         self.recovers(time.monotonic())
         self.recoveries.clear()
         self._noticed = len(self.notices())
+
+    def those_who_join(self) -> None:
+        """Until they have."""
+        self.wait_until(lambda: all(person.count("You joined") for person in self.persons), "those who join")
 
     def _keep_talking(self) -> None:
         number = 0

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from zchat.common.keys import Link
 
 from ..postgres import REASON, Postgres, find
+from ..processes import run, until
 from .checker import Line
 from .ground import Unable
-from .stage import Actor, Chat
+from .stage import PATIENCE, ROOM, Actor, Chat
 
 
 def database() -> Postgres:
@@ -57,6 +60,19 @@ class Town(Chat):
             known = {actor.name for actor in self.everybody}
             self.people(writers, tails, persons, str(link.beside([beside.place])), prefix)
             group += [actor for actor in self.everybody if actor.name not in known]
+
+    def talk(self) -> None:
+        """Begin once either broker knows all who have come, so that it tells of nobody's first coming later on."""
+        self.those_who_join()
+        for broker in self.brokers:
+            until(partial(self._all_known, broker), f"all of them at {broker.home.name}")
+        super().talk()
+
+    def _all_known(self, broker: Chat) -> bool:
+        who = run(self.home, "who", "--broker", broker.link, "--room", ROOM, "--json", nick="checker", timeout=PATIENCE)
+        return {person.name for person in self.persons} <= {
+            json.loads(line)["nick"] for line in who.stdout.splitlines()
+        }
 
     def history(self) -> list[Line]:
         """What the room holds, the same at both."""
