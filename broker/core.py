@@ -167,12 +167,7 @@ class Core:
         if not self._rates.charge(user, command, size, now, brokers) and not leaving:
             return [refuse(identity, command, *TOO_FAST), *self._lockouts.strike(user, now)]
         if isinstance(command, m.Hello):
-            hello = command
-            return self._cluster.surely(
-                lambda now: self._sessions.hello(identity, user, address, hello, now),
-                lambda outcome, now: [refuse(identity, hello, *why_not(outcome))],
-                now,
-            )
+            return self._hello(identity, user, address, command, now)
         assert session is not None
         match command:
             case m.Ping():
@@ -186,11 +181,7 @@ class Core:
             case m.Replay() | m.Search() | m.Who() | m.Rooms():
                 return [] if self._turns.add(session, command) else [refuse(identity, command, *TOO_FAST)]
             case m.Away():
-                told = absence.away(session, command, now)
-                self._rates.owe(user, TOLD * len(told), now)
-                for each in session.user.sessions:
-                    self._roster.note(each)
-                return told
+                return self._away(session, command, now)
             case m.Rename():
                 return self._nicks.rename(session, command, now)
             case m.Inspect():
@@ -201,6 +192,20 @@ class Core:
                 return self._sessions.goodbye(session, command, now)
             case m.Unknown():
                 return []
+
+    def _hello(self, identity: bytes, user: str, address: str, hello: m.Hello, now: Now) -> list[Action]:
+        return self._cluster.surely(
+            lambda now: self._sessions.hello(identity, user, address, hello, now),
+            lambda outcome, now: [refuse(identity, hello, *why_not(outcome))],
+            now,
+        )
+
+    def _away(self, session: Session, away: m.Away, now: Now) -> list[Action]:
+        told = absence.away(session, away, now)
+        self._rates.owe(session.user.key, TOLD * len(told), now)
+        for each in session.user.sessions:
+            self._roster.note(each)
+        return told
 
     def _say(self, session: Session, say: m.Say, now: Now, size: int, came: float) -> list[Action]:
         user = session.user.key
