@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -43,7 +44,7 @@ Pages = Generator[m.Replay, m.Page, list[Entry]]
 Finds = Generator[m.Search, m.Matches, list[Entry]]
 
 
-class BaseClient:
+class BaseClient(ABC):
     """One client of one broker."""
 
     _what = "client"
@@ -136,9 +137,9 @@ class BaseClient:
         """A decorator: call this function with each `Message`."""
         return self.on(Message)(callback)
 
+    @abstractmethod
     def _call_back(self) -> None:
         """Begin to call back, if that has not begun and the client is open."""
-        raise NotImplementedError
 
     def _check_iterable(self) -> None:
         if self._callbacks:
