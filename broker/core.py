@@ -18,6 +18,7 @@ from functools import partial
 from ..common import limits, messages as m, wire
 from ..common.clock import Now
 from ..common.errors import Code, WireError
+from ..common.rules import ACTS
 from . import absence
 from .access import ACCESS, BANS, INVITES, OPERATORS, Access, Secrets
 from .actions import Action, Log, Publish, Purpose, Reply, Report, StoreRun
@@ -27,7 +28,7 @@ from .faults import each_by_itself
 from .governing import Governing
 from .history import History, Outcome
 from .lockouts import LOCKOUTS, LockOuts
-from .moderation import KINDS, Moderation
+from .moderation import Moderation
 from .nicks import NICKS, Nicks
 from .outcomes import Outcomes
 from .policy import Policy
@@ -129,7 +130,7 @@ class Core:
         """
         match command:
             case m.Say(kind=kind, room=room):
-                return room is not None and (kind in KINDS or not self._rooms.exists(room))
+                return room is not None and (kind in ACTS or not self._rooms.exists(room))
             case m.Rename() | m.Admin():
                 return True
             case m.Hello():

@@ -13,12 +13,10 @@ from ..common.clock import Now
 from . import rights
 from .actions import Action, Ask, Doubted, Follow, OwnStep, Reply, Said, Store
 from .history import Append, Erase, Put, Recall, Together
-from .rates import DONE_TO_SOMEBODY
 from .refusals import Refusal, no_user, not_allowed, refuse
 from .rooms import Rooms, put_member
 from .roster import Member, Room, Roster, Session, User
 
-KINDS = DONE_TO_SOMEBODY
 DONE_BY = {"op": rights.OWNER, "deop": rights.OWNER}
 """The rank that it takes, if it is not an operator's."""
 
@@ -32,7 +30,7 @@ class Moderation:
 
     # --- somebody ---------------------------------------------------------------------------------------------
     def say(self, session: Session, say: m.Say, now: Now) -> list[Action]:
-        """A `Say` of one of `KINDS`: check it, and have it stored with its effect."""
+        """A `Say` of one of `ACTS`: check it, and have it stored with its effect."""
         room = self._rooms.find(session.user, say.room or "")
         if isinstance(room, Refusal):
             return [refuse(session.identity, say, *room)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..common import limits, messages as m
 from ..common.clock import Now
+from ..common.rules import ACTS
 from .policy import Policy
 
 COSTS: dict[type[m.Message], int] = {
@@ -37,8 +38,6 @@ TOLD = 5
 """What being away or back costs for each session and room that is told of it."""
 LONG_SEARCH = 20_000
 """What a search costs besides that takes as long as it may: one key has a small part of the broker's time for these."""
-DONE_TO_SOMEBODY = ("invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop")
-"""Kinds of `Say` that cost more, since somebody is told of each."""
 
 
 @dataclass(slots=True)
@@ -85,7 +84,7 @@ class Rates:
         """Whether this key may do that now, in so many bytes; at several brokers each counts what it does for all."""
         cost = COSTS.get(type(command), 1) + size // 1_024
         if isinstance(command, m.Say):
-            cost += 50 if command.kind in DONE_TO_SOMEBODY else 0
+            cost += 50 if command.kind in ACTS else 0  # somebody is told of each
         elif isinstance(command, m.Ping):
             cost += len(command.seen) // PINGED_ROOMS
         cost *= brokers

@@ -17,7 +17,7 @@ from ..common.names import PRIVATE_MARK
 from . import rights
 from .actions import Action, Ask, Doubted, Run, Said, Store, StoreRun
 from .history import Append, Appended, Missing, Resolve, Together
-from .moderation import KINDS, Moderation, unless_done
+from .moderation import Moderation, unless_done
 from .policy import Policy
 from .rates import HEARERS, Rates
 from .refusals import Refusal, no_room, no_user, not_allowed, refuse, why_not_answer
@@ -61,7 +61,7 @@ class Talk:
             refusal = rules.refuse_choices(say.choices)
         if refusal is not None:
             return [refuse(identity, say, *refusal)]
-        if say.kind in KINDS:
+        if say.kind in rules.ACTS:
             return self._moderation.say(session, say, now)
         where = self._where(session, say, now)
         if isinstance(where, Refusal):

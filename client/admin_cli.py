@@ -28,7 +28,8 @@ from .options_cli import (
 
 if TYPE_CHECKING:
     from ..common.keys import KeyPair, Link
-    from ..common.messages import Admin, AdminVerb, EntryKind, Event
+    from ..common.messages import Admin, AdminVerb, Event
+    from ..common.rules import Act
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -244,20 +245,22 @@ def vacuum(**options: Any) -> None:
 
 
 # --- what they share ------------------------------------------------------------------------------------------
-def _act(kind: str, whom: str, room: str | None, *, duration: str | None = None, reason: str = "", **who: Any) -> None:
+def _act(kind: Act, whom: str, room: str | None, *, duration: str | None = None, reason: str = "", **who: Any) -> None:
     """What can be done in a room and at the whole broker."""
     from ..common.spans import parse_span
 
     seconds = parse_span(duration, "--for") if duration is not None else 0.0
     if room is not None:
         return _in_room(kind, _somebody(whom), room, seconds, reason, **who)
-    if kind in ("mute", "unmute"):
+    if kind == "mute" or kind == "unmute":
         raise InputError(f"Somebody is {kind}d in a room. Name it with --room.")
     target = _anybody(whom) if kind in ("ban", "unban") else _somebody(whom)
     _govern(kind, target, seconds=seconds, reason=reason, **who)
 
 
-def _govern(verb: str, target: str, *, seconds: float = 0.0, reason: str = "", for_key: str = "", **who: Any) -> None:
+def _govern(
+    verb: AdminVerb, target: str, *, seconds: float = 0.0, reason: str = "", for_key: str = "", **who: Any
+) -> None:
     """Ask the broker to do it everywhere, and print what it did."""
     from ..common.errors import RefusedError
     from ..common.messages import Admin
@@ -266,9 +269,7 @@ def _govern(verb: str, target: str, *, seconds: float = 0.0, reason: str = "", f
     refusal = refuse_text(reason, verb)
     if refusal is not None:
         raise RefusedError(*refusal)
-
-    admin_verb: AdminVerb = verb  # type: ignore[assignment]  # the name of one of the commands above
-    _ask(Admin(verb=admin_verb, target=target, seconds=seconds, key=for_key, reason=reason), _done, **who)
+    _ask(Admin(verb=verb, target=target, seconds=seconds, key=for_key, reason=reason), _done, **who)
 
 
 def _ask(
@@ -318,7 +319,7 @@ def _done(event: Event, as_json: bool) -> list[str]:
 
 
 def _in_room(
-    kind: str,
+    kind: Act,
     whom: str,
     room: str,
     seconds: float,
@@ -336,8 +337,7 @@ def _in_room(
     from .programs import Sender
     from .run import run
 
-    act: EntryKind = moderation.ACTS[kind]
-    say = moderation.act(act, parse_room(room), whom, seconds=seconds, reason=reason)
+    say = moderation.act(kind, parse_room(room), whom, seconds=seconds, reason=reason)
     link = find(broker)
     name, key = identity(link, nick, key_file)
     done = wording.done(say)

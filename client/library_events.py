@@ -16,6 +16,7 @@ from typing import Any
 from ..common import messages as m
 from ..common.errors import InputError
 from ..common.names import PRIVATE_MARK, fold
+from ..common.rules import ACTS
 from ..common.text import clean, clean_lines
 from . import rooms
 from .rooms import Start
@@ -24,7 +25,7 @@ Since = int | str | dt.timedelta | dt.datetime
 """Where in a history to begin: so many messages, a time that long ago, a moment, or as ``--since`` takes it:
 ``20``, ``10m``, ``all``, ``unread``, a message's id; and ``now``."""
 
-_CHANGES = frozenset(("topic", "delete", "deleted", "invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop"))
+_CHANGES = frozenset(("topic", "delete", "deleted", *ACTS))
 """Kinds of entries in which nobody says anything; a kind that is not known is a message, as the protocol has it."""
 
 

@@ -6,31 +6,23 @@ Owns the reading of these commands. Does not know who may do it (the broker does
 
 from __future__ import annotations
 
-from typing import get_args
-
 from ..common import names
 from ..common.errors import InputError, RefusedError
 from ..common.keys import fingerprint_of
-from ..common.messages import EntryKind, Say
-from ..common.rules import refuse_text
+from ..common.messages import Say
+from ..common.rules import ACTS, Act, refuse_text
 from ..common.spans import seconds_of
 from . import commands
 
-ACTS: dict[str, EntryKind] = {
-    kind: kind
-    for kind in get_args(EntryKind)
-    if kind in ("invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop")
-}
-"""What can be done to somebody, by the name of the command."""
 TIMED = ("ban", "mute")
-"""Of these, what may end by itself."""
+"""Of `ACTS`, what may end by itself."""
 REASONED = ("kick", "ban", "mute")
 """Of these, what may have a reason."""
 
 
 def parse(command: str, rest: str, room: str) -> Say:
     """What a command does in a room, as a `Say` that has no id yet; raises `InputError` or `RefusedError`."""
-    kind = ACTS[command]
+    kind = ACTS[ACTS.index(command)]
     words = rest.split(maxsplit=1)
     if not words:
         raise InputError(f"To whom? Write {commands.find(command).usage}.")
@@ -56,7 +48,7 @@ def parse_delete(rest: str) -> str | None:
     return names.parse_nick(words[0]) if words else None
 
 
-def act(kind: EntryKind, room: str, whom: str, *, seconds: float = 0.0, reason: str = "") -> Say:
+def act(kind: Act, room: str, whom: str, *, seconds: float = 0.0, reason: str = "") -> Say:
     """The `Say` that does it, without an id; raises `RefusedError` when the reason cannot be said."""
     refusal = refuse_text(reason, kind)
     if refusal is not None:

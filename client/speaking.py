@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..common import messages as m, names
 from ..common.clock import Now
 from ..common.errors import InputError, NotAcked, RefusedError
-from ..common.rules import refuse_text
+from ..common.rules import ACTS, refuse_text
 from ..common.searching import parse_search
 from ..common.text import clean, clean_lines, shown
 from . import commands, moderation, wording
@@ -143,7 +143,7 @@ class Speaker(Quiet):
                 return [self._tell(self._ignored.remove(rest))]
             case "edit" | "bell" | "last" | "retry" | "drop":
                 raise InputError(f"/{command} needs a terminal with an input line; this chat reads plain lines.")
-            case _ if command in moderation.ACTS:
+            case _ if command in ACTS:
                 return self.core.put(moderation.parse(command, rest, self._to.current_room), now)
             case _:
                 assert command == "quit", command

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from . import limits
+from .rules import Act
 
 Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """A sequence, 1 for a room's first entry; 0 stands before it."""
@@ -29,23 +30,8 @@ MessageId = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9._:-]{{1,{limits.ID_CHARAC
 Text = Annotated[str, Meta(max_length=65_536)]
 Short = Annotated[str, Meta(max_length=1_024)]
 Choice = Annotated[str, Meta(max_length=128)]
-EntryKind = Literal[
-    "message",
-    "me",
-    "topic",
-    "ask",
-    "answer",
-    "delete",
-    "invite",
-    "kick",
-    "ban",
-    "unban",
-    "mute",
-    "unmute",
-    "op",
-    "deop",
-]
-"""What is said (the first five), or done to a message (delete) or to somebody in the room."""
+EntryKind = Literal["message", "me", "topic", "ask", "answer", "delete", Act]
+"""What is said (the first five), or done to a message (delete) or to somebody."""
 AdminVerb = Literal[
     "allow", "deny", "kick", "ban", "unban", "op", "deop", "reset", "invite", "revoke", "list", "forget", "vacuum"
 ]

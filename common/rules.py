@@ -1,11 +1,12 @@
 """What may be said: the rules of a text, checked by the client before it sends and by the broker before it stores.
 
-Owns these rules only; names have their own (`names`). Pure; any thread.
+Owns these rules and the kinds that they tell apart; names have their own (`names`). Pure; any thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 from .errors import Code
 from .limits import CHOICE_CHARACTERS, CHOICES, MESSAGE_BYTES, MESSAGE_LINES, REASON_CHARACTERS, TOPIC_CHARACTERS
@@ -14,6 +15,10 @@ from .text import clean
 
 WORDS = ("message", "me", "ask")
 """Kinds of entries whose text is what somebody says; of the others it is a topic, a choice or a reason."""
+Act = Literal["invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop"]
+"""What is done to somebody in a room."""
+ACTS: tuple[Act, ...] = get_args(Act)
+"""The kinds of the entries that tell of it."""
 SEARCHED = (*WORDS, "topic", "answer")
 """Kinds of entries that a search finds."""
 

@@ -9,6 +9,7 @@ from zchat.client import moderation
 from zchat.common.errors import InputError, RefusedError
 from zchat.common.keys import fingerprint, to_base32
 from zchat.common.messages import Say
+from zchat.common.rules import ACTS
 
 KEY = b"k" * 32
 
@@ -35,7 +36,7 @@ def test_what_is_typed_is_done(command: str, rest: str, expected: Say) -> None:
     assert moderation.parse(command, rest, "den") == expected
 
 
-@pytest.mark.parametrize("command", moderation.ACTS)
+@pytest.mark.parametrize("command", ACTS)
 @pytest.mark.parametrize("rest", ["", "  ", "b@b", "@bob", "-"])
 def test_nobody_is_an_error(command: str, rest: str) -> None:
     """Without a legal nick the error says so in one line."""
@@ -45,7 +46,7 @@ def test_nobody_is_an_error(command: str, rest: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("command", sorted(set(moderation.ACTS) - set(moderation.REASONED)))
+@pytest.mark.parametrize("command", sorted(set(ACTS) - set(moderation.REASONED)))
 def test_what_has_no_reason_takes_none(command: str) -> None:
     """More words than can be meant are not dropped silently."""
     with pytest.raises(InputError, match=rf"/{command} takes one nick and nothing else"):
@@ -79,7 +80,7 @@ def test_nobodys_message_is_an_error(rest: str, words: str) -> None:
         moderation.parse_delete(rest)
 
 
-@given(st.sampled_from(sorted(moderation.ACTS)), st.text() | st.text(alphabet="bo 10m"))
+@given(st.sampled_from(sorted(ACTS)), st.text() | st.text(alphabet="bo 10m"))
 def test_anything_typed_is_done_or_an_error(command: str, rest: str) -> None:
     """Nothing breaks the reading."""
     try:

@@ -7,10 +7,9 @@ from hypothesis import given, settings, strategies as st
 
 from zchat.common.errors import Code
 from zchat.common.limits import MESSAGE_BYTES, MESSAGE_LINES, REASON_CHARACTERS, TOPIC_CHARACTERS
-from zchat.common.rules import refuse_text
+from zchat.common.rules import ACTS, refuse_text
 
-REASONS = ("delete", "invite", "kick", "ban", "unban", "mute", "unmute", "op", "deop")
-KINDS = ("message", "me", "topic", *REASONS)
+KINDS = ("message", "me", "topic", "delete", *ACTS)
 
 
 def code(text: str, kind: str = "message") -> Code | None:
@@ -63,7 +62,7 @@ def test_topics(text: str, expected: Code | None) -> None:
     assert code(text, "topic") == expected
 
 
-@pytest.mark.parametrize("kind", REASONS)
+@pytest.mark.parametrize("kind", ["delete", *ACTS])
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
