@@ -8,23 +8,29 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+import msgspec
+
 from zchat.broker.access import Secrets
 from zchat.broker.actions import Action, Cut, Log, Publish, Reply
 from zchat.broker.core import Core
 from zchat.broker.history import History
 from zchat.broker.inbox import Frame, groups
 from zchat.broker.policy import Policy
-from zchat.broker.roster import direct_room
+from zchat.broker.rooms import MEMBERS
+from zchat.broker.roster import Member, direct_room
 from zchat.broker.sqlite import SqliteHistory
 from zchat.broker.storage import fulfil
 from zchat.common import messages as m, wire
 from zchat.common.clock import Now
 from zchat.common.errors import Code
-from zchat.common.names import OPERATOR
+from zchat.common.names import LOBBY, OPERATOR
+from zchat.common.rules import ACTS
 
 NOW = Now(1_000.0, 1_700_000_000_000)
 LAST = 2**63 - 1
 """As `before`: the end of a room."""
+PUBLIC_ACTS = tuple(act for act in ACTS if act != "invite")
+"""What can be done to somebody in a public room."""
 M = TypeVar("M", bound=m.Message)
 Sent = list[Reply | Publish]
 
@@ -185,6 +191,11 @@ class House:
         answer = self.core._roster.users.get(key(user))
         return answer.nick if answer is not None else ""
 
+    def member(self, user: str, room: str) -> Member:
+        """What is kept of a user in a room."""
+        value, _ = self.history.table(MEMBERS).get(f"{room} {key(user)}", (msgspec.msgpack.encode(Member()), 0))
+        return msgspec.msgpack.decode(value, type=Member)
+
     def may_speak(self, user: str, room: str) -> bool:
         """Whether a user may say something in a room; says it."""
         say = m.Say(id=f"may-{self._word}-{next(self._ids)}", text="something", room=room)
@@ -193,6 +204,17 @@ class House:
     def may_enter(self, user: str, room: str) -> bool:
         """Whether a user may follow a room; enters it."""
         return bool(events(self.send((user, m.Join(room=room, create=False))), m.Entered, to=user))
+
+
+def in_dev() -> House:
+    """In the public room ``dev``: olga, who made it, its operators otto and opal, and mick and rita."""
+    house = House()
+    house.enter(OPERATOR, "olga", "otto", "opal", "mick", "rita")
+    house.join("dev", "olga", "otto", "opal", "mick", "rita")
+    house.join(LOBBY, "olga", "mick")
+    for name in ("otto", "opal"):
+        house.done("olga", "op", name, "dev")
+    return house
 
 
 def hello(user: str, nick: str | None = None, *, invite: str = "", present: bool = True) -> m.Hello:
