@@ -20,9 +20,9 @@ from zchat.broker.rooms import MEMBERS
 from zchat.broker.roster import Member, direct_room
 from zchat.broker.sqlite import SqliteHistory
 from zchat.broker.storage import fulfil
-from zchat.common import messages as m, wire
+from zchat.common import limits, messages as m, wire
 from zchat.common.clock import Now
-from zchat.common.errors import Code
+from zchat.common.errors import Code, WireError
 from zchat.common.names import LOBBY, OPERATOR
 from zchat.common.rules import ACTS
 
@@ -31,6 +31,7 @@ LAST = 2**63 - 1
 """As `before`: the end of a room."""
 PUBLIC_ACTS = tuple(act for act in ACTS if act != "invite")
 """What can be done to somebody in a public room."""
+GARBAGE = WireError("it is garbage")
 M = TypeVar("M", bound=m.Message)
 Sent = list[Reply | Publish]
 
@@ -225,6 +226,17 @@ def hello(user: str, nick: str | None = None, *, invite: str = "", present: bool
     )
 
 
+def say(id_: str, *, room: str = "lobby", to: str | None = None, text: str = "x") -> m.Say:
+    """A message that has an id."""
+    return m.Say(id=id_, text=text, room=None if to else room, to=to)
+
+
+def flood(house: House, user: str) -> None:
+    """A user sends garbage, far more than is borne."""
+    for _ in range(limits.STRIKES + 10):
+        house.carry_out(house.core.refuse_frame(user.encode(), key(user), GARBAGE, house.now))
+
+
 def events(sent: Sent, kind: type[M], *, to: str | None = None) -> list[M]:
     """The events of a kind, to one user or by PUB."""
     mine = [
@@ -244,6 +256,16 @@ def only(sent: Sent, kind: type[M], *, to: str | None = None) -> M:
     found = events(sent, kind, to=to)
     assert len(found) == 1, f"{len(found)} {kind.__name__} to {to} in {sent}"
     return found[0]
+
+
+def acked(sent: Sent, user: str) -> list[str]:
+    """The ids of a user's messages that are stored."""
+    return [ack.id for event in events(sent, m.Acked, to=user) for ack in event.acks]
+
+
+def refusals(sent: Sent, user: str) -> dict[str | None, str]:
+    """Which messages of a user were refused, and with which code."""
+    return {refused.id: refused.code for refused in events(sent, m.Refused, to=user)}
 
 
 def codes(sent: Sent, user: str) -> list[str]:

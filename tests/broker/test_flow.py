@@ -15,7 +15,7 @@ from zchat.broker.policy import Policy
 from zchat.broker.storage import fulfil
 from zchat.common import limits, messages as m, wire
 
-from .house import House, events, hello
+from .house import House, acked, events, hello
 
 
 class Loop:
@@ -64,7 +64,7 @@ class Loop:
     @property
     def acked(self) -> list[str]:
         """The ids of what alice knows to be stored."""
-        return [ack.id for event in events(self.sent, m.Acked, to="alice") for ack in event.acks]
+        return acked(self.sent, "alice")
 
 
 def ids(actions: Sequence[Action]) -> list[str]:

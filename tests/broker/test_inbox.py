@@ -15,7 +15,7 @@ from zchat.broker.turns import WEIGHTS, Turns
 from zchat.common import limits, messages as m, wire
 from zchat.common.names import OPERATOR
 
-from .house import TOO_FAST, House, codes, events, hello, only
+from .house import TOO_FAST, House, acked, codes, events, hello, only, say
 
 
 @pytest.fixture
@@ -25,11 +25,6 @@ def house() -> House:
     house.enter(OPERATOR, "alice", "bob")
     house.join("lobby", "alice", "bob")
     return house
-
-
-def say(id_: str, *, room: str = "lobby") -> m.Say:
-    """A message that has an id."""
-    return m.Say(id=id_, text="x", room=room)
 
 
 def stored(house: House, *commands: tuple[str, m.Command]) -> list[int]:
@@ -184,9 +179,7 @@ def test_the_order_is_kept_when_a_pack_is_cut_short(house: House) -> None:
 
     assert (held.id, held.code) == (str(first), TOO_FAST)
     assert len(events(sent, m.Acked, to="alice")) == first
-    assert [ack.id for event in events(again, m.Acked, to="alice") for ack in event.acks] == [
-        s.id for s in says[first:]
-    ]
+    assert acked(again, "alice") == [s.id for s in says[first:]]
 
 
 # --- faults ---------------------------------------------------------------------------------------------------
@@ -223,7 +216,7 @@ def test_a_fault_of_ours_costs_only_itself(house: House, room: str) -> None:
     sent = house.send(("alice", say("1")), ("alice", say("bug", room=room)), ("bob", say("2")), ("alice", say("3")))
 
     assert len(codes(sent, "alice")) == 1
-    assert [ack.id for event in events(sent, m.Acked, to="alice") for ack in event.acks] == ["1", "3"]
+    assert acked(sent, "alice") == ["1", "3"]
     assert any("RuntimeError: a fault" in line for line in house.logged)
     assert [entry.id for entry in house.page("bob", "lobby")] == ["1", "2", "3"]
 

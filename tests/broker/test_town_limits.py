@@ -10,12 +10,10 @@ from zchat.broker.lockouts import LOCKOUTS
 from zchat.broker.policy import Policy
 from zchat.common import limits, messages as m
 from zchat.common.clock import Now
-from zchat.common.errors import Code, WireError
+from zchat.common.errors import Code
 
-from .house import TOO_FAST, House, codes, events, hello, key
+from .house import TOO_FAST, House, codes, events, flood, hello, key
 from .town import Town
-
-BAD = WireError("no message")
 
 
 @pytest.fixture
@@ -27,12 +25,6 @@ def town(monkeypatch: pytest.MonkeyPatch) -> Town:
     town.houses[1].enter("alice", "mallory/2")
     town.pass_on()
     return town
-
-
-def flood(house: House, user: str) -> None:
-    """A user sends garbage, far more than is borne."""
-    for _ in range(limits.STRIKES + 10):
-        house.carry_out(house.core.refuse_frame(user.encode(), key(user), BAD, house.now))
 
 
 def locked_out(town: Town, user: str = "mallory") -> list[bool]:
