@@ -218,6 +218,18 @@ def in_dev() -> House:
     return house
 
 
+def in_den() -> House:
+    """Alice owns the private room ``den`` and bob is a member; both are in it. Mallory and carol are strangers."""
+    house = House()
+    house.enter(OPERATOR, "alice", "bob", "mallory", "carol")
+    house.join("den", "alice", private=True)
+    house.say("alice", "before bob", room="den")
+    house.done("alice", "invite", "bob", "den")
+    house.join("den", "bob")
+    house.say("alice", "to bob", room="den")
+    return house
+
+
 def hello(user: str, nick: str | None = None, *, invite: str = "", present: bool = True) -> m.Hello:
     """A user's first words."""
     name, _, number = user.partition("/")
@@ -256,6 +268,19 @@ def only(sent: Sent, kind: type[M], *, to: str | None = None) -> M:
     found = events(sent, kind, to=to)
     assert len(found) == 1, f"{len(found)} {kind.__name__} to {to} in {sent}"
     return found[0]
+
+
+def heard(sent: Sent) -> dict[str, set[str]]:
+    """Who got entries or presence by ROUTER."""
+    return {
+        kind.__name__: {
+            identity.decode()
+            for action in sent
+            if isinstance(action, Reply) and isinstance(action.event, kind)
+            for identity in action.identities
+        }
+        for kind in (m.Entries, m.Presence)
+    }
 
 
 def acked(sent: Sent, user: str) -> list[str]:
