@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-import stat
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,7 +10,6 @@ import pytest
 from zchat.broker.history import (
     Append,
     Appended,
-    BadHistory,
     Conflict,
     Disown,
     Disowned,
@@ -24,32 +20,15 @@ from zchat.broker.history import (
     Locate,
     Located,
     Missing,
-    News,
-    NotStored,
     Put,
     Read,
     Reused,
     Together,
-    Told,
     Trim,
 )
-from zchat.broker.schema import VERSION as SCHEMA_VERSION
-from zchat.broker.sqlite import SqliteHistory
-from zchat.common import limits, messages as m
+from zchat.common import limits
 
-from .house import House, key
-
-
-def said(text: str, *, room: str = "lobby", author: str = "alice", id: str | None = None, time: int = 0) -> Append:
-    """One message to append."""
-    return Append(room, author, id or f"id-{text}", author, text, time)
-
-
-def read(history: History, **where: int | str) -> list[str]:
-    """The texts that a `Read` finds."""
-    found = history.answer(Read(**{"room": "lobby", "limit": 100, **where}))  # type: ignore[arg-type]
-    assert isinstance(found, Found)
-    return [entry.text for entry in found.entries]
+from .histories import news, read, said
 
 
 def test_sequences_grow_by_room_and_name_their_predecessor(history: History) -> None:
@@ -129,20 +108,6 @@ def test_a_page_fits_a_frame(history: History) -> None:
     assert max(pages) * limits.MESSAGE_BYTES <= limits.FRAME_BYTES
 
 
-@pytest.mark.parametrize("length", [2_048, 2_049, limits.MESSAGE_BYTES])
-def test_a_page_takes_little_more_than_it_gives(length: int) -> None:
-    """What odd characters take on the way out of SQLite is bounded, however long the messages behind the page are."""
-    history = SqliteHistory(":memory:")
-    texts = ["short", *(f"{number:03}".ljust(length, "\1") for number in range(99)), "short"]
-    history.commit([said(text, id=str(number)) for number, text in enumerate(texts)])
-    history._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 13 * limits.FRAME_BYTES)
-    pages = [history.answer(Read("lobby", **where, limit=99)) for where in ({"after": 0}, {"before": 2**63 - 1})]  # type: ignore[arg-type]
-    history.close()
-
-    assert [entry.text for entry in pages[0].entries] == texts[: len(pages[0].entries)]  # type: ignore[union-attr]
-    assert [entry.text for entry in pages[1].entries] == texts[-len(pages[1].entries) :]  # type: ignore[union-attr]
-
-
 def test_everything_of_an_entry_comes_back(history: History) -> None:
     """Author, nick, kind, addressee, time and any text, after a restart too."""
     text = "Привет 👋\n\u202e zero\u200bwidth '; DROP TABLE entry; --"
@@ -199,34 +164,6 @@ def test_everything_survives_a_restart(reopen: Callable[[], History]) -> None:
     assert second.commit([said("a"), said("b")]) == [Appended(1, 0, 0, duplicate=True), Appended(2, 1, 0)]
 
 
-def test_what_another_process_holds_is_not_stored_and_costs_nothing(tmp_path: Path) -> None:
-    """A commit that fails is refused whole, and the next one goes on where the last good one was."""
-    history = SqliteHistory(tmp_path / "history.sqlite")
-    history.commit([said("a")])
-    history._db.execute("PRAGMA busy_timeout = 0")
-    blocker = sqlite3.connect(tmp_path / "history.sqlite", isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    with pytest.raises(NotStored):
-        history.commit([said("b"), said("x", room="dev", author="bob")])
-    assert read(history, after=0) == ["a"]
-    blocker.execute("ROLLBACK")
-    blocker.close()
-
-    assert history.commit([said("b"), said("x", room="dev", author="bob")]) == [Appended(2, 1, 0), Appended(1, 0, 0)]
-    history.close()
-
-
-def test_durability_is_what_the_guarantees_say(tmp_path: Path) -> None:
-    """WAL with synchronous=FULL, on the connection that writes; the file is the owner's alone."""
-    path = tmp_path / "history.sqlite"
-    history = SqliteHistory(path)
-    pragmas = [history._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
-    history.close()
-
-    assert pragmas == ["wal", 2]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
 # --- erasing --------------------------------------------------------------------------------------------------
 def test_an_erased_text_is_gone(history: History) -> None:
     """The entry keeps its place, id, author and time, so that readers see that there was something."""
@@ -265,14 +202,21 @@ def test_only_ones_own_words_are_erased(history: History, erase: Erase) -> None:
     assert history.commit([Erase("dev", 1, None), Erase("dev", 1, None)]) == [Done(), Missing()]
 
 
-def test_what_was_erased_is_nowhere_in_the_file(tmp_path: Path) -> None:
-    """After the broker has closed the history, its files hold the text no more."""
-    history = SqliteHistory(tmp_path / "history.sqlite")
-    history.commit([said("very-secret-words" * 20, id="1"), said("kept", id="2")])
-    history.commit([Erase("lobby", 1, None)])
-    history.close()
+def test_a_topic_that_was_taken_out_is_told_again(history: History) -> None:
+    """Whoever does the work again, since the one that did it died over it, is told as much of topics as that one."""
+    history.commit(
+        [
+            msgspec.structs.replace(said("hers"), kind="topic"),
+            msgspec.structs.replace(said("his", author="bob"), kind="topic"),
+            said("his too", author="bob", room="dev"),
+        ]
+    )
+    told = [history.commit([Disown("bob", "somebody")]) for _ in range(2)]
 
-    assert not any(b"very-secret-words" in path.read_bytes() for path in tmp_path.iterdir())
+    assert [[outcome.topics for outcome in outcomes if isinstance(outcome, Disowned)] for outcomes in told] == [
+        [{"lobby": "hers"}],
+        [{"lobby": "hers", "dev": ""}],
+    ]
 
 
 # --- all or none ----------------------------------------------------------------------------------------------
@@ -360,13 +304,6 @@ def test_nothing_up_to_the_floor_is_read(history: History, where: dict[str, int]
 
 
 # --- news -----------------------------------------------------------------------------------------------------
-def news(history: History, after: int) -> Told:
-    """What has changed since a cursor."""
-    told = history.answer(News(after))
-    assert isinstance(told, Told)
-    return told
-
-
 def test_news_begin_with_everything(history: History) -> None:
     """The cursor 0 stands before all that was ever stored."""
     history.commit([said("a"), said("b"), said("x", room="dev"), Put("t", "n", b"1"), Trim("lobby", 0, 1, 0)])
@@ -390,157 +327,3 @@ def test_news_are_what_came_after_the_cursor(history: History) -> None:
     assert {*second.state} >= {("t", "n", b"2", 2), ("u", "m", b"3", 1)}
     assert (third.heads.items() >= {"dev": 1}.items(), third.floors) == (True, {"dev": 1})
     assert third.after > second.after > first.after > 0
-
-
-# --- older and newer files ------------------------------------------------------------------------------------
-VERSION_1 = """
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE room (number INTEGER PRIMARY KEY, room TEXT NOT NULL UNIQUE, head INTEGER NOT NULL);
-CREATE TABLE author (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
-CREATE TABLE entry (
-    room INTEGER NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, author INTEGER NOT NULL, time INTEGER NOT NULL,
-    kind TEXT NOT NULL, nick TEXT NOT NULL, addressee TEXT, text TEXT NOT NULL,
-    PRIMARY KEY (room, seq)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX entry_once ON entry (room, id, author);
-CREATE INDEX entry_topic ON entry (room, seq) WHERE kind = 'topic';
-CREATE TABLE state (
-    kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, revision INTEGER NOT NULL,
-    PRIMARY KEY (kind, name)
-) WITHOUT ROWID;
-INSERT INTO about VALUES ('history', 'old-id');
-INSERT INTO room VALUES (1, 'lobby', 2);
-INSERT INTO author VALUES (1, 'alice');
-INSERT INTO entry VALUES (1, 1, 'id-a', 1, 5, 'message', 'alice', NULL, 'a');
-INSERT INTO entry VALUES (1, 2, 'id-t', 1, 6, 'topic', 'alice', 'bob', 'tea');
-PRAGMA application_id = 0x7A636874;
-PRAGMA user_version = 1;
-"""
-
-
-def first_version(path: Path, *states: tuple[str, str, object]) -> None:
-    """A history as the first version of zchat wrote it."""
-    db = sqlite3.connect(path)
-    db.executescript(VERSION_1)
-    db.executemany(
-        "INSERT INTO state VALUES (?, ?, ?, 1)",
-        [(kind, name, msgspec.msgpack.encode(value)) for kind, name, value in states],
-    )
-    db.commit()
-    db.close()
-
-
-@pytest.mark.parametrize("reopen", ["sqlite"], indirect=True)
-def test_an_older_history_is_taken_over(tmp_path: Path, reopen: Callable[[], History]) -> None:
-    """Everything is there as it was, repeats are known, and the file is of this version from then on."""
-    first_version(tmp_path / "history.sqlite", ("nick", "alice", 1))
-    for _ in range(2):
-        history = reopen()
-        found = history.answer(Read("lobby", after=0, limit=2))
-        assert isinstance(found, Found)
-        assert [(entry.text, entry.kind, entry.to) for entry in found.entries] == [
-            ("a", "message", None),
-            ("tea", "topic", "bob"),
-        ]
-        assert [(entry.target, entry.about, entry.until) for entry in found.entries] == [(None, 0, 0)] * 2
-        assert (history.id, history.topics()) == ("old-id", {"lobby": "tea"})
-        assert history.commit([said("a")]) == [Appended(1, 0, 5, duplicate=True)]
-        history.close()
-    history = reopen()
-    mute = Append("lobby", "alice", "m", "alice", "", 7, "mute", "bob", target="key-b", until=9)
-
-    assert history.commit([Together((mute, Erase("lobby", 1, "alice")))]) == [Appended(3, 2, 7)]
-    assert read(history, after=0) == ["", "tea", ""]
-
-
-def test_a_core_starts_from_an_older_history(tmp_path: Path) -> None:
-    """Users keep their nicks, rooms are public and nobody's, and everything goes on from there."""
-    alice = key("alice")
-    first_version(
-        tmp_path / "history.sqlite",
-        ("nick", "alice", {"nick": "Alice", "key": alice, "since": 5}),
-        ("room", "lobby", {"name": "Lobby"}),
-        ("room", "dev", {"name": "Dev"}),
-    )
-    house = House(history=SqliteHistory(tmp_path / "history.sqlite"))
-    assert house.enter("alice", "bob")[0].nick == "Alice"
-    house.join("dev", "alice", "bob")
-
-    assert house.texts("bob", "lobby") == ["a", "tea"]
-    assert house.refused("alice", house.doing("kick", "bob", "dev")) == "not_allowed"
-    assert house.refused("mallory", m.Hello(nick="a1ice", instance="i")) == "nick_taken"
-    house.history.close()
-
-
-def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
-    """The file stays one of the older version, which the older zchat still reads."""
-    path = tmp_path / "history.sqlite"
-    first_version(path)
-    db = sqlite3.connect(path)
-    db.execute("ALTER TABLE entry ADD COLUMN until TEXT")  # in the way of the last step
-    db.commit()
-    db.close()
-    with pytest.raises(BadHistory):
-        SqliteHistory(path)
-    db = sqlite3.connect(path)
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    columns = [row[1] for row in db.execute("PRAGMA table_info(entry)")]
-    db.close()
-
-    assert version == 1
-    assert "target" not in columns
-
-
-def foreign(path: Path) -> None:
-    """Another program's database."""
-    db = sqlite3.connect(path)
-    db.execute("CREATE TABLE t (x)")
-    db.commit()
-    db.close()
-
-
-def newer(path: Path) -> None:
-    """A history of a later zchat."""
-    SqliteHistory(path).close()
-    db = sqlite3.connect(path)
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    db.close()
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (foreign, "another program"),
-        (newer, "newer zchat"),
-        (lambda path: path.write_bytes(b"not a database, by far" * 100), "cannot be used"),
-        (lambda path: path.mkdir(), "cannot be opened"),
-    ],
-)
-def test_a_file_that_is_not_ours_is_refused_and_left_alone(
-    tmp_path: Path, spoil: Callable[[Path], object], words: str
-) -> None:
-    """A foreign, damaged or newer file is refused with a reason, and not changed."""
-    path = tmp_path / "history.sqlite"
-    spoil(path)
-    before = path.read_bytes() if path.is_file() else None
-    with pytest.raises(BadHistory, match=words):
-        SqliteHistory(path)
-
-    assert (path.read_bytes() if path.is_file() else None) == before
-
-
-def test_a_topic_that_was_taken_out_is_told_again(history: History) -> None:
-    """Whoever does the work again, since the one that did it died over it, is told as much of topics as that one."""
-    history.commit(
-        [
-            msgspec.structs.replace(said("hers"), kind="topic"),
-            msgspec.structs.replace(said("his", author="bob"), kind="topic"),
-            said("his too", author="bob", room="dev"),
-        ]
-    )
-    told = [history.commit([Disown("bob", "somebody")]) for _ in range(2)]
-
-    assert [[outcome.topics for outcome in outcomes if isinstance(outcome, Disowned)] for outcomes in told] == [
-        [{"lobby": "hers"}],
-        [{"lobby": "hers", "dev": ""}],
-    ]

@@ -43,7 +43,7 @@ from zchat.broker.sqlite import SqliteHistory
 from zchat.common.searching import parse_search
 
 from ..postgres import PATIENCE, Postgres, emptied
-from .test_history import news, read, said
+from .histories import news, read, said
 
 Open = Callable[..., PostgresHistory]
 

@@ -8,7 +8,6 @@ import pytest
 
 from zchat.broker.history import Append, Appended, History, Read, Reused, Trim, Trimmed
 from zchat.broker.policy import Policy
-from zchat.broker.sqlite import SqliteHistory
 from zchat.common import limits, messages as m
 
 from .house import House
@@ -98,18 +97,24 @@ def test_a_topic_outlives_its_entry(history: History) -> None:
     assert len(texts(history, after=0)) == 5
 
 
-def test_it_survives_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_it_survives_a_restart(history: History, reopen: Callable[[], History]) -> None:
     """Floor, topic and known ids are on the disk."""
-    path = tmp_path_factory.mktemp("data") / "history.sqlite"
-    history = SqliteHistory(path)
-    history.commit([said(number) for number in range(1, 101)])
     trimmed(history, keep=10)
     history.close()
-    history = SqliteHistory(path)
+    history = reopen()
 
-    assert history.floors() == {"lobby": 90}
+    assert history.floors() == {"lobby": 1_990}
     assert history.commit([said(5)]) == [Appended(5, 4, 5, duplicate=True)]
+
+
+def test_a_room_of_which_nothing_is_left_keeps_its_sequence(history: History, reopen: Callable[[], History]) -> None:
+    """Where all was removed, the next entry follows the last one that was there, after a restart too."""
+    trimmed(history, before=3_000, forget=3_000)
     history.close()
+    history = reopen()
+
+    assert history.heads() == {"lobby": 2_000}
+    assert history.commit([said(2_001)]) == [Appended(2_001, 2_000, 2_001)]
 
 
 # --- in the broker ----------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from zchat.common.searching import parse_search
 
 from ..postgres import Postgres, emptied
 from ..simulation.store import MemoryHistory
+from .histories import said
 from .house import NO_ROOM, House, key, only
-from .test_history import first_version, said
 
 
 def find(history: History, words: str, *readers: str, limit: int = 100, **rooms: int) -> list[str]:
@@ -153,29 +152,6 @@ def test_words_that_were_removed_are_nowhere_in_the_file(tmp_path: Path, trim: b
     history.close()
 
     assert not any(b"verysecret" in path.read_bytes() for path in tmp_path.iterdir())
-
-
-def test_an_older_history_is_indexed_when_it_is_opened(tmp_path: Path) -> None:
-    """What was said before there was a search is found, private rooms by their members alone."""
-    path = tmp_path / "history.sqlite"
-    first_version(path, ("room", "den", {"name": "den", "private": True, "by": "alice"}))
-    db = sqlite3.connect(path)
-    db.execute("INSERT INTO room VALUES (2, 'den', 1), (3, '@alice.bob', 1)")
-    db.execute("INSERT INTO entry VALUES (2, 1, 'x', 1, 7, 'message', 'alice', NULL, 'tea in the den')")
-    db.execute("INSERT INTO entry VALUES (3, 1, 'x', 1, 8, 'message', 'alice', 'bob', 'tea for two')")
-    db.commit()
-    db.close()
-    history = SqliteHistory(path)
-
-    def found(*readers: str, **rooms: int) -> list[str]:
-        outcome = history.answer(Find(parse_search("tea"), readers, rooms, 9))
-        assert isinstance(outcome, FoundIn)
-        return [entry.text for _, entry in outcome.entries]
-
-    assert found("") == ["tea"]
-    assert found("bob") == ["tea for two"]
-    assert found(den=0) == ["tea in the den"]
-    history.close()
 
 
 @given(st.text(max_size=60))
