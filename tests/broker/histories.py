@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from zchat.broker.history import Append, Found, History, News, Read, Told
+from zchat.broker.history import Append, Find, Found, FoundIn, History, Index, Indexed, News, Read, Told
+from zchat.common.searching import parse_search
 
 
 def said(text: str, *, room: str = "lobby", author: str = "alice", id: str | None = None, time: int = 0) -> Append:
@@ -22,3 +23,14 @@ def news(history: History, after: int) -> Told:
     told = history.answer(News(after))
     assert isinstance(told, Told)
     return told
+
+
+def search(
+    history: History, words: str, *readers: str, limit: int = 100, before: tuple[str, int] | None = None, **rooms: int
+) -> FoundIn:
+    """What is found, after all was indexed."""
+    while history.commit([Index(1_000)]) != [Indexed(0)]:
+        pass
+    found = history.answer(Find(parse_search(words), readers if readers or rooms else ("",), rooms, limit, before))
+    assert isinstance(found, FoundIn)
+    return found

@@ -5,44 +5,34 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from hypothesis import Phase, given, settings, strategies as st
 
 from zchat.broker.history import (
     Append,
     Appended,
     BadHistory,
-    Change,
     Conflict,
     Done,
-    Erase,
     Find,
     Found,
     FoundIn,
-    History,
     Locate,
     Located,
     NotStored,
     Put,
     Read,
-    Resolve,
     Together,
-    Trim,
 )
-from zchat.broker.opening import without_password
 from zchat.broker.postgres import PostgresHistory
 from zchat.broker.postgres_link import Connection
-from zchat.broker.sqlite import SqliteHistory
 from zchat.common.searching import parse_search
 
-from ..postgres import PATIENCE, Postgres, emptied
+from ..postgres import PATIENCE, Postgres
 from .histories import news, read, said
 
 Open = Callable[..., PostgresHistory]
@@ -378,87 +368,3 @@ def test_a_database_that_takes_nothing_is_refused(history: PostgresHistory, sql:
     finally:
         sql.execute("SET default_transaction_read_only = off")
         sql.execute("ALTER ROLE zchat RESET default_transaction_read_only")
-
-
-def test_without_the_package_it_is_said_what_to_install() -> None:
-    """The line that installs it."""
-    code = (
-        "import sys; sys.modules['psycopg'] = None\n"
-        "from zchat.broker.opening import open_history\n"
-        "try: open_history('postgresql://host/chat')\n"
-        "except Exception as error: print(type(error).__name__, error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.startswith("BadHistory ")
-    assert "pip install 'zeromq-chat[postgres]'" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("postgresql://host/chat", "postgresql://host/chat"),
-        ("postgresql://me@host:5432/chat", "postgresql://me@host:5432/chat"),
-        ("postgresql://me:secret@host:5432/chat", "postgresql://me:***@host:5432/chat"),
-        ("postgresql://me:se@c:ret@host/chat", "postgresql://me:***@host/chat"),
-        ("postgresql://me:se?cr#et@host/chat", "postgresql://me:***@host/chat"),
-        ("postgresql:///chat?user=me&password=secret&host=h", "postgresql:///chat?user=me&password=***&host=h"),
-        ("postgresql://host:5432/chat?password=se@cret&user=me", "postgresql://host:5432/chat?password=***&user=me"),
-        ("postgresql://me@host/chat?sslpassword=secret", "postgresql://me@host/chat?sslpassword=***"),
-    ],
-)
-def test_a_password_is_not_shown(url: str, shown: str) -> None:
-    """The rest of the URL is."""
-    assert without_password(url) == shown
-
-
-# --- both histories are the same ------------------------------------------------------------------------------
-ROOM = st.sampled_from(["open", "@a.b"])
-WHO = st.sampled_from(["a", "b"])
-APPEND = st.builds(
-    lambda room, who, id_, kind, about: Append(
-        room, who, id_, who, f"{kind} {id_}", 0, kind, about=about, choices=("yes", "no") if kind == "ask" else ()
-    ),
-    *(
-        ROOM,
-        WHO,
-        st.sampled_from("123456"),
-        st.sampled_from(["message", "topic", "ask"]),
-        st.sampled_from([0, 0, 0, 1]),
-    ),
-)
-PUT = st.builds(Put, st.just("t"), WHO, st.sampled_from([b"1", b"2"]), st.sampled_from([None, 0, 1, 2]))
-ERASE = st.builds(Erase, ROOM, st.integers(1, 6), st.sampled_from([None, "a", "b"]))
-ANSWER = st.builds(
-    lambda room, who, id_, seq, choice: Together(
-        (Append(room, who, id_, who, choice, 0, "answer", about=seq), Resolve(room, seq, who, choice))
-    ),
-    *(ROOM, WHO, st.sampled_from("789"), st.integers(1, 6), st.sampled_from(["yes", "no", "maybe"])),
-)
-TOGETHER = st.builds(lambda *changes: Together(changes), APPEND, PUT, ERASE)
-TRIM = st.builds(Trim, ROOM, st.just(0), st.integers(1, 4), st.sampled_from([-1, 9]))
-BATCHES = st.lists(st.lists(st.one_of(APPEND, APPEND, PUT, ERASE, ANSWER, TOGETHER, TRIM), max_size=6), max_size=6)
-
-
-LOOKS: tuple[Callable[[History], object], ...] = (
-    lambda history: history.heads(),
-    lambda history: history.floors(),
-    lambda history: history.topics(),
-    lambda history: history.table("t"),
-    lambda history: [history.answer(Read(room, after=0, limit=50)) for room in ("open", "@a.b")],
-    lambda history: [history.answer(Read(room, before=4, limit=2)) for room in ("open", "@a.b")],
-)
-
-
-@given(BATCHES)
-@settings(max_examples=60, deadline=None, phases=set(Phase) - {Phase.shrink})  # each step takes milliseconds
-def test_both_histories_say_the_same(postgres: Postgres, batches: list[list[Change]]) -> None:
-    """Whatever comes, together or one after the other: the outcomes, and all that can be read, are those of SQLite."""
-    one, other = SqliteHistory(":memory:"), PostgresHistory(emptied(postgres.url()))
-    with contextlib.closing(one), contextlib.closing(other):
-        for batch in batches:
-            known = one.heads()  # a room that is not there is never trimmed
-            changes = [change for change in batch if not isinstance(change, Trim) or change.room in known]
-            assert one.commit(changes) == other.commit(changes)
-        for look in LOOKS:
-            assert look(one) == look(other)
