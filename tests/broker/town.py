@@ -7,7 +7,7 @@ from zchat.common import messages as m
 from zchat.common.clock import Now
 
 from ..simulation.store import Disk, FailingHistory, MemoryHistory
-from .house import NOW, House, Sent
+from .house import NOW, House, Sent, events
 
 
 class Town:
@@ -55,3 +55,20 @@ class Town:
                     pings = [(identity.decode(), m.Ping()) for identity in house.core._roster.by_identity]
                     sent[house] += [*house.tick(), *house.send(*pings)]
         return sent
+
+
+def in_the_lobby() -> Town:
+    """Two brokers; alice is at the first, bob at the second, both in the lobby."""
+    town = Town()
+    one, two = town.houses
+    one.enter("alice")
+    one.join("lobby", "alice")
+    two.enter("bob")
+    two.join("lobby", "bob")
+    town.pass_on()
+    return town
+
+
+def changes(sent: Sent) -> list[tuple[str, str, str]]:
+    """Whose presence has changed, how and why, as the lobby was told."""
+    return [(told.nick, told.change, told.reason) for told in events(sent, m.Presence)]
