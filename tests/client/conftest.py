@@ -1,9 +1,12 @@
-"""The client's core at the two moments where its tests begin."""
+"""The client's core at the two moments where its tests begin, and a place with clocks of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from ..zones import zone
 from .shell import Shell, in_the_lobby
 
 
@@ -17,3 +20,10 @@ def shell() -> Shell:
 def live() -> Shell:
     """A client in the lobby, a while after everything has settled."""
     return in_the_lobby()
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[None]:
+    """A place whose clocks are 5 h 30 min ahead of UTC."""
+    with zone("HERE-5:30"):
+        yield
