@@ -1,11 +1,13 @@
-"""A person at a terminal without the terminal: what she types, what is told her, and where things stand."""
+"""alice in the chat, without a terminal or a pipe: what she types, and what is told her there."""
 
 from __future__ import annotations
 
 import itertools
+import json
 
 from zchat.client import actions as a
-from zchat.client.chat import ChatOptions
+from zchat.client.chat import Chat, ChatOptions
+from zchat.client.core import ClientCore
 from zchat.client.ignoring import Ignored
 from zchat.client.rooms import Start
 from zchat.client.screen_chat import ScreenChat
@@ -100,3 +102,60 @@ class Seat(Player):
     def unread(self) -> dict[str, tuple[int, int]]:
         """Place → how many messages are unread there, and how many of them are for her."""
         return {place.name: (place.unread, place.mentions) for place in self.status.places}
+
+
+class PlainSeat(Player):
+    """alice at a pipe, in some rooms; `lines` is what was printed since she sat down."""
+
+    def __init__(self, *rooms: str, json: bool = False, private: bool = False) -> None:
+        self.shell = Shell()
+        self.core: ClientCore = self.shell.core
+        self.chat = self.program = Chat(
+            self.core, ChatOptions(rooms or ("lobby",), Start(), json=json, private=private)
+        )
+        self.lines: list[str] = []
+        self.runs: list[str] = []
+        """Texts for which a hook was to be run."""
+        self.ended: a.End | None = None
+        self.seq = 0
+        self.do(self.chat.start(self.shell.now))
+        self.react(self.shell.welcome())
+        for join in self.shell.sent(m.Join):
+            assert isinstance(join, m.Join)
+            self.enter(join)
+        self.lines.clear()
+
+    def note(self, action: a.Action) -> None:
+        """What the chat prints and has run, and that it ends."""
+        match action:
+            case a.Print(text):
+                self.lines.append(text)
+            case a.Run(event):
+                self.runs.append(json.loads(event)["text"])
+            case a.End():
+                self.ended = action
+
+    def enter(self, join: m.Join, **what: object) -> None:
+        """The broker lets us into a room."""
+        ids = {"room": join.room.lower(), "name": join.room, "ref": join.ref}
+        self.hear(m.Entered(**ids, head=self.seq, after=self.seq, **what))  # type: ignore[arg-type]
+
+    def store(self, room: str = "lobby", *, echo: bool = True) -> None:
+        """The broker stores what we said, and tells it."""
+        for id_, say in [(say.id, say) for say in self.core.waiting_says]:
+            self.seq += 1
+            self.hear(m.Acked(acks=[m.Ack(id=id_, room=room, seq=self.seq, time=0, delivered=1)]))
+            if echo:
+                self.entry("alice", say.text, room, key="key", kind=say.kind, to=say.to, about=say.about, seq=self.seq)
+
+    def entry(self, nick: str, text: str, room: str = "lobby", *, seq: int = 0, key: str = "b", **what: object) -> None:
+        """Something is said in a room."""
+        self.seq = seq or self.seq + 1
+        entry = m.Entry(
+            seq=self.seq, prev=self.seq - 1, id=f"i{self.seq}", time=0, nick=nick, key=key, text=text, **what
+        )  # type: ignore[arg-type]
+        self.hear(m.Entries(room=room, entries=[entry]))
+
+    def sent(self, kind: type[m.Message]) -> m.Message:
+        """The last command of a kind."""
+        return self.shell.sent(kind)[-1]
