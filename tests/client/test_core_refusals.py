@@ -208,39 +208,6 @@ def test_who_was_put_out_while_away_is_told_on_the_way_back(live: Shell) -> None
     assert live.core.rooms == {}
 
 
-def enter_private(live: Shell, *, asked: bool) -> None:
-    """Enter the private room plans, which was asked for as such or not."""
-    live.do(live.core.join("plans", Start(), live.now, private=asked))
-    join = live.sent(m.Join)[-1]
-    assert isinstance(join, m.Join)
-    assert join.private is asked
-    live.receive(m.Entered(room="plans", name="plans", head=0, after=0, private=True, role="owner", ref=join.ref))
-
-
-def test_a_private_room_is_not_heard_by_sub(live: Shell) -> None:
-    """As soon as the broker says that it is one, its name leaves SUB, and it never comes back there."""
-    enter_private(live, asked=False)
-    topic = wire.topic("plans")
-    on_sub = [action for action in live.actions if isinstance(action, a.Subscribe | a.Unsubscribe)]
-    assert on_sub == [a.Subscribe(topic), a.Unsubscribe(topic)]
-    live.lose()
-    live.until(a.Dial)
-    live.clear()
-    live.welcome()
-    assert [topic in action.topics for action in live.actions if isinstance(action, a.Listen)] == [False]
-    joins = {join.room: join.private for join in live.sent(m.Join) if isinstance(join, m.Join)}
-
-    assert joins == {"lobby": False, "plans": True}
-
-
-def test_a_room_made_private_is_never_subscribed_to(live: Shell) -> None:
-    """Its name does not reach PUB even for a moment, coming or going."""
-    enter_private(live, asked=True)
-    live.do(live.core.part("plans"))
-
-    assert not [action for action in live.actions if isinstance(action, a.Subscribe | a.Unsubscribe)]
-
-
 @pytest.mark.parametrize(("name", "told"), [("Plans", "Plans"), ("\x1b[2J", "plans"), ("lobby", "plans")])
 def test_an_invitation_is_told(live: Shell, name: str, told: str) -> None:
     """With the room's name, if it is the name of that room."""
@@ -282,59 +249,3 @@ def test_a_nick_that_is_none_is_not_believed(live: Shell, nick: str) -> None:
 
     assert live.actions == []
     assert live.core.profile.nick == "alice"
-
-
-# --- SUB ------------------------------------------------------------------------------------------------------
-def listens(shell: Shell, seconds: float) -> list[float]:
-    """When SUB is opened, counted from now, if each one breaks at once and DEALER is fine."""
-    began, times = shell.mono, []
-    for _ in range(round(seconds / STEP)):
-        shell.mono += STEP
-        for action in shell.do(shell.core.tick(shell.now)):
-            if isinstance(action, a.Send) and isinstance(action.command, m.Ping):
-                shell.receive(m.Pong())
-            if isinstance(action, a.Listen):
-                times.append(shell.mono - began)
-                shell.do(shell.core.deafened(shell.now))
-    return times
-
-
-def test_a_sub_that_breaks_is_opened_anew_ever_more_rarely(live: Shell) -> None:
-    """After half a second at most, then after pauses that double up to the limit; the broker is not given up."""
-    live.do(live.core.deafened(live.now))
-    times = listens(live, 25)
-    pauses = [after - before for before, after in zip([0.0, *times], times, strict=False)]
-
-    assert pauses == pytest.approx([0.5, 1, 2, 4, 5, 5, 5], abs=2 * STEP)
-    assert live.core.live
-
-
-def test_a_beacon_ends_the_doubling(live: Shell) -> None:
-    """A SUB that worked and breaks is opened soon again, and the shell wakes for it."""
-    live.do(live.core.deafened(live.now))
-    listens(live, 8)
-    live.receive(m.Beacon(time=0))
-    live.do(live.core.deafened(live.now))
-
-    assert live.core.due(live.now) <= live.mono + 0.5
-    assert listens(live, 1)[0] == pytest.approx(0.5, abs=2 * STEP)
-
-
-@pytest.mark.parametrize(("byte", "pause"), [(b"\x00", 0.1), (b"\xff", 0.5)])
-def test_the_pause_before_a_new_sub_is_spread_by_chance(byte: bytes, pause: float) -> None:
-    """The clients of a PUB that restarts do not come back at the same moment."""
-    shell = Shell(lambda size: byte * size)
-    shell.welcome()
-    shell.do(shell.core.deafened(shell.now))
-
-    assert listens(shell, 1)[0] == pytest.approx(pause, abs=2 * STEP)
-
-
-def test_a_sub_that_breaks_with_the_connection_waits_for_the_welcome(live: Shell) -> None:
-    """While there is no broker none is opened."""
-    live.lose()
-    live.clear()
-    live.do(live.core.deafened(live.now))
-    live.until(a.Dial)
-
-    assert not [action for action in live.actions if isinstance(action, a.Listen)]
