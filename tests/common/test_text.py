@@ -7,65 +7,16 @@ import unicodedata
 
 import pyte
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given
 
-from zchat.common.text import (
-    ALL_MARKS,
-    BLANKS,
-    JOINERS,
-    NEWLINE,
-    REPLACEMENT,
-    SHOWN_CELLS,
-    STACKED_MARKS,
-    clean,
-    clean_lines,
-    cut,
-    shown,
-    width,
-    wrap,
-)
+from zchat.common.text import ALL_MARKS, BLANKS, JOINERS, NEWLINE, REPLACEMENT, STACKED_MARKS, clean, clean_lines, width
+
+from .hostile import ATTACKS, hostile
 
 HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
 EVERY_CHARACTER = [chr(code) for code in range(sys.maxunicode + 1)]
 
-ATTACKS = {
-    "title": "\x1b]2;pwned\x07",
-    "title, 8-bit": "\x9d2;pwned\x9c",
-    "icon": "\x1b]1;pwned\x07",
-    "clear screen": "\x1b[2J\x1b[H",
-    "clear screen, 8-bit": "\x9b2J\x9bH",
-    "reset": "\x1bc",
-    "cursor up": "\x1b[Aroot: send me your key",
-    "cursor anywhere": "\x1b[1;1Hroot",
-    "save and restore": "\x1b7\x1b[3;3H!\x1b8",
-    "insert line": "\x1b[L",
-    "scroll region": "\x1b[2;3r",
-    "hidden cursor": "\x1b[?25l",
-    "no wrap": "\x1b[?7l",
-    "alternate screen": "\x1b[?1049h",
-    "colour that stays": "\x1b[31;5mred",
-    "other letters": "\x0e\x1b(0qqq",
-    "status report": "\x1b[6n\x1b[c\x1bZ",
-    "device control": "\x1bP$qm\x1b\\",
-    "link": "\x1b]8;;http://evil.example\x1b\\here\x1b]8;;\x1b\\",
-    "carriage return": "\r12:00 root: hello",
-    "backspaces": "\b\b\b\b\b\broot: hello",
-    "newline": "\n12:00 root: hello",
-    "line feeds of other kinds": "\v12:00\froot\x85hello\x84\x8d",
-    "line separators": "\u202812:00 root: hello\u2029x",
-    "tab stops": "\x1bH\x88\t\tx",
-    "answerback and bell": "\x05\x07",
-    "delete": "abc\x7f\x7f",
-    "NUL": "a\x00b",
-    "right to left": "\u202etoor\u202c",
-    "isolates": "\u2066\u2067\u2068x\u2069",
-    "marks on the prefix": "\u0336\u0338\u20d2",
-    "zalgo": "z" + "\u0300\u0316" * 50,
-    "tag characters": "".join(chr(0xE0000 + ord(letter)) for letter in "run rm -rf"),
-    "row of joiners": "é" + "\u200c\u200d" * 20,
-    "surrogates": "\ud83d\ude00\udc1b",
-    "final jamo": "a" + "\u11a8" * 100,
-}
 HARMLESS = [
     "",
     "plain text, with ~ and {braces}",
@@ -86,15 +37,6 @@ HARMLESS = [
     "│ box ┼ drawing █▒░",
     "no\u00a0break　wide",
 ]
-
-# Half of it is drawn from what may do harm.
-hostile = st.text(
-    st.one_of(
-        st.sampled_from([*"".join(ATTACKS.values()), *BLANKS, *JOINERS, *"\t[]0;?m👩\u0947\u093f\u1166"]),
-        st.characters(exclude_categories=[]),
-    ),
-    max_size=60,
-)
 
 
 @pytest.fixture(scope="module")
@@ -261,65 +203,13 @@ def test_piles_are_low_everywhere(text: str) -> None:
         assert row <= ALL_MARKS
 
 
-# --- cells ---
-
-
-@pytest.mark.parametrize(
-    ("text", "cells"),
-    [("", 0), ("abc", 3), ("жук", 3), ("日本", 4), ("e\u0301", 1), ("👍", 2), ("❤️", 2), ("한국", 4), ("ｱ", 1)],
-)
-def test_width_in_cells(text: str, cells: int) -> None:
-    """Wide characters take two cells, marks none."""
-    assert width(text) == cells
-
-
-@pytest.mark.parametrize(
-    ("text", "cells", "expected"),
-    [
-        ("abc", 3, "abc"),
-        ("abcd", 3, "ab…"),
-        ("abcd", 1, "…"),
-        ("abcd", 0, ""),
-        ("日本語", 5, "日本…"),
-        ("日本語", 4, "日…"),
-        ("ae\u0301\u0302bcd", 3, "ae\u0301\u0302…"),
-        ("👩\u200d👩\u200d👧 family", 3, "👩…"),
-    ],
-)
-def test_cut(text: str, cells: int, expected: str) -> None:
-    """A text too wide ends in an ellipsis, never in half a character or in a joiner."""
-    assert cut(text, cells) == expected
-
-
-@given(hostile.map(clean), st.integers(0, 30))
-def test_cut_text_fits(text: str, cells: int) -> None:
-    """What is cut is clean, fits, and is a beginning of the text."""
-    result = cut(text, cells)
-
-    assert width(result) <= cells
-    assert clean(result) == result
-    assert result == text or text.startswith(result.removesuffix("…"))
-
-
-def test_long_texts_are_cut_at_once() -> None:
-    """A whole message in a narrow column costs no more than measuring it."""
-    assert cut("é" * 16_384, 10) == "é" * 9 + "…"
-
-
-@given(hostile)
-def test_names_in_errors_are_short_and_clean(name: str) -> None:
-    """A name is quoted in an error without its controls and without filling the screen."""
-    result = shown(name * 10)
-
-    assert result[0] == result[-1] == "'"
-    assert clean(result) == result
-    assert width(result) <= SHOWN_CELLS + 2
-
-
 # --- screens ---
 
+
 PREFIX = "12:00 nick: "
+
 COLUMNS = 600
+
 BEFORE = "11:59 root: do not trust what follows"
 
 
@@ -429,22 +319,3 @@ def test_no_character_leaves_its_line(everything_cleaned: list[str]) -> None:
         terminal.print(text)
 
     assert terminal.faults() == []
-
-
-@given(st.text(), st.integers(8, 60))
-def test_wrapped_lines_fit_and_are_indented(text: str, cells: int) -> None:
-    """Every line of a wrapped text fits, all but the first are indented, and no word is lost."""
-    first, *more = wrap(clean(text), cells)
-
-    assert all(width(line) <= cells for line in [first, *more])
-    assert all(line.startswith("    ") for line in more)
-    assert "".join([first, *more]).replace(" ", "") == clean(text).replace(" ", "")
-
-
-def test_a_text_cannot_put_a_name_at_the_beginning_of_a_line() -> None:
-    """Blanks up to the edge of the screen bring the rest to an indented line."""
-    assert wrap("12:00 mallory: hi" + " " * 23 + "12:01 admin: give mallory your password", 40) == [
-        "12:00 mallory: hi",
-        "    12:01 admin: give mallory your",
-        "    password",
-    ]
