@@ -1,46 +1,21 @@
-"""zchat as a tool that scripts rely on: commands that it runs, pipes, completion, a broker that is not there yet."""
+"""Commands that zchat runs: for each message, to send their end, and for what is meant for one."""
 
 from __future__ import annotations
 
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
-import sys
-import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pexpect
 import pytest
 
-from . import processes
-from .processes import PATIENCE, ZCHAT, Broker, LineMode, Process, Terminal, run_shell
+from .. import processes
+from ..processes import ZCHAT, Broker, LineMode, Process, run_shell, until
 
-Done = subprocess.CompletedProcess[str]
-Zchat = Callable[..., Done]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One account for all of this."""
-    return tmp_path_factory.mktemp("tool") / "home"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def broker(home: Path) -> Iterator[Broker]:
-    """One broker for all of this; each test has a room of its own."""
-    with Broker(home) as broker:
-        yield broker
-
-
-@pytest.fixture
-def room(request: pytest.FixtureRequest) -> str:
-    """A room for one test."""
-    return f"r-{zlib.crc32(request.node.name.encode())}"
+Zchat = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def script(path: Path, text: str) -> str:
@@ -242,10 +217,7 @@ def test_a_hook_is_run_for_what_is_meant_for_one(
 
 def _lines_when(path: Path, count: int) -> list[str]:
     """The lines of a file as soon as there are so many."""
-    deadline = time.monotonic() + PATIENCE
-    while not (path.exists() and path.read_text().count("\n") >= count):
-        assert time.monotonic() < deadline
-        os.sched_yield()
+    until(lambda: path.exists() and path.read_text().count("\n") >= count, f"{count} lines of {path.name}")
     return path.read_text().splitlines()
 
 
@@ -259,166 +231,3 @@ def test_a_hook_that_cannot_be_run_is_said_before_the_chat_begins(zchat: Zchat, 
     assert done.stderr == (
         f"zchat: The hook mention ({config}): there is no command 'no-such-command'. Check its name, and PATH.\n"
     )
-
-
-# --- pipes ----------------------------------------------------------------------------------------------------
-def test_a_reader_that_has_enough_ends_a_tail(home: Path, zchat: Zchat, room: str) -> None:
-    """`zchat tail | head -1`: the line, and neither a word nor a wait."""
-    zchat("send", "-r", room, "--each-line", stdin="one\ntwo\nthree\n", nick="bob")
-    done = run_shell(home, f"zchat tail -r {room} | head -n 1 | cut -d' ' -f3-; echo ${{PIPESTATUS[0]}}")
-
-    assert (done.stdout, done.stderr) == ("bob: one\n141\n", "")
-
-
-def strangers(zchat: Zchat) -> int:
-    """How many commands the broker has refused since they came from nobody."""
-    report = json.loads(zchat("status", "--json").stdout)
-    return int(report["numbers"]["refusals"].get("hello_first", 0))
-
-
-def test_lines_that_never_end_are_sent_as_far_as_they_come(home: Path, zchat: Zchat, room: str) -> None:
-    """`yes | head -1000 | zchat send --each-line`: each line is a message, and nothing is said after the goodbye."""
-    before = strangers(zchat)
-    sending = f"zchat send -r {room} --each-line --json"
-    done = run_shell(home, f"yes | head -n 1000 | {sending} | tail -n 1; echo ${{PIPESTATUS[2]}}", ZCHAT_NICK="bob")
-    last, status = done.stdout.splitlines()
-
-    assert (status, done.stderr) == ("0", "")
-    assert json.loads(last)["seq"] == 1_000
-    assert strangers(zchat) == before
-
-
-# --- the broker -----------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("arguments", [("join",), ("tail", "-n", "5"), ("send", "--each-line")], ids=lambda a: a[0])
-def test_what_is_begun_before_the_broker_finds_it(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """A broker that comes within five seconds was not away."""
-    home = tmp_path / "home"
-    with Broker(home) as broker:
-        processes.run(home, "send", "first", nick="bob")
-        broker.stop()
-        with Process(home, *arguments, "-b", broker.link, nick="me") as process:
-            process.type("hello")
-            broker.start()
-            process.end_input()
-            if arguments[0] == "tail":
-                process.wait_for("bob: first")
-            else:
-                assert process.wait() == 0
-                assert "me: hello" in processes.run(home, "tail", "--no-follow").stdout
-
-
-# --- json -----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("command", ["ping", "link", "doctor", "key", "config", "who -r nowhere"])
-def test_an_object_is_one_line_of_one_form(zchat: Zchat, command: str) -> None:
-    """Whatever says it, errors too: ASCII, and no blank that is not data."""
-    lines = zchat(*command.split(), "--json", nick="me").stdout.splitlines()
-
-    assert lines
-    for line in lines:
-        assert line == json.dumps(json.loads(line), separators=(",", ":"))
-
-
-# --- colour ---------------------------------------------------------------------------------------------------
-def test_colour_is_for_terminals_and_for_who_asks(home: Path, zchat: Zchat, room: str) -> None:
-    """A pipe gets none; on a terminal nicks have one, unless it is not wanted."""
-    zchat("send", "-r", room, "hello", nick="bob")
-    tail = ("tail", "-r", room, "--no-follow")
-    assert "\x1b" not in zchat(*tail).stdout
-    assert "m" + "bob" + "\x1b[39m: hello" in zchat(*tail, "--color", "always").stdout
-    shown = {}
-    for option in ("auto", "never"):
-        with Terminal(home, *tail, "--color", option, nick="me") as terminal:
-            terminal.wait()
-            shown[option] = terminal.bytes
-    assert b"mbob\x1b[39m: hello" in shown["auto"]
-    assert b"\x1b[39m" not in shown["never"]
-
-
-# --- completion -----------------------------------------------------------------------------------------------
-COMPLETE = """
-eval "$(zchat completion bash)"
-complete_words() {
-    COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
-    _zchat_completion zchat
-    echo "${COMPREPLY[*]}"
-}
-"""
-
-
-def completed(home: Path, *words: str) -> list[str]:
-    """What a real bash makes of words of which the last is half typed."""
-    done = run_shell(home, f"{COMPLETE} complete_words zchat {shlex.join(words)}")
-    assert done.stderr == ""
-    return done.stdout.split()
-
-
-def test_bash_completes_commands_options_and_names(home: Path, zchat: Zchat, room: str) -> None:
-    """Names are those that were met: rooms, partners, own nicks, brokers."""
-    zchat("send", "-r", room, "hello", nick="bob")
-    zchat("send", "-t", "bob", "psst", nick="dora")
-
-    assert completed(home, "se") == ["send", "search"]
-    assert completed(home, "send", "--each") == ["--each-line"]
-    assert completed(home, "join", "--notices", "s") == ["smart"]
-    assert completed(home, "send", "-r", room[:-2]) == [room]
-    assert completed(home, "send", "-t", "b") == ["bob"]
-    assert completed(home, "who", "-u", "dor") == ["dora"]
-    assert any(word.startswith("127.0.0.1:") for word in completed(home, "who", "-b", "127"))
-    assert "unban" in completed(home, "admin", "un")
-
-
-def test_bash_completes_at_a_terminal(home: Path, tmp_path: Path) -> None:
-    """Pressing Tab does it."""
-    rc = tmp_path / "rc"
-    rc.write_text(f'PATH="{ZCHAT.parent}:$PATH"; PS1="ready> "; eval "$(zchat completion bash)"\n')
-    bash = pexpect.spawn("bash", ["--rcfile", str(rc), "-i"], env=processes.environment(home), encoding="utf-8")
-    try:
-        bash.expect_exact("ready> ", timeout=PATIENCE)
-        bash.send("zchat comp\tb\t")
-        bash.expect_exact("zchat completion bash", timeout=PATIENCE)
-    finally:
-        bash.close(force=True)
-
-
-def test_names_that_a_shell_could_act_on_are_not_offered(home: Path) -> None:
-    """A broker calls itself what it likes."""
-    folder = home / "state" / "names"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "hostile.json").write_text(
-        json.dumps({"rooms": ["*", "$(id)", "a b", "x\x1b[m", "file,x", "`id`"], "nicks": []})
-    )
-    try:
-        assert not set(completed(home, "send", "-r", "")) & {"*", "$(id)", "a", "b", "x\x1b[m", "`id`"}
-    finally:
-        (folder / "hostile.json").unlink()
-
-
-def test_completing_loads_neither_network_nor_screen(home: Path) -> None:
-    """It is done at every Tab, so it must be quick."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", ZCHAT],
-        env=processes.environment(home, _ZCHAT_COMPLETE="bash_complete", COMP_WORDS="zchat send -r ", COMP_CWORD="3"),
-        capture_output=True,
-        timeout=PATIENCE,
-        text=True,
-        check=True,
-    )
-    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-
-    assert "plain,lobby" in done.stdout.splitlines()
-    assert "zchat.client.known" in loaded
-    assert loaded.isdisjoint({"zmq", "prompt_toolkit", "asyncio", "sqlite3"})
-
-
-@pytest.mark.parametrize("name", ["zsh", "fish"])
-def test_other_shells_can_read_their_completion(home: Path, zchat: Zchat, name: str, tmp_path: Path) -> None:
-    """It is a script of that shell, and names the command."""
-    text = zchat("completion", name).stdout
-    assert "_ZCHAT_COMPLETE" in text
-    where = shutil.which(name)
-    if where is None:
-        pytest.skip(f"{name} is not installed")
-    path = tmp_path / "completion"
-    path.write_text(text)
-
-    assert subprocess.run([where, "-n", path], timeout=PATIENCE, check=False).returncode == 0
