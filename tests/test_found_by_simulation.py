@@ -12,7 +12,8 @@ from zchat.client.programs import Sender
 from zchat.common import messages as m, wire
 
 from .conversation import Client, Conversation
-from .simulation.store import FailingHistory, MemoryHistory
+from .simulation.failing import FailingHistory
+from .simulation.store import MemoryHistory
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from zchat.broker.history import History
 from zchat.broker.postgres import PostgresHistory
 from zchat.broker.sqlite import SqliteHistory
 
-from ..simulation.store import Disk, MemoryHistory
+from ..simulation.disk import Disk
+from ..simulation.store import MemoryHistory
 
 
 @pytest.fixture(params=["sqlite", "postgres", "memory"])

@@ -11,7 +11,7 @@ from zchat.broker.rooms import TOPICS
 from zchat.common import limits, messages as m
 from zchat.common.names import OPERATOR
 
-from ..simulation.store import Crash
+from ..simulation.failing import Crash
 from .house import House, key
 from .town import Town
 

@@ -6,7 +6,9 @@ from zchat.broker.policy import Policy
 from zchat.common import messages as m
 from zchat.common.clock import Now
 
-from ..simulation.store import Disk, FailingHistory, MemoryHistory
+from ..simulation.disk import Disk
+from ..simulation.failing import FailingHistory
+from ..simulation.store import MemoryHistory
 from .house import NOW, House, Sent, events
 
 

@@ -19,8 +19,8 @@ from zchat.client.programs import Sender
 from zchat.common import messages as m, names
 from zchat.common.errors import Code
 
+from .disk import Shelf
 from .party import Party, Segment
-from .store import Shelf
 from .world import World
 
 GONE = {Code.NO_SUCH_ROOM, Code.NO_SUCH_USER}

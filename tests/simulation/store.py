@@ -1,13 +1,11 @@
-"""A history in memory that keeps the contract of the one on disk, and one that fails when it is told to.
+"""A history in memory that keeps the contract of the one on disk.
 
-`MemoryHistory` passes `tests/broker/test_history.py` and `test_retention.py`, as `SqliteHistory` does. `FailingHistory`
-stands before it: the disk is full for a while, single commits or all reads fail, or the broker dies at a commit.
+It passes `tests/broker/test_history.py`, `test_retention.py` and `test_index.py`, as `SqliteHistory` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
@@ -24,14 +22,12 @@ from zchat.broker.history import (
     Find,
     Found,
     FoundIn,
-    History,
     Index,
     Indexed,
     Locate,
     Located,
     Missing,
     News,
-    NotStored,
     Outcome,
     Put,
     Question,
@@ -53,58 +49,14 @@ from zchat.common.names import PRIVATE_MARK
 from zchat.common.rules import SEARCHED, WORDS
 from zchat.common.searching import holds
 
+from .disk import Disk, Shelf
+
 _TRIM_ENTRIES = 500
+
 _DISOWN_ENTRIES = 40
 """Fewer than on a disk, so that something happens in between."""
+
 _PAGE = 100
-
-
-@dataclass(slots=True)
-class Shelf:
-    """What is kept of one room."""
-
-    head: int = 0
-    floor: int = 0
-    entries: dict[int, Entry] = field(default_factory=dict)
-    ids: dict[tuple[str, str], int] = field(default_factory=dict)
-    """(author, id) → sequence, of what is kept."""
-    gone: dict[tuple[str, str], tuple[int, int, tuple[object, ...] | None]] = field(default_factory=dict)
-    """(author, id) → sequence, time and content of what was removed; None: it had been deleted before."""
-    topic: str = ""
-    topic_at: int = 0
-    readers: tuple[str, ...] | None = None
-    # No part of the contract, but of what tests want to know:
-    former: dict[int, list[Entry]] = field(default_factory=dict)
-    """What was changed afterwards, as it had been: first as it was said."""
-    trimmed: dict[int, Entry] = field(default_factory=dict)
-    """What is no longer kept."""
-
-    def said(self, seq: int) -> Entry | None:
-        """An entry as it was said, whatever became of it."""
-        return next(iter(self.former.get(seq, ())), self.entries.get(seq) or self.trimmed.get(seq))
-
-    def change(self, seq: int, entry: Entry) -> None:
-        """From now on this stands there."""
-        self.former.setdefault(seq, []).append(self.entries[seq])
-        self.entries[seq] = entry
-
-
-@dataclass(slots=True)
-class Disk:
-    """What outlives the broker."""
-
-    id: str = "memory"
-    shelves: dict[str, Shelf] = field(default_factory=dict)
-    state: dict[str, dict[str, tuple[bytes, int]]] = field(default_factory=dict)
-    order: list[tuple[str, int]] = field(default_factory=list)
-    """Room and sequence of all entries, as they were stored."""
-    free: int = 0
-    """Bytes that nothing needs any more."""
-    commits: int = 1
-    moved: dict[str, int] = field(default_factory=dict)
-    """Room → the last commit that stored or removed something there."""
-    put: dict[tuple[str, str], int] = field(default_factory=dict)
-    """(table, name) → the last commit that set the value."""
 
 
 def _content(what: Append | Entry) -> tuple[object, ...]:
@@ -116,7 +68,6 @@ class MemoryHistory:
 
     def __init__(self, disk: Disk | None = None, *, shared: bool = False) -> None:
         self.disk = disk or Disk()
-        self.shared = shared
         self.id = self.disk.id
         self.shared = shared
 
@@ -408,74 +359,3 @@ class MemoryHistory:
     def table(self, table: str) -> dict[str, tuple[bytes, int]]:
         """One table of the small state: name → (value, revision)."""
         return dict(self.disk.state.get(table, {}))
-
-
-class Crash(Exception):
-    """The broker died at a commit."""
-
-
-class FailingHistory:
-    """`History` that says no, or takes the broker down, when it is told to."""
-
-    def __init__(self, history: History) -> None:
-        self.history = history
-        self.id, self.shared = history.id, history.shared
-        self.full = False
-        """No commit succeeds."""
-        self.unreadable = False
-        """No question is answered."""
-        self.failing = 0
-        """So many commits fail from now on."""
-        self.crash_at = ""
-        """At the next commit the broker dies: ``before`` or ``after`` it."""
-        self.refused = 0
-        """How many commits have failed."""
-
-    def mend(self) -> None:
-        """From now on everything works."""
-        self.full = self.unreadable = False
-        self.failing, self.crash_at = 0, ""
-
-    def commit(self, batch: Sequence[Change]) -> list[Outcome]:
-        """As told, or as the history behind it."""
-        crash, self.crash_at = self.crash_at, ""
-        if crash == "before":
-            raise Crash
-        if self.full or self.failing:
-            self.failing -= self.failing > 0
-            self.refused += 1
-            raise NotStored("The disk is full.")
-        outcomes = self.history.commit(batch)
-        if crash:
-            raise Crash
-        return outcomes
-
-    def answer(self, question: Question) -> Outcome:
-        """As the history behind it, if that can be read."""
-        if self.unreadable:
-            raise NotStored("The disk cannot be read.")
-        return self.history.answer(question)
-
-    def heads(self) -> dict[str, int]:
-        """As the history behind it."""
-        return dict(self.history.heads())
-
-    def floors(self) -> dict[str, int]:
-        """As the history behind it."""
-        return dict(self.history.floors())
-
-    def topics(self) -> dict[str, str]:
-        """As the history behind it."""
-        return dict(self.history.topics())
-
-    def table(self, table: str) -> dict[str, tuple[bytes, int]]:
-        """As the history behind it."""
-        return dict(self.history.table(table))
-
-    def size(self) -> int:
-        """As the history behind it."""
-        return self.history.size()
-
-    def close(self) -> None:
-        """As the history behind it."""
-        self.history.close()

@@ -17,7 +17,8 @@ from zchat.broker.history import Append, Appended, Change, Disown, Disowned, Out
 from zchat.broker.upkeep import FORGOTTEN
 
 from .checker import check
-from .script import Event, Performance, Script, compose
+from .performance import Performance
+from .script import Event, Script, compose
 from .shrink import faults_of, shrink, transcript
 from .store import MemoryHistory
 from .world import World

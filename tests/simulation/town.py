@@ -17,9 +17,11 @@ from zchat.broker.core import Core
 from zchat.broker.history import Change, Outcome
 from zchat.common.clock import Now
 
+from .disk import Disk
 from .party import Party
-from .script import Event, Performance, Script, compose
-from .store import Disk, MemoryHistory
+from .performance import Performance
+from .script import Event, Script, compose
+from .store import MemoryHistory
 from .world import START, WALL, World
 
 HINT = 0.5

@@ -35,8 +35,9 @@ from zchat.broker.upkeep import FORGOTTEN, Forgotten
 from zchat.common import messages as m, names, wire
 from zchat.common.clock import Now
 
+from .failing import Crash, FailingHistory
 from .party import Party
-from .store import Crash, FailingHistory, MemoryHistory
+from .store import MemoryHistory
 from .ways import BROADCASTS, COMMANDS, LATENCY, REPLIES, WAYS, Box, Weather
 
 START = 1_000.0
