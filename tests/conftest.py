@@ -1,4 +1,4 @@
-"""Fixtures for tests that run the `zchat` command (`processes`), or talk without it (`conversation`)."""
+"""Fixtures for tests that run the `zchat` command (`processes`, `terminals`), or talk without it (`conversation`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 from . import processes, releases
 from .conversation import Conversation
 from .postgres import REASON as NO_POSTGRES, Postgres, emptied, find as postgres_programs
-from .processes import Broker, LineMode, Terminal
+from .processes import Broker, LineMode
+from .terminals import Terminal
 
 
 def pytest_report_header() -> str:

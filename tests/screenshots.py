@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from pyte.screens import Char
 
-from .processes import Broker, Terminal
+from .processes import Broker
+from .terminals import Terminal
 
 NAME = "office"
 COLUMNS, ROWS = 78, 16

@@ -16,7 +16,8 @@ import pytest
 
 from zchat.common.errors import ExitCode
 
-from .processes import PATIENCE, ZCHAT, Broker, LineMode, Process, Terminal, started
+from .processes import PATIENCE, ZCHAT, Broker, LineMode, Process, started
+from .terminals import Terminal
 
 
 @pytest.fixture(scope="module")

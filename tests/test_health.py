@@ -12,7 +12,8 @@ import pytest
 
 from zchat.common.keys import KeyPair, Link
 
-from .processes import Broker, Process, Terminal, run
+from .processes import Broker, Process, run
+from .terminals import Terminal
 
 HERE, FRONT = "127.0.0.1", "127.0.0.2"
 """On Linux all of 127/8 is this machine."""

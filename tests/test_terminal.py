@@ -13,7 +13,8 @@ import pytest
 from zchat.common import messages as m
 
 from .peer import Peer
-from .processes import ZCHAT, Broker, Process, Terminal
+from .processes import ZCHAT, Broker, Process
+from .terminals import Terminal
 
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
 Sit = Callable[..., Terminal]

@@ -19,7 +19,8 @@ from zmq.utils import z85
 
 from zchat.common.keys import KeyPair, to_base32
 
-from ..processes import Broker, LineMode, Process, Terminal, run
+from ..processes import Broker, LineMode, Process, run
+from ..terminals import Terminal
 
 pytestmark = pytest.mark.skipif(os.name != "posix" or not Path("/proc/self").exists(), reason="looks at /proc")
 

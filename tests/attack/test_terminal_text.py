@@ -46,7 +46,8 @@ from zchat.common.clock import Now
 from zchat.common.text import clean, width
 
 from ..peer import Peer
-from ..processes import Broker, Terminal
+from ..processes import Broker
+from ..terminals import Terminal
 from .hostile import FORGED, Hostile
 
 SEED = 20_260_131

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ..processes import Broker, Terminal
+from ..processes import Broker
+from ..terminals import Terminal
 from .showing import Join, Sit
 
 NUMBERS = itertools.count(1)

@@ -7,7 +7,8 @@ import re
 import subprocess
 from collections.abc import Callable
 
-from ..processes import LineMode, Terminal
+from ..processes import LineMode
+from ..terminals import Terminal
 
 MINUTE = r"\d{4}-\d\d-\d\d \d\d:\d\d"
 

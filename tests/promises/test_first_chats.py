@@ -18,7 +18,8 @@ from zchat.common.ids import message_id
 from zchat.common.messages import Entries, Refused, Replay, Say
 
 from ..peer import Peer
-from ..processes import LOGIN, Broker, LineMode, Terminal, holds, run
+from ..processes import LOGIN, Broker, LineMode, holds, run
+from ..terminals import Terminal
 from .showing import Join, Sit, Zchat, said, stored
 
 

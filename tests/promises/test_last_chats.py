@@ -22,7 +22,8 @@ from zchat.broker.options import DEFAULTS
 from zchat.common.errors import InputError
 
 from ..conversation import Conversation
-from ..processes import LOGIN, Broker, LineMode, Terminal, run
+from ..processes import LOGIN, Broker, LineMode, run
+from ..terminals import Terminal
 from .showing import MINUTE, Join, Zchat, said, stored
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -23,7 +23,8 @@ from zchat.common.messages import Acked, Refused
 
 from ..conversation import Conversation
 from ..peer import Peer
-from ..processes import PATIENCE, Broker, LineMode, Terminal, run
+from ..processes import PATIENCE, Broker, LineMode, run
+from ..terminals import Terminal
 from .showing import Join, Zchat
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from .. import processes
-from ..processes import Broker, Process, Terminal, run_shell
+from ..processes import Broker, Process, run_shell
+from ..terminals import Terminal
 
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
 
