@@ -94,7 +94,7 @@ def offer(kind: NameKind) -> Callable[[click.Context, click.Parameter, str], lis
     return complete
 
 
-def setting_option(name: str, *, help: str | None = None, **more: Any) -> Callable[[F], F]:
+def setting_option(name: str, **more: Any) -> Callable[[F], F]:
     """The option of a setting (`settings`)."""
     setting = settings.BY_NAME[name]
     match setting.kind:
@@ -114,7 +114,7 @@ def setting_option(name: str, *, help: str | None = None, **more: Any) -> Callab
         envvar=setting.variable,
         metavar=setting.metavar,
         default=setting.default,
-        help=help or setting.help,
+        help=setting.help,
         **more,
     )
 
