@@ -6,11 +6,12 @@ Owns the words (append, put, erase, together, read, locate, find) and their outc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
+from ..common import limits, wire
 from ..common.errors import ZchatError
 from ..common.messages import Entry
 from ..common.searching import Term
@@ -324,6 +325,20 @@ def make_together(
         return found
     outcomes = {type(change): make(change) for change in together.changes}
     return outcomes[Append] if append is not None else Done()
+
+
+def page_of(entries: Iterable[Entry], floor: int, head: int, *, backwards: bool) -> Found:
+    """A page of as many entries as fit a frame, ascending, at least one; they come in the direction of the reading."""
+    page: list[Entry] = []
+    filling = wire.Filling()
+    for entry in entries:
+        if filling.add(entry) > limits.FRAME_BYTES and page:
+            break
+        page.append(entry)
+    if backwards:
+        page.reverse()
+        return Found(page, more=bool(page) and page[0].prev > floor)
+    return Found(page, more=bool(page) and page[-1].seq < head)
 
 
 class History(Protocol):

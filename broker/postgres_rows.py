@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..common import limits, wire
+from ..common import limits
 from ..common.messages import Entry
-from .history import Appended, Found, Locate, Located, Missing, Read, Recall, Told
+from .history import Appended, Found, Locate, Located, Missing, Read, Recall, Told, page_of
 from .postgres_link import Connection
 from .remains import digest_of
 
@@ -91,19 +91,9 @@ def read(db: Connection, read: Read) -> Found:
     }
     rows = db.execute(_PAGES["DESC" if backwards else "ASC"], where).fetchall()
     head, floor = rows[0][:2] if rows else (0, 0)
-    entries: list[Entry] = []
-    filling = wire.Filling()
-    for _, _, *row in rows:
-        if row[0] is None:
-            break  # the room's own row, where no entry is
-        entry = entry_of(row)
-        if filling.add(entry) > limits.FRAME_BYTES and entries:
-            break
-        entries.append(entry)
-    if backwards:
-        entries.reverse()
-        return Found(entries, more=bool(entries) and entries[0].prev > floor)
-    return Found(entries, more=bool(entries) and entries[-1].seq < head)
+    # The room's own row stands alone where no entry is.
+    entries = (entry_of(row) for _, _, *row in rows if row[0] is not None)
+    return page_of(entries, floor, head, backwards=backwards)
 
 
 def locate(db: Connection, locate: Locate) -> Located:

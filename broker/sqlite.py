@@ -46,6 +46,7 @@ from .history import (
     Read,
     Recall,
     Told,
+    page_of,
 )
 from .index import WordIndex
 from .remains import digest_of
@@ -206,16 +207,8 @@ class SqliteHistory:
         above = floor if backwards else max(floor, read.after or 0)
         below = min(read.before, head + 1) if read.before is not None else head + 1
         low, high = place_of(number, min(above, head)), place_of(number, below)
-        entries: list[Entry] = []
-        filling = wire.Filling()
-        for entry in self._between(low, high, read.limit, backwards=backwards):
-            if filling.add(entry) > limits.FRAME_BYTES and entries:
-                break
-            entries.append(entry)
-        if backwards:
-            entries.reverse()
-            return Found(entries, more=bool(entries) and entries[0].prev > floor)
-        return Found(entries, more=bool(entries) and entries[-1].seq < head)
+        entries = self._between(low, high, read.limit, backwards=backwards)
+        return page_of(entries, floor, head, backwards=backwards)
 
     def _between(self, low: int, high: int, most: int, *, backwards: bool) -> Iterator[Entry]:
         """Entries at places between two, the first or the last ones."""
