@@ -11,11 +11,12 @@ from zchat.client.rooms import UNREAD
 from zchat.client.session import Profile
 from zchat.common import limits, messages as m
 
+from .network import START
 from .party import Party
 from .script import PRIVATE, Event, Script
 from .store import MemoryHistory
 from .ways import Weather
-from .world import START, World
+from .world import World
 
 
 class Performance:

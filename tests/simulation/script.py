@@ -60,7 +60,7 @@ class Script:
     seed: int
     policy: Policy
     orderly: bool
-    """See `world`."""
+    """See `network`."""
     pause: float
     queue: int
     disk_seconds: float

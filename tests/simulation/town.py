@@ -18,11 +18,12 @@ from zchat.broker.history import Change, Outcome
 from zchat.common.clock import Now
 
 from .disk import Disk
+from .network import START, WALL
 from .party import Party
 from .performance import Performance
 from .script import Event, Script, compose
 from .store import MemoryHistory
-from .world import START, WALL, World
+from .world import World
 
 HINT = 0.5
 """Seconds that a hint takes at most."""
