@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from .ports import Ports
+
 ZCHAT = Path(sys.executable).with_name("zchat")
 LOGIN = "login"
 """The login name of whoever runs `zchat` in a test."""
@@ -236,15 +238,23 @@ class Broker:
         self._process: Process | None = None
         self._log = ""
         self.data = data or home / "broker"
+        self._ports = Ports()
         self.port = 0
         """ROUTER's port; PUB has the next one."""
         self.link = ""
 
     def __enter__(self) -> Self:
-        self.start()
+        with contextlib.ExitStack() as if_it_fails:
+            self.port = if_it_fails.enter_context(self._ports).first
+            self.start()
+            if_it_fails.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+        self._ports.__exit__()
+
+    def _end(self) -> None:
         if self._process is not None:
             self._process.__exit__()
 
@@ -269,7 +279,7 @@ class Broker:
 
     def start(self) -> None:
         """Start it; returns when it can be joined."""
-        self.__exit__()
+        self._end()
         if self._process is not None:
             self._log = self.log
         options = ("--port", self.port, "--data", self.data, *self._options)

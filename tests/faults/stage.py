@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from ..ports import Ports
 from ..processes import ZCHAT, environment, run
 from .checker import Line, Record, Report, judge, longest_gap, recovery
 
@@ -187,6 +188,7 @@ class Chat:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as if_it_fails:
             if_it_fails.enter_context(self._stack)
+            self.port = self._stack.enter_context(Ports()).first
             self.start_broker()
             if_it_fails.pop_all()
         return self
