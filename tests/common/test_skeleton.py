@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from confusable_homoglyphs import confusables
 from hypothesis import given, strategies as st
 
+from zchat.common import skeleton
 from zchat.common.names import fold
 from zchat.common.skeleton import skeletons
 
@@ -43,3 +45,12 @@ def test_names_that_differ_have_different_skeletons(name: str, other: str) -> No
 def test_names_that_are_compared_as_one_have_one_skeleton(name: str) -> None:
     """Whatever folds to the same has the same skeleton."""
     assert skeletons(name) & skeletons(fold(name))
+
+
+def test_the_table_is_the_librarys() -> None:
+    """What is read of the library's file is what the library itself has."""
+    look_alikes = {character: [each.c for each in alike] for character, alike in skeleton._table().items()}
+
+    assert look_alikes == {
+        character: [each["c"] for each in alike] for character, alike in confusables.confusables_data.items()
+    }
