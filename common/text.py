@@ -74,7 +74,7 @@ def width(text: str) -> int:
     # Takes 10 to 40 ms, which a command that only prints ASCII need not wait.
     from wcwidth import wcswidth, wcwidth
 
-    return max(wcswidth(text), sum(cells for cells in map(wcwidth, text) if cells > 0))
+    return max(wcswidth(text), sum(map(wcwidth, text)))
 
 
 def cut(text: str, cells: int) -> str:
