@@ -105,14 +105,18 @@ class Connections:
 
     def _forget(self, descriptor: int) -> None:
         peer = self._peers.pop(descriptor, None)
-        if peer is None:
-            return
-        if self._by_identity.get(peer.identity) == descriptor:
-            del self._by_identity[peer.identity]
+        if peer is not None and self._disown(descriptor, peer):
             self.ended.append(peer.identity)
+
+    def _disown(self, descriptor: int, peer: Peer) -> bool:
+        """Nobody is known to be at this connection any more; whether it was somebody with a name at ROUTER."""
         self._of_user.get(peer.user, set()).discard(descriptor)
         if not self._of_user.get(peer.user, True):
             del self._of_user[peer.user]
+        named = self._by_identity.get(peer.identity) == descriptor
+        if named:
+            del self._by_identity[peer.identity]
+        return named
 
     def is_there(self, identity: bytes) -> bool:
         """Whether a connection has this name now."""
@@ -134,6 +138,8 @@ class Connections:
         self.watch(mono)
         descriptor = int(frame.get(zmq.SRCFD))
         peer = self._peers.get(descriptor) or Peer(mono, None)  # closed already; what it sent was still waiting
+        # Or its descriptor is another one's by now, who is taken for it until they say something themselves.
+        self._disown(descriptor, peer)
         peer.user, peer.address = user, str(frame.get("Peer-Address"))
         peer.taken += _travelling(len(frame))
         if descriptor in self._peers:

@@ -109,6 +109,41 @@ def test_a_frame_tells_whose_it_is(door: Door) -> None:
     assert [peers[0] is peers[1], peers[1] is peers[2], len(door.connections)] == [True, False, 3]
 
 
+class Late:
+    """A frame of somebody whose connection has ended, when the one of another frame has got its descriptor."""
+
+    def __init__(self, of_the_other: zmq.Frame) -> None:
+        self._frame = of_the_other
+
+    def get(self, what: str | int) -> object:
+        """Whose it is and where it came from, as libzmq tells it."""
+        return "somebody gone" if what == "User-Id" else self._frame.get(what)
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_a_late_frame_leaves_nothing_behind(door: Door) -> None:
+    """A connection is whose frame came last, and nobody else's, when it has got a descriptor of somebody gone."""
+    key = KeyPair.generate()
+    client = door.client(key)
+    client.connect(door.endpoint)
+    client.send(b"hello")
+    identity, frame = door.take()
+    for _ in range(2):
+        door.connections.spoke(Late(frame), 0.0, b"late")  # type: ignore[arg-type]
+        assert (door.connections.is_there(b"late"), door.connections.is_there(identity)) == (True, False)
+        door.connections.spoke(frame, 0.0, identity)
+        assert (door.connections.is_there(b"late"), door.connections.is_there(identity)) == (False, True)
+        assert list(door.connections.waiting(0.0)) == [key.fingerprint]
+    client.close()
+    door.until(lambda: len(door.connections) == 0)
+
+    assert door.connections.ended == [identity]
+    assert door.connections.waiting(0.0) == {}
+    assert door.connections.of_user(key.fingerprint) == door.connections.of_user("somebody gone") == []
+
+
 def test_a_key_is_cut(door: Door) -> None:
     """All its connections end, and no other."""
     banned, other = KeyPair.generate(), KeyPair.generate()
