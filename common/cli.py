@@ -178,40 +178,41 @@ def main() -> NoReturn:
     # What is imported stays: to look for garbage in it again and again took an eighth of a short command's time ...
     gc.set_threshold(20_000)
     _open_standard_streams()
+    arguments = sys.argv[1:]
     try:
-        code = _run()
+        heed()
+        code = run(arguments)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
     except (BrokenPipeError, ReaderGone):
         _die_of_broken_pipe()
     except OSError as error:
-        if error.filename is None:
-            # What else has no name is a pipe or a terminal. Nothing more can be said there, not even with --json.
-            _drop(sys.stdout)
-        code = _fail(_system_error(error))
+        # What else has no name is a pipe or a terminal. Nothing more can be said there, not even with --json.
+        _drop(sys.stdout)
+        code = _fail(ZchatError(f"The output cannot be written ({error.strerror}). Check where it goes."), arguments)
     gc.freeze()  # ... and at the end all of it goes with the process
     sys.exit(code)
 
 
-def _run() -> int:
+def run(arguments: list[str]) -> int:
+    """Run one command; its exit code, when what went wrong has been said."""
     try:
-        heed()
-        result = cli.main(standalone_mode=False)
+        result = cli.main(arguments, prog_name="zchat", standalone_mode=False)
         return result if isinstance(result, int) else ExitCode.DONE
     except ZchatError as error:
-        return _fail(error)
+        return _fail(error, arguments)
     except click.UsageError as error:
-        return _fail(_usage_error(error))
+        return _fail(_usage_error(error), arguments)
     except click.ClickException as error:
-        return _fail(ZchatError(error.format_message()))
+        return _fail(ZchatError(error.format_message()), arguments)
     except (KeyboardInterrupt, click.Abort):
         return ExitCode.INTERRUPTED
-
-
-def _system_error(error: OSError) -> ZchatError:
-    if error.filename is None:
-        return ZchatError(f"The output cannot be written ({error.strerror}). Check where it goes.")
-    path = os.fsdecode(error.filename)
-    return ZchatError(f"The file {path} cannot be used ({error.strerror}). Check its folder, or name another place.")
+    except OSError as error:
+        if error.filename is None:
+            raise
+        file = f"The file {os.fsdecode(error.filename)} cannot be used ({error.strerror})"
+        return _fail(ZchatError(f"{file}. Check its folder, or name another place."), arguments)
 
 
 def _usage_error(error: click.UsageError) -> ZchatError:
@@ -232,7 +233,7 @@ def _usage_error(error: click.UsageError) -> ZchatError:
     return usage
 
 
-def _fail(error: ZchatError) -> int:
+def _fail(error: ZchatError, arguments: list[str]) -> int:
     """One line on standard error; with ``--json`` the same as an object on standard output."""
     text = " ".join(str(error).split("\n"))
     lines = [f"zchat: {text}"]
@@ -247,7 +248,6 @@ def _fail(error: ZchatError) -> int:
         click.echo("\n".join(lines), err=True)
     except OSError:
         _drop(sys.stderr)  # an error that nobody can read is still told by the exit code
-    arguments = sys.argv[1:]
     if "--json" in arguments[: arguments.index("--")] if "--" in arguments else "--json" in arguments:
         click.echo(json_line({"error": error.code, "detail": text}))
     return error.exit_code

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from . import processes, releases
+from . import inside, releases
 from .conversation import Conversation
 from .postgres import REASON as NO_POSTGRES, Postgres, emptied, find as postgres_programs
 from .processes import Broker, LineMode
@@ -97,8 +97,8 @@ def broker(home: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def zchat(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`zchat(*arguments, stdin=None, nick=None, timeout=…)` runs a command to its end."""
-    return functools.partial(processes.run, home)
+    """`zchat(*arguments, stdin=None, nick=None)` runs a command to its end, in this process."""
+    return functools.partial(inside.run, home)
 
 
 @pytest.fixture

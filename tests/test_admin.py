@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from . import processes
+from . import inside
 from .processes import Broker, LineMode
 
 Done = subprocess.CompletedProcess[str]
@@ -24,8 +24,8 @@ class Account:
         self._broker = broker
 
     def zchat(self, *arguments: object, stdin: str | None = None) -> Done:
-        """Run a command to its end."""
-        return processes.run(self._home, *arguments, stdin=stdin)
+        """Run a command to its end, in this process."""
+        return inside.run(self._home, *arguments, stdin=stdin)
 
     def say(self, nick: str, *, invitation: str = "") -> Done:
         """Come in as somebody and say something."""

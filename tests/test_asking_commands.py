@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .processes import Broker, LineMode, Process, run
+from .inside import run
+from .processes import Broker, LineMode, Process
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ import zmq
 from zchat.common import limits
 from zchat.common.errors import ExitCode
 
+from . import processes
+from .inside import run
 from .peer import ENDED, IN, OUT, Peer, fate_of
-from .processes import PATIENCE, Broker, LineMode, run
+from .processes import PATIENCE, Broker, LineMode
 
 
 def test_two_brokers_are_one_chat(tmp_path: Path, database: str) -> None:
@@ -50,9 +52,9 @@ def test_brokers_of_one_chat_have_one_key(tmp_path: Path, database: str) -> None
     """Who starts with keys of its own over the history of others says at once what to copy, and changes nothing."""
     options = ("broker", "--port", 0, "--history", database)
     with Broker(tmp_path / "one", "--history", database) as one:
-        stranger = run(tmp_path / "two", *options)
+        stranger = processes.run(tmp_path / "two", *options)
         (tmp_path / "two" / "data" / "broker" / "broker.key").write_bytes((one.data / "broker.key").read_bytes())
-        half = run(tmp_path / "two", *options)
+        half = processes.run(tmp_path / "two", *options)
         assert run(tmp_path / "one", "send", "hello", nick="alice").returncode == 0
         one.stop()
         one.start()

@@ -17,7 +17,8 @@ import yaml
 from zchat.broker.options import OPTIONS
 from zchat.common.cli import COMMANDS
 
-from .processes import Broker, run
+from .inside import run
+from .processes import Broker
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 UNIT, OPENRC, DOCKERFILE = (

@@ -12,7 +12,8 @@ import pytest
 
 from zchat.common.keys import KeyPair, Link
 
-from .processes import Broker, Process, run
+from .inside import run
+from .processes import Broker, Process
 from .terminals import Terminal
 
 HERE, FRONT = "127.0.0.1", "127.0.0.2"
@@ -36,7 +37,7 @@ def broker(home: Path) -> Iterator[Broker]:
 
 def findings(home: Path, *arguments: object) -> tuple[int, dict[str, str], str]:
     """What `zchat doctor` ends with, the state of each check, and the detail of the last one."""
-    done = run(home, "doctor", "--json", *arguments, nick="bob", timeout=20)
+    done = run(home, "doctor", "--json", *arguments, nick="bob")
     objects = [json.loads(line) for line in done.stdout.splitlines()]
     found = [each for each in objects if "check" in each]
     assert (done.returncode == 0) == (len(found) == len(objects)), done

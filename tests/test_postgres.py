@@ -14,9 +14,10 @@ import pytest
 from zchat.common import messages as m
 from zchat.common.errors import ExitCode
 
+from .inside import run
 from .peer import Peer
 from .postgres import Postgres
-from .processes import Broker, LineMode, run, run_shell
+from .processes import Broker, LineMode, run_shell
 
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -9,7 +9,8 @@ import pytest
 
 from zchat.common.errors import ExitCode
 
-from .processes import Broker, program, run
+from .inside import run
+from .processes import Broker, program
 
 STUCK = """
 import threading

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .processes import Broker, LineMode, Process, run_shell
+from .processes import Broker, LineMode, Process, run, run_shell
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -36,11 +36,11 @@ def texts(output: str) -> list[str]:
     return [each["text"] for each in objects if each["kind"] == "message"]
 
 
-def test_ten_thousand_lines_arrive_in_order_and_once(broker: Broker, zchat: Command) -> None:
+def test_ten_thousand_lines_arrive_in_order_and_once(broker: Broker, home: Path) -> None:
     """What `send --each-line` took, `tail --since all` gives, in order."""
     lines = [str(number) for number in range(1, MANY + 1)]
-    sent = zchat("send", "-r", "load", "--each-line", stdin="\n".join(lines), timeout=60)
-    tail = zchat("tail", "-r", "load", "--since", "all", "--no-follow", "--json", timeout=60)
+    sent = run(home, "send", "-r", "load", "--each-line", stdin="\n".join(lines), timeout=60)
+    tail = run(home, "tail", "-r", "load", "--since", "all", "--no-follow", "--json", timeout=60)
 
     assert (sent.returncode, sent.stdout, sent.stderr) == (0, "", "")
     assert texts(tail.stdout) == lines

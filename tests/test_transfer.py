@@ -11,7 +11,8 @@ import pytest
 
 from zchat.common.errors import ExitCode
 
-from .processes import Broker, run
+from .inside import run
+from .processes import Broker
 
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -20,7 +20,7 @@ def test_somebody_is_forgotten(broker: Broker, zchat: Zchat) -> None:
     zchat("send", "-t", "bob", "private zanzibar", nick="alice")
     zchat("send", "from bob", nick="bob")
     assert "zanzibar" in zchat("search", "zanzibar", nick="bob").stdout
-    done = zchat("admin", "forget", "alice", timeout=30)
+    done = zchat("admin", "forget", "alice")
     read = zchat("tail", "--since", "all", "--no-follow", nick="carol").stdout
     found = zchat("search", "zanzibar", nick="bob")
     left = b"".join(file.read_bytes() for file in broker.data.glob("history.sqlite*"))
@@ -39,7 +39,7 @@ def test_somebody_is_forgotten(broker: Broker, zchat: Zchat) -> None:
 
 def test_room_is_given_back(broker: Broker, zchat: Zchat) -> None:
     """The command ends when it is done, and tells how much it was, also to a program."""
-    done = zchat("admin", "vacuum", "--json", timeout=30)
+    done = zchat("admin", "vacuum", "--json")
 
     assert done.returncode == 0, done
     assert "given back" in json.loads(done.stdout)["done"]

@@ -19,6 +19,7 @@ from zmq.utils import z85
 
 from zchat.common.keys import KeyPair, to_base32
 
+from .. import inside
 from ..processes import Broker, LineMode, Process, run
 from ..terminals import Terminal
 
@@ -47,7 +48,8 @@ class Scene:
 
     def zchat(self, *arguments: object, nick: str | None = "alice", stdin: str | None = None) -> None:
         """Run a command, however it ends."""
-        done = run(self.home, *arguments, nick=nick, stdin=stdin)
+        program = run if arguments[0] == "broker" else inside.run
+        done = program(self.home, *arguments, nick=nick, stdin=stdin)
         self.outputs += [done.stdout, done.stderr]
 
     def look_at(self, *processes: Process) -> None:

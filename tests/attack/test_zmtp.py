@@ -24,8 +24,9 @@ from zchat.common import wire
 from zchat.common.keys import Link
 from zchat.common.messages import Acked, Entered, Hello, Join, Ping, Pong, Say
 
+from ..inside import run
 from ..peer import Peer, events_of
-from ..processes import PATIENCE, Broker, LineMode, descriptors, resident, run, until
+from ..processes import PATIENCE, Broker, LineMode, descriptors, resident, until
 from .streams import Stream, Streams, real_client, real_hello, relay, send
 from .words import Words
 

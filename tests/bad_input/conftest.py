@@ -13,7 +13,7 @@ import pytest
 
 from zchat.common.keys import KeyPair, Link
 
-from .. import processes
+from .. import inside, processes
 from ..peer import mute_broker
 from ..processes import Broker
 from .lines import Done, Ends, Timed, Zchat
@@ -38,8 +38,8 @@ def broker(home: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def zchat(home: Path) -> Zchat:
-    """`zchat(*arguments, stdin=None)` runs a command to its end."""
-    return functools.partial(processes.run, home, nick="me")
+    """`zchat(*arguments, stdin=None)` runs a command to its end, in this process."""
+    return functools.partial(inside.run, home, nick="me")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from zchat.common.errors import ExitCode
 
-from .. import processes
+from .. import inside
 from ..processes import Broker
 from .lines import BASE32, BYTE, Zchat, assert_line, assert_one_line
 
@@ -98,7 +98,7 @@ def test_a_nick_of_somebody_else_is_refused(zchat: Zchat, broker: Broker, tmp_pa
     """Another account that takes a nick in use is told to choose another one, whatever the command."""
     assert zchat("who").returncode == 0
     for command in (["who"], ["join"]):
-        done = processes.run(tmp_path, *command, "-b", broker.link, nick="me")
+        done = inside.run(tmp_path, *command, "-b", broker.link, nick="me")
         assert_one_line(done, ExitCode.NICK, "me", "another nick")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from zchat.common.errors import ExitCode
 
-from .. import processes
+from .. import inside, processes
 from ..processes import Broker
 from .lines import Done, assert_one_line
 
@@ -21,7 +21,7 @@ def test_a_home_that_is_a_file_is_said(broker: Broker, tmp_path: Path) -> None:
     home.write_text("")
 
     for command in (["who"], ["join"]):
-        assert_one_line(processes.run(home, *command, "-b", broker.link), ExitCode.OTHER, str(home))
+        assert_one_line(inside.run(home, *command, "-b", broker.link), ExitCode.OTHER, str(home))
     assert_one_line(processes.run(home, "broker"), ExitCode.OTHER, str(home), "--data")
 
 
@@ -41,7 +41,7 @@ class Account:
 
     def who(self) -> Done:
         """Ask the broker something."""
-        return processes.run(self.home, "who", "-b", self._link, nick=self._nick)
+        return inside.run(self.home, "who", "-b", self._link, nick=self._nick)
 
     def file(self, pattern: str) -> Path:
         """The one file that matches."""
@@ -92,7 +92,7 @@ def test_damaged_notes_are_passed_over(account: Account, damage: bytes) -> None:
         account.file(pattern).write_bytes(damage)
 
     assert account.who().returncode == 0
-    assert processes.run(account.home, "key", "list").returncode == 0
+    assert inside.run(account.home, "key", "list").returncode == 0
 
 
 @pytest.mark.parametrize("note", ["", '{"link":"zchat://h:1/aa","pid":99999999999}'])
@@ -102,4 +102,4 @@ def test_a_damaged_note_of_a_broker_is_none(tmp_path: Path, note: str) -> None:
     notes.mkdir(parents=True)
     (notes / "5555.json").write_text(note)
 
-    assert_one_line(processes.run(tmp_path, "who"), ExitCode.UNREACHABLE, "zchat broker")
+    assert_one_line(inside.run(tmp_path, "who"), ExitCode.UNREACHABLE, "zchat broker")

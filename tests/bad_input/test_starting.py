@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,15 @@ import pytest
 
 from zchat.common.errors import ExitCode
 
+from .. import processes
 from ..processes import Broker
 from .lines import BYTE, Zchat, assert_one_line
+
+
+@pytest.fixture
+def zchat(home: Path) -> Zchat:
+    """A broker is a process of its own, also one that does not start."""
+    return functools.partial(processes.run, home, nick="me")
 
 
 def database(path: Path, *, application: int = 0, version: int = 0) -> None:

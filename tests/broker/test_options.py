@@ -17,7 +17,7 @@ from zchat.broker.settings import in_force, read
 from zchat.common.config import toml_lines
 from zchat.common.errors import InputError
 
-from ..processes import run
+from ..inside import run
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ..processes import PATIENCE, ZCHAT, environment, run
+from ..inside import run
+from ..processes import PATIENCE, ZCHAT, environment
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a pipe as POSIX has it")

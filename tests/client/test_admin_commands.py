@@ -11,6 +11,7 @@ import pytest
 
 from zchat.common.keys import KeyPair, Link, to_base32
 
+from .. import inside
 from ..processes import Broker, LineMode
 
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
@@ -99,11 +100,9 @@ def test_help_says_what_is_done(zchat: Zchat, command: str, words: tuple[str, ..
 
 def test_a_key_file_makes_an_operator_anywhere(broker: Broker, zchat: Zchat, tmp_path: Path) -> None:
     """The key that the broker made works from another account, by link."""
-    from .. import processes
-
     key = tmp_path / "operator.key"
     key.write_bytes((broker.data / "operator.key").read_bytes())
-    done = processes.run(tmp_path / "other", "admin", "ban", "192.0.2.0/24", "-b", broker.link, "--key", key)
+    done = inside.run(tmp_path / "other", "admin", "ban", "192.0.2.0/24", "-b", broker.link, "--key", key)
 
     assert done.returncode == 0, done
     assert "192.0.2.0/24" in done.stdout
@@ -122,8 +121,6 @@ def test_what_is_done_in_a_room_is_told_there(broker: Broker, zchat: Zchat, spaw
 
 def test_an_invitation_lets_somebody_in(home: Path, zchat: Zchat, tmp_path: Path) -> None:
     """Once, and from a file, so that it is in no process list."""
-    from .. import processes
-
     with Broker(home, "--access", "invite") as broker:
         made = json.loads(zchat("link", "--invite", "--json", "--expires", "2h").stdout)
         assert list(made) == ["link", "expires", "uses"]
@@ -131,10 +128,10 @@ def test_an_invitation_lets_somebody_in(home: Path, zchat: Zchat, tmp_path: Path
         file = tmp_path / "invitation"
         file.write_text(f"{made['link']}\n")
         other, third = tmp_path / "other", tmp_path / "third"
-        without = processes.run(other, "send", "-b", broker.link, "hi", nick="bob")
-        by_file = processes.run(other, "send", "--invite-file", file, "hi", nick="bob")
-        known = processes.run(other, "send", "-b", broker.link, "hi", nick="bob")
-        spent = processes.run(third, "who", "--invite-file", "-", nick="carol", stdin=file.read_text())
+        without = inside.run(other, "send", "-b", broker.link, "hi", nick="bob")
+        by_file = inside.run(other, "send", "--invite-file", file, "hi", nick="bob")
+        known = inside.run(other, "send", "-b", broker.link, "hi", nick="bob")
+        spent = inside.run(third, "who", "--invite-file", "-", nick="carol", stdin=file.read_text())
         own = zchat("send", "hi", nick="alice")
 
     assert [done.returncode for done in (without, by_file, known, spent, own)] == [4, 0, 0, 4, 0]

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
-from ..processes import Broker, LineMode
+from ..processes import Broker, LineMode, run
 
 Join = Callable[..., LineMode]
 Zchat = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_what_follows_join_is_said_in_the_new_room(broker: Broker, zchat: Zchat) -> None:
+def test_what_follows_join_is_said_in_the_new_room(broker: Broker, home: Path, zchat: Zchat) -> None:
     """A line right behind `/join ROOM` goes to that room, not to the one before, though nobody waited in between."""
-    done = zchat("join", stdin="/join den\nhello den\n", nick="alice")
+    done = run(home, "join", stdin="/join den\nhello den\n", nick="alice")
 
     assert done.returncode == 0
     assert "hello den" in zchat("tail", "-r", "den", "--no-follow", nick="alice").stdout
     assert zchat("tail", "-r", "lobby", "--no-follow", nick="alice").stdout == ""
 
 
-def test_answers_are_printed_before_the_end_of_input_ends_it(broker: Broker, zchat: Zchat) -> None:
+def test_answers_are_printed_before_the_end_of_input_ends_it(broker: Broker, home: Path) -> None:
     """Who pipes in a question reads the answer, though the input ends behind it."""
-    who, rooms = (zchat("join", stdin=question, nick="alice") for question in ("/who\n", "/rooms\n"))
+    who, rooms = (run(home, "join", stdin=question, nick="alice") for question in ("/who\n", "/rooms\n"))
 
     assert (who.returncode, rooms.returncode) == (0, 0)
     assert "1 session" in who.stdout

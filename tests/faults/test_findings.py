@@ -15,7 +15,8 @@ from zchat.common.errors import ExitCode
 from zchat.common.keys import KeyPair, Link
 
 from ..broker.house import House, hello
-from ..processes import ZCHAT, Broker, environment, run
+from ..inside import run
+from ..processes import ZCHAT, Broker, environment
 from .ground import SmallDisk, Unable
 
 

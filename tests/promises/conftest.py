@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from .. import processes
 from ..processes import Broker
 from ..terminals import Terminal
 from .showing import Join, Sit
@@ -72,3 +75,9 @@ def stranger(broker: Broker, tmp_path: Path) -> Iterator[Callable[..., Terminal]
             return stack.enter_context(Terminal(tmp_path / "stranger", "join", "-b", broker.link, *options))
 
         yield spawn
+
+
+@pytest.fixture
+def zchat(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`zchat(*arguments, stdin=None, nick=None, timeout=…)` runs a command to its end, in a process of its own."""
+    return functools.partial(processes.run, home)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import subprocess
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from .. import processes
 from ..processes import Broker
 
 
@@ -28,3 +31,9 @@ def broker(home: Path) -> Iterator[Broker]:
 def room(request: pytest.FixtureRequest) -> str:
     """A room for one test."""
     return f"r-{zlib.crc32(request.node.name.encode())}"
+
+
+@pytest.fixture
+def zchat(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`zchat(*arguments, stdin=None, nick=None, timeout=…)` runs a command to its end, in a process of its own."""
+    return functools.partial(processes.run, home)
