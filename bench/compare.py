@@ -8,7 +8,8 @@ a run of everything fills the tables of docs/performance.md and of the README, t
     python -m bench.compare [--rounds 3] [--seconds 2] [--only WORD ...] [--long] [--out FOLDER]
 
 `--only` takes those workloads whose name contains one of the words. `--long` adds a history of 10^7 entries (7 GB of
-disk, three minutes). Everything is bounded in count and time.
+disk, three minutes) and 9,000 idle clients (3 GB of memory, four minutes, 20,000 descriptors for a process). Everything
+is bounded in count and time.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import zmq
 
 from zchat.common.errors import ZchatError
 
-from . import machine, own, page, report, servers, workloads
+from . import idle, machine, own, page, report, servers, workloads
 from .results import Results
 from .servers import ROOT, ZCHAT_SERVER, Failed, Running, Server, running
 from .workloads import Figures
@@ -83,7 +84,11 @@ def alone(seconds: float, *, long: bool) -> list[Workload]:
             for size in sizes
         ),
         Workload("command line", [], run_alone=partial(own.command_line, 100_000), once=True),
-        Workload("idle N=1000", [], run_alone=partial(own.idle, 1_000, 5 * seconds), once=True),
+        *(
+            Workload(f"idle N={clients}", [], run_alone=partial(idle.idle, clients, 15 * seconds), once=True)
+            for clients in (1_000, *((9_000,) if long else ()))
+        ),
+        Workload("idle in one room N=1000", [], run_alone=partial(idle.idle, 1_000, 15 * seconds, 1_000), once=True),
     ]
 
 
@@ -133,7 +138,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of all that is compared (3)")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement (2)")
     parser.add_argument("--only", nargs="+", default=[""], metavar="WORD", help="workloads with this in their name")
-    parser.add_argument("--long", action="store_true", help="10^7 entries too")
+    parser.add_argument("--long", action="store_true", help="10^7 entries and 9,000 idle clients too")
     parser.add_argument("--out", type=Path, default=OUT, help="the folder for the figures")
     options = parser.parse_args()
     every = [*compared(options.seconds), *alone(options.seconds, long=options.long)]

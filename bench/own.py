@@ -1,6 +1,7 @@
-"""What is measured of zchat alone: growth, replay, start, idle clients, the command line.
+"""What is measured of zchat alone: growth, replay, start, the command line.
 
-Owns how each figure is taken; those that are taken of others too are in `workloads`, and are returned as there.
+Owns how each figure is taken; those that are taken of others too are in `workloads`, and are returned as there. Clients
+who do nothing are in `idle`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from zchat.broker.home import Home
 from zchat.broker.sqlite import SqliteHistory
 from zchat.common import wire
 from zchat.common.keys import KeyPair
-from zchat.common.messages import Matches, Message, Page, Replay, Roster, Search, Welcome, Who
+from zchat.common.messages import Matches, Message, Page, Replay, Search, Welcome
 
 from . import workloads
 from .dialects import ROOM, text
@@ -109,6 +110,25 @@ def _replay(broker: Running, entries: int) -> Figures:
         return {"replay_per_second": figures["entries_per_second"], "replay_cpu": figures["cpu_per_million_entries"]}
 
 
+def _asked(broker: Running, question: Message, answer: type[Message]) -> float:
+    """How many seconds until the answer to a question has come; the median of nine."""
+    assert broker.link is not None
+    context: Context = zmq.Context()
+    taken = []
+    try:
+        dealer = open_socket(context, zmq.DEALER, broker.link, KeyPair.generate())
+        dealer.send(hello(f"asker-{secrets.token_hex(3)}", present=False))
+        receive(dealer, Welcome)
+        for _ in range(9):
+            started = time.perf_counter()
+            dealer.send(wire.encode(question))
+            receive(dealer, answer)
+            taken.append(time.perf_counter() - started)
+    finally:
+        context.destroy(linger=0)
+    return statistics.median(taken)
+
+
 # --- the command line -----------------------------------------------------------------------------------------
 def command_line(entries: int) -> Figures:
     """How fast `tail` prints, and what starting `join` costs."""
@@ -140,45 +160,3 @@ def _zchat(broker: Running, *arguments: str) -> tuple[float, float]:
     if done.returncode:
         raise Failed(f"zchat {arguments[0]}: {done.stderr.decode()[-300:]}")
     return seconds, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-
-
-# --- many who do nothing --------------------------------------------------------------------------------------
-def idle(clients: int, seconds: float) -> Figures:
-    """So many clients join one room, present, each with both sockets, and then only give signs of life."""
-    with running(ZCHAT_SERVER) as broker:
-        before = memory(broker.pid)
-        meter = Meter(broker)
-        with contextlib.closing(ZmqCrowd(broker, clients, present=True)) as crowd:
-            joined = meter.figures(1, "runs")["cpu_per_million_runs"] / 1e6
-            held = memory(broker.pid) - before
-            meter = Meter(broker)
-            while meter.seconds < seconds:
-                crowd.receive(0.1)
-            calm = meter.figures(1, "runs")["server"]
-            who = _asked(broker, Who(ref=7), Roster)
-    return {
-        "join_cpu_per_thousand": joined / clients * 1_000,
-        "bytes_per_client": held / clients,
-        "idle_share": calm,
-        "who_milliseconds": who * 1_000,
-    }
-
-
-def _asked(broker: Running, question: Message, answer: type[Message]) -> float:
-    """How many seconds until the whole answer to a question has come; the median of nine."""
-    assert broker.link is not None
-    context: Context = zmq.Context()
-    taken = []
-    try:
-        dealer = open_socket(context, zmq.DEALER, broker.link, KeyPair.generate())
-        dealer.send(hello(f"asker-{secrets.token_hex(3)}", present=False))
-        receive(dealer, Welcome)
-        for _ in range(9):
-            started = time.perf_counter()
-            dealer.send(wire.encode(question))
-            while getattr(receive(dealer, answer), "more", False) and answer is Roster:
-                pass
-            taken.append(time.perf_counter() - started)
-    finally:
-        context.destroy(linger=0)
-    return statistics.median(taken)

@@ -22,6 +22,17 @@ from .svg import brief
 ROOT = Path(__file__).resolve().parent.parent
 FANOUT = ("fan-out N=100 64 in flight", "fan-out N=500 64 in flight", "fan-out N=100 one at a time")
 Cells = Sequence[str]
+_CROWD = (
+    ("rooms of {}", "clients_a_room", 1),
+    ("{} kB each", "bytes_per_client", 1e-3),
+    ("{} after the calm", "bytes_per_client_later", 1e-3),
+    ("{} CPU seconds for a thousand to come in", "join_cpu_per_thousand", 1),
+    ("then {} % of a core", "idle_share", 100),
+    ("`who` in {} ms", "who_milliseconds", 1),
+    ("its first part in {}", "who_first_milliseconds", 1),
+    ("of one room in {}", "who_room_milliseconds", 1),
+)
+"""What is told of clients that do nothing, of which figure, and by what that is multiplied."""
 
 
 def fill(results: Results, root: Path = ROOT) -> None:
@@ -128,11 +139,11 @@ def _alone(results: Results) -> Iterator[str]:
             f" {of(work, 'megabytes')} MB"
         )
         rows.append([f"{entries:,} entries in the room", told])
-    for clients, work in sizes("idle N="):
-        told = (
-            f"{of(work, 'bytes_per_client', 1e-3)} kB each, {of(work, 'join_cpu_per_thousand')} CPU seconds for a"
-            f" thousand to come in, then {of(work, 'idle_share', 100)} % of a core; `who` in"
-            f" {of(work, 'who_milliseconds')} ms"
+    for clients, work in (*sizes("idle N="), *sizes("idle in one room N=")):
+        told = "; ".join(
+            words.format(of(work, figure, by))
+            for words, figure, by in _CROWD
+            if results.median(work, US, figure) is not None
         )
         rows.append([f"{clients:,} clients that joined", told])
     work = "command line"

@@ -85,14 +85,12 @@ class ZmqCrowd:
         senders: int = 1,
         *,
         room: str = ROOM,
-        present: bool = False,
         beside: Sequence[ZmqCrowd] = (),
     ) -> None:
         """They come in one after the other, while those `beside` them give signs of life."""
         assert running.link is not None
         self._beside = beside
         self._link, self._is_zchat, self._room = running.link, running.server.dialect == "zchat", room
-        self._present = present
         self._curve = running.server.dialect != "relay"
         self._context: Context = zmq.Context()
         self._context.set(zmq.MAX_SOCKETS, 60_000)
@@ -133,7 +131,7 @@ class ZmqCrowd:
     def _enter(self, nick: str, key: KeyPair) -> zmq.Socket[bytes]:
         if not self._is_zchat:
             return self._open(zmq.DEALER, key)
-        self._pings.append(enter(self._context, self._link, nick, self._room, key, present=self._present))
+        self._pings.append(enter(self._context, self._link, nick, self._room, key, present=False))
         return self._pings[-1]
 
     def _listen(self, readers: int) -> list[zmq.Socket[bytes]]:
