@@ -36,8 +36,6 @@ def router_socket(context: Context, key: KeyPair, policy: Policy) -> zmq.Socket[
     """ROUTER behind the gate."""
     sock = _server_socket(context, zmq.ROUTER, key, DOMAIN, policy)
     sock.router_mandatory = 1
-    sock.heartbeat_ivl = int(limits.BROKER_HEARTBEAT_INTERVAL * 1_000)
-    sock.heartbeat_timeout = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
     sock.maxmsgsize = limits.ROUTER_FRAME_BYTES
     sock.sndhwm = limits.ROUTER_QUEUE
     return sock
@@ -47,9 +45,6 @@ def pub_socket(context: Context, key: KeyPair, policy: Policy) -> zmq.Socket[byt
     """PUB behind the gate, which tells who subscribes to what (zmq_setsockopt(3), ZMQ_XPUB_VERBOSER)."""
     sock = _server_socket(context, zmq.XPUB, key, PUB_DOMAIN, policy)
     sock.setsockopt(zmq.XPUB_VERBOSER, 1)
-    # The beacon is heartbeat enough: what the other end does not confirm ends the connection (tcp(7),
-    # TCP_USER_TIMEOUT). ZMTP's own would cost as much again as all else that an idle client costs.
-    sock.tcp_maxrt = int(limits.BROKER_HEARTBEAT_TIMEOUT * 1_000)
     sock.maxmsgsize = limits.PUB_FRAME_BYTES
     sock.sndhwm = limits.PUB_QUEUE
     sock.rcvbuf = limits.PUB_RECEIVE_BYTES
@@ -66,6 +61,10 @@ def _server_socket(
     sock.zap_domain = domain
     sock.setsockopt(ZAP_ENFORCE_DOMAIN, 1)
     sock.handshake_ivl = int(policy.handshake * 1_000)
+    # What the other end does not confirm ends the connection (tcp(7), TCP_USER_TIMEOUT), and a session of which nothing
+    # is heard ends by itself. ZMTP's heartbeats would tell of a quiet one sooner, but with every answer to one libzmq
+    # goes through the timers of all connections: half a core with 9,000. TCP's come in bursts, of which some are lost.
+    sock.tcp_maxrt = int(limits.UNCONFIRMED * 1_000)
     # Without a bound: libzmq 4.3.5 stops reading a connection whose inbox is full, and when that one ends with a
     # heartbeat still unread it aborts the process (stream_engine_base.cpp, `!_io_error`). What can pile up is bounded
     # otherwise: who goes on when told to wait is cut, and who sends much faster than can be read (limits.PILE).

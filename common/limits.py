@@ -242,9 +242,8 @@ HANDSHAKE = 1.5
 """ZMTP handshake on the client: every refusal is said within 5 s."""
 BROKER_HANDSHAKE = 3.0
 """ZMTP handshake on the broker: silent connections are dropped after this."""
-BROKER_HEARTBEAT_INTERVAL = 10.0
-BROKER_HEARTBEAT_TIMEOUT = 20.0
-"""ZMTP heartbeats from the broker: connections whose other end has silently gone are dropped."""
+UNCONFIRMED = 20.0
+"""A connection of the broker ends when the other end has not confirmed for so long what was sent."""
 
 # --- several brokers ------------------------------------------------------------------------------------------
 NEWS_INTERVAL = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 import time
@@ -17,6 +18,7 @@ from zchat.broker.connections import Connections
 from zchat.broker.gate import DOMAIN, Gate
 from zchat.broker.policy import Policy
 from zchat.broker.sockets import pub_socket, router_socket
+from zchat.common import limits
 from zchat.common.keys import KeyPair
 
 PATIENCE = 10.0
@@ -142,6 +144,19 @@ def test_a_late_frame_leaves_nothing_behind(door: Door) -> None:
     assert door.connections.ended == [identity]
     assert door.connections.waiting(0.0) == {}
     assert door.connections.of_user(key.fingerprint) == door.connections.of_user("somebody gone") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
+@pytest.mark.parametrize("door", [zmq.ROUTER, zmq.XPUB], indirect=True)
+def test_the_system_notices_who_is_gone(door: Door) -> None:
+    """What the other end does not confirm ends a connection; libzmq has no timer for each, as for its heartbeats."""
+    door.knock()
+    door.until(lambda: len(door.connections) == 1)
+    (descriptor,) = door.connections._peers
+
+    with socket.socket(fileno=os.dup(descriptor)) as opened:
+        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == limits.UNCONFIRMED * 1_000
+    assert door.socket.heartbeat_ivl == 0
 
 
 def test_a_key_is_cut(door: Door) -> None:
