@@ -248,7 +248,7 @@ class Access:
                 ends | denied,
                 tuple(networks.items()),
                 self._floods,
-                self._roster.live or frozenset(),
+                self._roster.live,
                 self._secrets.operator,
             )
         return self._picture
@@ -256,10 +256,10 @@ class Access:
     @property
     def admission(self) -> Admission:
         """What the gate shall know; the same object as long as nothing changes."""
-        if self._picture is None or self._roster.live is None:
-            self._roster.live = frozenset(key for key, _ in self._roster.sessions)
-            self._picture = replace(self._bans_alone(), live=self._roster.live)
-        return self._picture
+        picture = self._bans_alone()
+        if picture.live is not self._roster.live:
+            picture = self._picture = replace(picture, live=self._roster.live)
+        return picture
 
     def sessions_at(self, name: str) -> list[Session]:
         """The sessions that a ban of this key or network is about."""

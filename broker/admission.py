@@ -7,12 +7,40 @@ the broker's thread, read by the gate's: since a picture never changes, neither 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from ..common.clock import Now
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_BUCKETS = 256
+
+
+class Keys:
+    """An unchanging set of keys; another one with a key more or less takes little, however many there are."""
+
+    __slots__ = ("_buckets",)
+
+    def __init__(self, buckets: tuple[frozenset[str], ...] = (frozenset(),) * _BUCKETS) -> None:
+        self._buckets = buckets
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._buckets[hash(key) % _BUCKETS]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._buckets))
+
+    def plus(self, key: str) -> Keys:
+        """These and one more."""
+        return self._with(key, self._buckets[hash(key) % _BUCKETS] | {key})
+
+    def minus(self, key: str) -> Keys:
+        """These without one."""
+        return self._with(key, self._buckets[hash(key) % _BUCKETS] - {key})
+
+    def _with(self, key: str, bucket: frozenset[str]) -> Keys:
+        at = hash(key) % _BUCKETS
+        return Keys((*self._buckets[:at], bucket, *self._buckets[at + 1 :]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +53,7 @@ class Admission:
     """Banned networks and until when."""
     floods: Mapping[str, float] = field(default_factory=dict)
     """Key that was too fast for too long → until when it is locked out, in monotonic seconds."""
-    live: frozenset[str] = frozenset()
+    live: Container[str] = frozenset()
     """The keys that have a session."""
     operator: str = ""
     """A key that nothing keeps out, so that a mistake can be undone."""

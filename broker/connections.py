@@ -18,7 +18,7 @@ import itertools
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 import zmq
@@ -173,7 +173,7 @@ class Connections:
 
         return self._cut(silent)
 
-    def cut_others(self, live: frozenset[str]) -> int:
+    def cut_others(self, live: Container[str]) -> int:
         """End those of keys that have no session any more; how many."""
         return self._cut(lambda peer: bool(peer.user) and peer.user not in live)
 

@@ -354,7 +354,7 @@ class Core:
     @property
     def census(self) -> tuple[int, int, int]:
         """How many sessions there are, keys that have one, and rooms."""
-        return len(self._roster.sessions), len(self.admission.live), len(self._roster.rooms)
+        return len(self._roster.sessions), len(self._roster.live), len(self._roster.rooms)
 
     def who(self, identity: bytes) -> tuple[str, str]:
         """The key and the nick of who is reached by this identity; empty when nobody is."""

@@ -15,6 +15,7 @@ from ..common import limits
 from ..common.keys import fingerprint_of
 from ..common.names import PRIVATE_MARK, fold
 from ..common.skeleton import skeletons
+from .admission import Keys
 
 Role = Literal["", "member", "operator", "owner"]
 
@@ -200,8 +201,8 @@ class Roster:
         self.changed: dict[Session, None] | None = None
         """Sessions that came, went or changed what others see of them; None: nobody wants to know."""
         self.by_identity: dict[bytes, Session] = {}
-        self.live: frozenset[str] | None = None
-        """The keys that have a session; None when that has to be counted anew."""
+        self.live = Keys()
+        """Those that have a session of this broker."""
 
     def add_user(self, key: str, nick: str, folded: str, claimed: int, *, alias: bool = False) -> User:
         """A user to whom a nick belongs; with `alias` it is a former one of theirs."""
@@ -277,17 +278,18 @@ class Roster:
     def add_session(self, session: Session) -> None:
         """A new session; its identity is set by `connect`."""
         self.sessions[session.user.key, session.instance] = session
-        self.live = None
+        self.live = self.live.plus(session.user.key)
         session.user.sessions.add(session)
         self.note(session)
 
     def remove_session(self, session: Session) -> None:
         """A session of this broker that has left all rooms."""
         del self.sessions[session.user.key, session.instance]
-        self.live = None
         self.by_identity.pop(session.identity, None)
         self.note(session)
         self.forget(session)
+        if all(other.elsewhere for other in session.user.sessions):
+            self.live = self.live.minus(session.user.key)
 
     def forget(self, session: Session) -> None:
         """A session that has left all rooms, here or elsewhere, is its user's no more."""

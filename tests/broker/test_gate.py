@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ import zmq
 from hypothesis import example, given, settings, strategies as st
 
 from zchat.broker import gate
-from zchat.broker.admission import Admission, Network, network_of
+from zchat.broker.admission import Admission, Keys, Network, network_of
 from zchat.broker.gate import ADDRESSES, DOMAIN, PUB_DOMAIN, Gate, Openings, judge
 from zchat.broker.policy import Policy
 from zchat.common.clock import Now
@@ -291,3 +292,14 @@ def test_who_is_unknown_waits_for_the_crowd() -> None:
     """Anybody else may open as many as the budget of their address has, and none when descriptors run out."""
     assert opened(Admission(), times=4) == [b"200", b"200", b"500", b"500"]
     assert opened(Admission(), times=2, full=True) == [b"500", b"500"]
+
+
+def test_the_gate_is_told_of_one_more_and_one_less() -> None:
+    """Of very many who come and go, each picture has those of its moment, and stays as it is."""
+    keys = [f"key{number}" for number in range(1_000)]
+    none, many = Keys(), functools.reduce(Keys.plus, [*keys, *keys], Keys())
+    fewer = functools.reduce(Keys.minus, keys[::2], many).minus("nobody")
+
+    assert [len(none), len(many), len(fewer)] == [0, 1_000, 500]
+    assert list(filter(many.__contains__, keys)) == keys
+    assert list(filter(fewer.__contains__, keys)) == keys[1::2]
