@@ -18,7 +18,7 @@ import itertools
 import socket
 import struct
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass
 
 import zmq
@@ -149,11 +149,14 @@ class Connections:
                 self._by_identity[identity] = descriptor
         return peer
 
-    def waiting(self, mono: float) -> dict[str, int]:
-        """About how many bytes of each key have come that were not read yet; empty where the system does not tell."""
+    def waiting(self, mono: float, users: Collection[str] | None = None) -> dict[str, int]:
+        """About how many bytes of each key, or of each of these, have come that were not read yet.
+
+        Nothing where the system does not tell.
+        """
         waiting: dict[str, int] = {}
-        for user, descriptors in self._of_user.items():
-            for descriptor in descriptors:
+        for user in self._of_user if users is None else users:
+            for descriptor in self._of_user.get(user, ()):
                 peer = self._peers[descriptor]
                 left = _received(descriptor) - peer.taken - round((mono - peer.since) * _LIVING)
                 waiting[user] = waiting.get(user, 0) + max(0, left)

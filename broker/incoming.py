@@ -7,7 +7,7 @@ when it may be judged (`flow`). Runs in the broker's thread.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import zmq
 
@@ -29,6 +29,8 @@ class Incoming:
         self._watch = watch
         self.drained = False
         """Whether nothing more was there when it was last looked at."""
+        self._heard: set[str] = set()
+        """The keys of which something was read since then."""
 
     @property
     def waits(self) -> bool:
@@ -45,6 +47,11 @@ class Incoming:
         """Whether more comes than is judged: only then it is worth a look at each connection."""
         return self.waits or (not self.drained and self.any)
 
+    @property
+    def piling(self) -> Collection[str] | None:
+        """Among which keys those are that send more than is judged, since libzmq reads of all in turn; None: all."""
+        return None if self.waits else self._heard
+
     def frames(self) -> Iterator[Frame]:
         """What was kept aside and what ROUTER holds, for a short while, so that who sends much holds up nobody."""
         self.drained = False  # though those before may not be judged to the end yet, and go on then
@@ -57,6 +64,7 @@ class Incoming:
             frame = None if none_more else self._aside.next() if self._aside else self._receive()
             if frame is None:
                 self.drained = True
+                self._heard.clear()
                 return
             yield frame
             if time.monotonic() > end:
@@ -78,6 +86,7 @@ class Incoming:
             return None
         identity, mono = frames[0].bytes, time.monotonic()
         peer = self._speakers.spoke(frames[-1], mono, identity)
+        self._heard.add(peer.user)
         body = frames[1].bytes if len(frames) == 2 else None
         self._watch.received(len(body or b""))
         return Frame(identity, peer.user, peer.address, body, mono)

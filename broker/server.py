@@ -357,7 +357,8 @@ class Server:
     def _bound_what_waits(self, now: Now) -> None:
         """Shut out who sends so much more than can be read that it would fill the memory."""
         if self._incoming.piles_up:
-            self._carry_out(self._core.piled(self._speakers.waiting(now.mono), now), now)
+            waiting = self._speakers.waiting(now.mono, self._incoming.piling)
+            self._carry_out(self._core.piled(waiting, now), now)
 
     def _listen(self) -> None:
         """Take in who subscribes: before anything is published, so that nobody hears what they no longer may."""

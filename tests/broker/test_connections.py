@@ -14,12 +14,18 @@ import zmq
 from zmq.utils import z85
 
 from zchat.broker.actions import Cut
+from zchat.broker.aside import Aside
 from zchat.broker.connections import Connections
 from zchat.broker.gate import DOMAIN, Gate
+from zchat.broker.incoming import Incoming
 from zchat.broker.policy import Policy
 from zchat.broker.sockets import pub_socket, router_socket
+from zchat.broker.watching import Watch
 from zchat.common import limits
+from zchat.common.clock import Now
 from zchat.common.keys import KeyPair
+
+from .house import House
 
 PATIENCE = 10.0
 LATER = 1e9
@@ -217,6 +223,29 @@ def test_what_waits_to_be_read_is_known(door: Door, size: int) -> None:
 
     assert begun <= door.connections.waiting(0.0)[key.fingerprint] < begun + 500
     assert door.connections.waiting(LATER) == {key.fingerprint: 0}
+    assert door.connections.waiting(0.0, ()) == {}
+
+
+def test_who_sends_too_much_is_looked_for_where_something_was_read(door: Door) -> None:
+    """Among the keys that were heard since nothing was left; among all while nothing can be judged."""
+    core = House().core
+    aside = Aside(core)
+    incoming = Incoming(door.socket, door.connections, aside, Watch(core.who))
+    keys = [KeyPair.generate() for _ in range(2)]
+    for key in keys:
+        door.meet(door.client(key))
+    speaker = door.client(keys[0])
+    speaker.connect(door.endpoint)
+    speaker.send(b"hello")
+    assert door.socket.poll(int(PATIENCE * 1_000))
+
+    frames = incoming.frames()
+    frame = next(frames)
+    assert incoming.piling == {keys[0].fingerprint}
+    assert list(frames) == []
+    assert incoming.piling == set()
+    aside.take(frame, Now(0.0, 0))
+    assert incoming.piling is None
 
 
 @pytest.mark.parametrize("door", [zmq.XPUB], indirect=True)
