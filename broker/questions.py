@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -29,6 +30,7 @@ READS = "read"
 
 
 T = TypeVar("T")
+_ACTIVE, _SINCE, _RTT = map(attrgetter, ("active", "since", "rtt"))
 
 
 class Questions:
@@ -261,25 +263,23 @@ def _parts(infos: Sequence[T]) -> Iterator[tuple[list[T], int, bool]]:
 def _user_info(user: User, asker: User, now: Now, pace: int, where: Room | None = None) -> m.UserInfo:
     """A user, as somebody may see them; how far they are behind in one room, or in all that the asker reads too."""
     present = user.present
-    shown = {room for session in present for room in session.rooms.values() if _shown(room, asker)}
-    rooms = {room.name for room in shown}
-    if where is None and user is not asker:
-        shown |= {room for session in present for room in session.rooms.values() if asker.direct.get(room.id) is user}
-    lags = [
-        min(session.lag(room, now.mono, pace) for session in present if room.id in session.rooms)
-        for room in ({where} & shown if where is not None else shown)
-    ]
+    lags: dict[Room, int] = {}
+    for session in present:
+        for room in session.rooms.values():
+            if _shown(room, asker) or (asker.direct.get(room.id) is user is not asker):
+                lag = session.lag(room, now.mono, pace)
+                lags[room] = min(lag, lags.get(room, lag))
     return m.UserInfo(
         nick=user.nick,
         key=user.key,
-        rooms=sorted(rooms)[: limits.USER_ROOMS],
-        idle=max(0.0, now.mono - max((session.active for session in present), default=now.mono)),
-        since=min((session.since for session in present), default=user.claimed),
+        rooms=sorted(room.name for room in lags if not room.is_direct)[: limits.USER_ROOMS],
+        idle=max(0.0, now.mono - max(map(_ACTIVE, present), default=now.mono)),
+        since=min(map(_SINCE, present), default=user.claimed),
         sessions=len(present),
         claimed=user.claimed,
         operator=user.operator,
         away=user.away,
         bot=user.bot,
-        lag=sum(lags),
-        rtt=min((session.rtt for session in present if session.rtt), default=0.0),
+        lag=sum(lags.values()) if where is None else lags.get(where, 0),
+        rtt=min(filter(None, map(_RTT, present)), default=0.0),
     )

@@ -51,7 +51,8 @@ class User:
     @property
     def bot(self) -> bool:
         """Whether all of these are programs."""
-        return bool(self.present) and all(session.bot for session in self.present)
+        present = self.present
+        return bool(present) and all(session.bot for session in present)
 
 
 @dataclass(slots=True, eq=False)
