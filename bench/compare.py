@@ -29,7 +29,7 @@ import zmq
 
 from zchat.common.errors import ZchatError
 
-from . import idle, machine, own, page, report, servers, workloads
+from . import idle, machine, own, page, pairs, report, servers, workloads
 from .results import Results
 from .servers import ROOT, ZCHAT_SERVER, Failed, Running, Server, running
 from .workloads import Figures
@@ -89,6 +89,7 @@ def alone(seconds: float, *, long: bool) -> list[Workload]:
             for clients in (1_000, *((9_000,) if long else ()))
         ),
         Workload("idle in one room N=1000", [], run_alone=partial(idle.idle, 1_000, 15 * seconds, 1_000), once=True),
+        Workload("pairs N=1000", [], run_alone=partial(pairs.pairs, 1_000), once=True),
     ]
 
 

@@ -32,7 +32,13 @@ _CROWD = (
     ("its first part in {}", "who_first_milliseconds", 1),
     ("of one room in {}", "who_room_milliseconds", 1),
 )
-"""What is told of clients that do nothing, of which figure, and by what that is multiplied."""
+_PAIRS = (
+    ("{} kB each", "bytes_without_gate", 1e-3),
+    ("{} behind a gate", "bytes_per_pair", 1e-3),
+    ("{} after 256 frames each way", "bytes_after_256_frames", 1e-3),
+    ("{} after 512", "bytes_after_512_frames", 1e-3),
+)
+"""What is told of clients that do nothing, by which figure, and by what that is multiplied; and of bare connections."""
 
 
 def fill(results: Results, root: Path = ROOT) -> None:
@@ -139,13 +145,10 @@ def _alone(results: Results) -> Iterator[str]:
             f" {of(work, 'megabytes')} MB"
         )
         rows.append([f"{entries:,} entries in the room", told])
-    for clients, work in (*sizes("idle N="), *sizes("idle in one room N=")):
-        told = "; ".join(
-            words.format(of(work, figure, by))
-            for words, figure, by in _CROWD
-            if results.median(work, US, figure) is not None
-        )
-        rows.append([f"{clients:,} clients that joined", told])
+    for count, work in (*sizes("idle N="), *sizes("idle in one room N=")):
+        rows.append([f"{count:,} clients that joined", _listed(results, work, _CROWD)])
+    for count, work in sizes("pairs N="):
+        rows.append([f"{count:,} pairs of connections at the libzmq relay, CURVE", _listed(results, work, _PAIRS)])
     work = "command line"
     rows.append(
         [
@@ -155,6 +158,12 @@ def _alone(results: Results) -> Iterator[str]:
     )
     rows.append(["`join`, start to end", f"{of(work, 'join_cpu_seconds')} CPU seconds, {of(work, 'join_seconds')} s"])
     return _table(["what", "measured"], rows)
+
+
+def _listed(results: Results, work: str, words: Sequence[tuple[str, str, float]]) -> str:
+    """Those figures that there are, with their words."""
+    found = ((said, results.median(work, US, figure), by) for said, figure, by in words)
+    return ", ".join(said.format(_told(value * by)) for said, value, by in found if value is not None)
 
 
 def _goals(results: Results) -> Iterator[str]:

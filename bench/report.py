@@ -124,7 +124,7 @@ def text(results: Results, *, told: Callable[[Goal], bool] = lambda goal: True) 
 
 
 def _is_own(workload: str) -> bool:
-    return workload.startswith(("idle", "command line"))
+    return workload.startswith(("idle", "pairs", "command line"))
 
 
 def _share(value: float | None) -> str:

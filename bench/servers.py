@@ -216,6 +216,10 @@ def _relay_curve(program: str, folder: Path, port: int) -> list[str]:
     return [program, "-m", "bench.relay", "--curve"]
 
 
+def _relay_gate(program: str, folder: Path, port: int) -> list[str]:
+    return [program, "-m", "bench.relay", "--gate"]
+
+
 def _with_tls(command: Callable[..., list[str]]) -> Callable[[str, Path, int], list[str]]:
     return lambda program, folder, port: command(program, folder, port, tls=True)
 
@@ -223,6 +227,7 @@ def _with_tls(command: Callable[..., list[str]]) -> Callable[[str, Path, int], l
 ZCHAT_SERVER = Server("zchat", "zchat", "", str(ZCHAT), _zchat)
 RELAY = Server("libzmq relay", "relay", "", sys.executable, _relay)
 RELAY_CURVE = Server("libzmq relay, CURVE", "relay_curve", "", sys.executable, _relay_curve)
+RELAY_GATE = Server("libzmq relay, CURVE, gate", "relay_curve", "", sys.executable, _relay_gate)
 NGIRCD = Server("ngircd", "irc", "ngircd", "ngircd", _ngircd)
 INSPIRCD = Server("InspIRCd", "irc", "inspircd", "inspircd", _inspircd)
 INSPIRCD_TLS = Server("InspIRCd, TLS", "irc", "inspircd", "inspircd", _with_tls(_inspircd), tls=True)
