@@ -8,7 +8,7 @@ a run of everything fills the tables of docs/performance.md and of the README, t
     python -m bench.compare [--rounds 3] [--seconds 2] [--only WORD ...] [--long] [--out FOLDER]
 
 `--only` takes those workloads whose name contains one of the words. `--long` adds a history of 10^7 entries (7 GB of
-disk, three minutes) and 9,000 idle clients (3 GB of memory, four minutes, 20,000 descriptors for a process). Everything
+disk, three minutes) and 9,000 idle clients (3 GB of memory, three minutes, 20,000 descriptors for a process). All
 is bounded in count and time.
 """
 

@@ -65,10 +65,13 @@ class Crowd:
                 raise Failed("not all idle clients came in")
 
     def leave(self) -> Counter[str]:
-        """Send them away; what they have done."""
+        """Send them away; what they have done. Raises `Failed`."""
         done: Counter[str] = Counter()
         for process in self._processes:
-            done.update(json.loads(process.communicate()[0]))
+            told, _ = process.communicate()
+            if process.returncode:
+                raise Failed("some idle clients were turned away")
+            done.update(json.loads(told))
         return done
 
     def close(self) -> None:
