@@ -8,6 +8,9 @@ JOBS ?= 3
 ATTACK_STREAMS ?= 50000
 SOAK_STEPS ?= 2000000
 
+# Where it is set, each process of the tests would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A venv does not survive a move of its folder or the loss of its Python: forget that it was ready.
 ifneq ($(shell test -x .venv/bin/python && cat .venv/ready 2>/dev/null),$(shell pwd -P))
 $(shell rm -f .venv/ready)

@@ -27,6 +27,9 @@ EPOCH = 1_767_225_600
 """The time that all files of a release bear where neither SOURCE_DATE_EPOCH nor a repository tells one."""
 MADE = re.compile(r"(^|/)(\.venv|build|dist|__pycache__|\.git|\.\w+_cache|\.hypothesis|[^/]*\.egg-info)(/|$)")
 """What tools make, and no sources."""
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
+INSTALL = ("install", "--no-compile")
+"""What is run is compiled then; the most is not."""
 
 
 class Unable(Exception):
@@ -140,9 +143,8 @@ def _runs(python: Path) -> bool:
 def install(python: Path, wheel: Path, folder: Path, extras: str = "") -> Path:
     """A new environment with nothing in it but a wheel and what that asks for; its ``zchat``. Needs an index."""
     _output(python, "-m", "venv", "--without-pip", folder)
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
     try:
-        _output(*pip, "--python", folder / "bin" / "python", "install", "--only-binary=:all:", f"{wheel}{extras}")
+        _output(*PIP, "--python", folder / "bin" / "python", *INSTALL, "--only-binary=:all:", f"{wheel}{extras}")
     except RuntimeError as error:
         if re.search(r"NewConnectionError|ConnectTimeout|Temporary failure|No matching distribution", str(error)):
             raise Unable(f"what zchat depends on cannot be had for {python.name} (no network?)") from None
@@ -152,8 +154,7 @@ def install(python: Path, wheel: Path, folder: Path, extras: str = "") -> Path:
 
 def install_beside(wheel: Path, folder: Path) -> Mapping[str, str]:
     """Unpack a wheel into a folder; the variables with which this Python takes zchat from there."""
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
-    _output(*pip, "install", wheel, "--no-deps", "--no-index", "--target", folder)
+    _output(*PIP, *INSTALL, wheel, "--no-deps", "--no-index", "--target", folder)
     return {"PYTHONPATH": str(folder)}
 
 

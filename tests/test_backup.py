@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -110,6 +110,13 @@ def test_many_messages_do_not_spoil_a_backup(home: Path, broker: Broker, zchat: 
     assert len(texts(zchat)) == 22_000
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a running broker."""
+    with Broker(tmp_path_factory.mktemp("home")) as broker:
+        yield broker.data
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -122,7 +129,7 @@ def test_many_messages_do_not_spoil_a_backup(home: Path, broker: Broker, zchat: 
     ],
 )
 def test_what_cannot_be_copied_is_said(
-    broker: Broker, zchat: Zchat, tmp_path: Path, arguments: list[str], code: int, words: str
+    data: Path, zchat: Zchat, tmp_path: Path, arguments: list[str], code: int, words: str
 ) -> None:
     """One line tells what is wrong, and nothing is changed."""
     there, foreign = tmp_path / "there", tmp_path / "foreign"
@@ -131,7 +138,7 @@ def test_what_cannot_be_copied_is_said(
         db.execute("CREATE TABLE other (x)")
     db.close()
     names = {
-        "data": broker.data,
+        "data": data,
         "there": there,
         "foreign": foreign,
         "new": tmp_path / "new",

@@ -28,8 +28,9 @@ from zchat.common.cli import COMMANDS
 from zchat.common.errors import ZchatError
 from zchat.common.keys import KeyPair, to_base32
 
+from .inside import run
 from .pages import PAGES, ROOT, Block, blocks
-from .processes import PATIENCE, ZCHAT, LineMode, environment, run
+from .processes import PATIENCE, ZCHAT, LineMode, environment
 from .test_pages import unknown
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]

@@ -30,11 +30,15 @@ class Loop:
         self.sent: list[Reply] = []
 
     def comes(self, *commands: tuple[str, m.Command]) -> list[str]:
-        """Commands come and are judged as far as they may be; the ids of what then waits to be stored."""
+        """Commands come; the ids of what then waits to be stored."""
+        self.hears(*commands)
+        return ids(self.flow._waiting)
+
+    def hears(self, *commands: tuple[str, m.Command]) -> None:
+        """Commands come and are judged as far as they may be."""
         self.inbox += [self.house.frame(user, wire.encode(command)) for user, command in commands]
         if self.flow.open:
             self._send(self.flow.judge(self._frames(), self.house.now))
-        return ids(self.flow._waiting)
 
     def _frames(self) -> Iterator[Frame]:
         while self.inbox:
@@ -232,7 +236,7 @@ def test_batches_are_as_large_as_the_disk_is_quick(seconds: float, most: int) ->
     loop.comes(say("first"))
     loop.begins()
     for number in range(4_100):
-        loop.comes(say(f"more-{number}"))
+        loop.hears(say(f"more-{number}"))
 
     assert len(loop.flow._waiting) == most
 

@@ -283,7 +283,7 @@ def crowd(home: Path, size: Size) -> Report:
 
 def upgraded(home: Path, size: Size) -> Report:
     """While everybody talks the broker is stopped, and another version started on its folder and its ports."""
-    processes, each, cycles = size.of((2, 50, 1), (4, 25, 10))
+    processes, each, cycles = size.of((2, 20, 1), (4, 25, 10))
     versions = {number: _installed(home / number, number) for number in ("9000.2", "9000.1")[: size.of(1, 2)]}
     with Chat(home) as chat:
         chat.people(size.of(2, 6), 1, 1)
