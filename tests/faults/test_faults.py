@@ -1,8 +1,8 @@
 """Real processes under the faults that a chat meets, held against what `docs/guarantees.md` promises.
 
-`make faults` does each of them at full length and prints a table; the tests by themselves do a little of most, all at
-once. FAULTS=full or short says which. How long it took until everybody was back is reported and not judged: only that
-everybody came back.
+`make faults` does each of them at full length and prints a table; the tests by themselves do a little of most, some
+side by side. FAULTS=full or short says which. How long it took until everybody was back is reported and not judged:
+only that everybody came back.
 """
 
 from __future__ import annotations
