@@ -11,6 +11,7 @@ since the connection was lost meanwhile, is told as not stored: who sends the sa
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, LiteralString, TypeVar
@@ -174,6 +175,9 @@ class PostgresHistory:
             except psycopg.Error as fault:
                 error = Silence("it does not answer") if self._link.silent else fault
                 gone = not self._link.roll_back(error)
+                if isinstance(error, errors.LockNotAvailable) and not gone:
+                    with contextlib.suppress(psycopg.Error):  # what is told is why nothing is stored
+                        self._link.end_stopped()
                 self._telling = self._telling and not gone
                 # A connection that was there before may have ended long ago: a new one is tried, once.
                 stale = gone and used and not isinstance(error, _Unknown | Silence)

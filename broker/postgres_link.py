@@ -23,6 +23,8 @@ from .history import BadHistory, NotStored
 
 ANSWER_SECONDS = 10.0
 """Until a server that does not answer is given up; it gives up a statement itself before (`_SETTINGS`)."""
+STOPPED_SECONDS = 8.0
+"""Until a broker that sends nothing more, in the middle of a transaction, is given up by the others."""
 RETRY_SECONDS = 1.0
 """After the database could not be reached nobody waits for it again for so long."""
 
@@ -40,11 +42,18 @@ _DEFAULTS = {
 _SETTINGS = """
 SELECT set_config(name, value, false) FROM (VALUES
     ('synchronous_commit', 'on'), ('statement_timeout', '8s'), ('lock_timeout', '4s'),
-    ('idle_in_transaction_session_timeout', '8s'), ('client_min_messages', 'warning')
+    ('idle_in_transaction_session_timeout', '8s'), ('client_min_messages', 'warning'),
+    ('tcp_keepalives_idle', '4'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3')
 ) AS setting (name, value)
 """
 """A commit returns when it is on the disk. A broker that is stopped within a transaction holds its rooms no longer than
-others wait."""
+others wait, and one that has gone without a word is noticed by the server."""
+_END_STOPPED = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+    AND application_name = current_setting('application_name')
+    AND state = 'active' AND wait_event = 'ClientRead' AND state_change < clock_timestamp() - make_interval(secs => %s)
+"""
 
 _TO_DO = {
     "password": "Check the user, and its password in ~/.pgpass or PGPASSFILE.",
@@ -135,6 +144,14 @@ class Link:
                 raise
             self._db = db
         return self._db
+
+    def end_stopped(self) -> None:
+        """End the sessions of brokers that have stopped, or were cut off, in the middle of sending a transaction.
+
+        While the server waits for the rest, none of its limits counts (PostgreSQL, ``statement_timeout``), and what
+        the transaction has locked stays locked for as long as the connection lasts. Raises `psycopg.Error`.
+        """
+        self.connect().execute(_END_STOPPED, (STOPPED_SECONDS,))
 
     def roll_back(self, error: psycopg.Error) -> bool:
         """Nothing of the transaction that failed holds; False when the connection is gone, too."""

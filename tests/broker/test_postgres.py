@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from zchat.broker import postgres_link
 from zchat.broker.history import (
     Append,
     Appended,
@@ -33,6 +34,7 @@ from zchat.broker.postgres_link import Connection
 from zchat.common.searching import parse_search
 
 from ..postgres import PATIENCE, Postgres
+from ..processes import until
 from .histories import news, read, said
 
 Open = Callable[..., PostgresHistory]
@@ -233,6 +235,35 @@ def test_a_room_that_another_holds_is_waited_for_in_vain(
             history.commit([said("b")])
 
     assert history.commit([said("b")]) == [Appended(2, 1, 0)]
+
+
+def test_who_stops_within_what_they_send_holds_no_room_for_ever(
+    history: PostgresHistory,
+    open_one: Open,
+    sql: psycopg.Connection,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A broker cut off when it had sent half of a transaction is given up by the others, and nobody else is."""
+    history.commit([said("a")])
+    beside = open_one()
+    monkeypatch.setattr(postgres_link, "STOPPED_SECONDS", 0.1)
+    history._link.connect().execute("SET lock_timeout = '500ms'")
+    with contextlib.closing(psycopg.connect(database, application_name="zchat")) as cut_off:
+        half = cut_off.pgconn
+        half.enter_pipeline_mode()
+        for statement in (b"BEGIN", b"SELECT 1 FROM zchat.room FOR UPDATE"):
+            half.send_query_params(statement, None)
+        half.send_flush_request()
+        half.flush()
+        waits = "SELECT 1 FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE pid = %s AND wait_event = 'ClientRead'"
+        until(lambda: sql.execute(f"{waits} AND mode = 'RowShareLock'", (half.backend_pid,)).fetchone())
+        with pytest.raises(NotStored, match="lock timeout"):
+            history.commit([said("b")])
+
+        assert history.commit([said("b")]) == [Appended(2, 1, 0)]
+    alive = sql.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'zchat'").fetchall()
+    assert (beside._link.connect().info.backend_pid,) in alive
 
 
 def test_a_database_that_does_not_answer_is_given_up(history: PostgresHistory, monkeypatch: pytest.MonkeyPatch) -> None:
