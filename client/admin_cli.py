@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def identity(link: Link, nick: str | None, key_file: Path | None) -> tuple[str, KeyPair | None]:
+def as_whom(link: Link, nick: str | None, key_file: Path | None) -> tuple[str, KeyPair | None]:
     """As whom to act: nick and key of the operator, or a nick of this account's, whose key is found by it."""
     from ..common.keys import KeyPair
     from ..common.names import OPERATOR
@@ -61,7 +61,7 @@ def admin() -> None:
 
 
 def operator_options(function: F) -> F:
-    """The options of every command that operators use: the common ones, and ``--key`` for `identity`."""
+    """The options of every command that operators use: the common ones, and ``--key`` for `as_whom`."""
     key = click.option(
         "--key",
         "key_file",
@@ -284,7 +284,7 @@ def _ask(
 ) -> None:
     """Ask as an operator, and print what `show` makes of the answer, as JSON or not."""
     link = find(broker)
-    name, key = identity(link, nick, key_file)
+    name, key = as_whom(link, nick, key_file)
     ask(link, name, question, lambda event: show(event, as_json), timeout, key=key)
 
 
@@ -304,7 +304,7 @@ def _order(
     from .run import run
 
     link = find(broker)
-    name, key = identity(link, nick, key_file)
+    name, key = as_whom(link, nick, key_file)
     order = Admin(verb=verb, target=target)
     run(link, name, lambda core: Order(core, order, lambda event: _done(event, as_json), timeout=timeout), key=key)
 
@@ -339,7 +339,7 @@ def _in_room(
 
     say = moderation.act(kind, parse_room(room), whom, seconds=seconds, reason=reason)
     link = find(broker)
-    name, key = identity(link, nick, key_file)
+    name, key = as_whom(link, nick, key_file)
     done = wording.done(say)
     run(
         link,

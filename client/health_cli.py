@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .admin_cli import identity, operator_options
+from .admin_cli import as_whom, operator_options
 from .options_cli import (
     ForgivingCommand,
     ask,
@@ -46,7 +46,7 @@ def status(broker: str | None, nick: str | None, as_json: bool, timeout: float |
     from . import account, reports
 
     link = find(broker)
-    name, key = identity(link, nick, key_file)
+    name, key = as_whom(link, nick, key_file)
     hidden: list[Report] = []
 
     def show(event: Event) -> list[str]:
@@ -76,7 +76,7 @@ def top(broker: str | None, nick: str | None, as_json: bool, timeout: float | No
     from .top import Top, plain
 
     link = find(broker)
-    name, key = identity(link, nick, key_file)
+    name, key = as_whom(link, nick, key_file)
     patience = while_it_lasts(timeout)
 
     def lines(picture: Picture) -> Sequence[str]:

@@ -62,7 +62,7 @@ def _invite(link: Link, nick: str | None, as_json: bool, timeout: float | None, 
 
     from ..common.clock import utc
     from ..common.messages import Admin, Administered
-    from .admin_cli import identity
+    from .admin_cli import as_whom
 
     expires = int((time.time() + seconds) * 1_000)
 
@@ -71,7 +71,7 @@ def _invite(link: Link, nick: str | None, as_json: bool, timeout: float | None, 
         made = dataclasses.replace(link, invite=event.invite).with_invite
         return [json_line({"link": made, "expires": utc(expires), "uses": uses}) if as_json else made]
 
-    name, key = identity(link, nick, None)
+    name, key = as_whom(link, nick, None)
     ask(link, name, Admin(verb="invite", seconds=seconds, uses=uses), show, timeout, key=key)
 
 

@@ -24,7 +24,7 @@ from ..common.names import LOBBY
 from ..common.rules import refuse_choices, refuse_text
 from ..common.searching import parse_search
 from . import account, library_events as events, questions
-from .identity import Identity
+from .credentials import Credentials
 from .library_calls import Asking, Awaiting, Entering, Leaving, Reach, Saying
 from .library_events import Entry, Event, Message, Question, Since
 from .library_thread import Pending, Receiver
@@ -158,7 +158,7 @@ class BaseClient(ABC):
             raise Closed(f"A {self._what} is opened once. Make another one.")
         link = self._link()
         nick = names.parse_nick(self._nick or os.environ.get("ZCHAT_NICK") or _usual_nick(link))
-        identity = Identity(link, nick, self._key, usual=False)
+        credentials = Credentials(link, nick, self._key, usual=False)
         profile = Profile(
             nick=nick,
             instance=secrets.token_hex(8),
@@ -170,7 +170,7 @@ class BaseClient(ABC):
             brokers=len(link.places),
         )
         self._receiver = receiver = Receiver(
-            link, profile, identity, own=self._own, inbox=self._inbox, patience=self._patience
+            link, profile, credentials, own=self._own, inbox=self._inbox, patience=self._patience
         )
         self._call_back()
         reach = receiver.submit(Reach)

@@ -31,7 +31,7 @@ from ..common.errors import Closed, RefusedError, ZchatError
 from ..common.keys import Link
 from .connection import Connection
 from .core import ClientCore
-from .identity import Identity
+from .credentials import Credentials
 from .library_calls import Call, Close, More, Saying, Settle, Waiting, Withdrawal, late
 from .library_core import LibraryCore
 from .library_inbox import Inbox
@@ -62,16 +62,16 @@ class Receiver:
     """One running client; `ended` is settled at its end, with the error it ended with if there is one."""
 
     def __init__(
-        self, link: Link, profile: Profile, identity: Identity, *, own: bool, inbox: int, patience: float
+        self, link: Link, profile: Profile, credentials: Credentials, *, own: bool, inbox: int, patience: float
     ) -> None:
         self._lock = threading.RLock()  # a finalizer may call in the middle of a call
         self._calls: deque[Call] = deque()
         self._error: ZchatError | None = None
         """Why nothing is taken any more."""
-        self._identity = identity
+        self._credentials = credentials
         self.place = link.place
         """Where the broker is."""
-        self.key = identity.key.fingerprint
+        self.key = credentials.key.fingerprint
         """Our fingerprint."""
         self.inbox = Inbox(inbox, partial(self._call, More()))
         self.ended: Future[None] = Future()
@@ -79,12 +79,12 @@ class Receiver:
         self._library = LibraryCore(core, self._calls, self.inbox.put, key=self.key, own=own, timeout=patience)
         self._connection = Connection(
             link,
-            identity.key,
+            credentials.key,
             core,
             self._library,
             write=lambda _: None,
-            met=identity.met,
-            renamed=identity.renamed,
+            met=credentials.met,
+            renamed=credentials.renamed,
         )
         self._thread = threading.Thread(target=self._run, name=f"zchat-{profile.nick}", daemon=True)
         _running.add(self)
@@ -172,7 +172,7 @@ class Receiver:
         except ZchatError as ended_with:
             error = ended_with
             if isinstance(error, RefusedError):
-                self._identity.refused(error)
+                self._credentials.refused(error)
         except OSError as fault:
             error = ZchatError(f"The account's files cannot be written ({fault}). Make room, or see to their rights.")
             error.__cause__ = fault

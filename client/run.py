@@ -20,8 +20,8 @@ from . import account, known
 from .actions import Output, Print, Run
 from .connection import Connection
 from .core import ClientCore
+from .credentials import Credentials
 from .cursors import CursorFile
-from .identity import Identity
 from .output import print_lines
 from .program import Program
 from .rooms import Start, Stopped
@@ -59,7 +59,7 @@ def run(
     nothing. With `cursors` it goes on where it stopped, and notes there how far it comes. Without `write` lines are
     printed, with as many colours as `depth` says.
     """
-    identity = Identity(link, nick, key)
+    credentials = Credentials(link, nick, key)
     invite = link.invite or account.own_invite(link)
     stopped = cursors.stopped if cursors is not None else Stopped()
     profile = Profile(nick, secrets.token_hex(8), agent(), present, private, bot, invite, stopped, len(link.places))
@@ -70,12 +70,12 @@ def run(
         write = _running(on_run, write)
     connection = Connection(
         link,
-        identity.key,
+        credentials.key,
         core,
         program(core),
         write=write,
-        met=identity.met,
-        renamed=identity.renamed,
+        met=credentials.met,
+        renamed=credentials.renamed,
         output=pipe(),
     )
     try:
@@ -84,7 +84,7 @@ def run(
         else:
             _run_threads(connection, read, on_end, write)
     except RefusedError as error:
-        identity.refused(error)
+        credentials.refused(error)
         raise
     finally:
         connection.close()

@@ -1,7 +1,8 @@
-"""As whom a client comes to a broker: the key of its nick, and what the account notes of the two.
+"""As whom a client comes to a broker: its nick and key, and what the account notes of the two.
 
 Owns when these notes are made and when a key is given up again. Does not know the files (`account`) nor the
-connection. Made by the thread that starts a client; then used by its receive thread alone.
+connection. Made by the thread that starts a client; then used by its receive thread, `refused` also once that has
+ended.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ..common.messages import Welcome
 from . import account
 
 
-class Identity:
+class Credentials:
     """A nick at a broker and its key; with a `key` of one's own, none of this account's nicks is read or written.
 
     With `usual`, the nick is the account's default there from then on. With a key and not `usual`, nothing is noted.
