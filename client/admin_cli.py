@@ -334,8 +334,8 @@ def _in_room(
     """Do it in one room, as its operators do in the chat."""
     from ..common.names import parse_room
     from . import moderation, wording
-    from .programs import Sender
     from .run import run
+    from .sending import Sender
 
     say = moderation.act(kind, parse_room(room), whom, seconds=seconds, reason=reason)
     link = find(broker)

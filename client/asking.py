@@ -13,8 +13,8 @@ from ..common.text import clean
 from . import render
 from .actions import Action, End, Heard, Notice, NotKept, Print, Removed
 from .core import ClientCore
-from .programs import Sender
 from .rooms import Start
+from .sending import Sender
 
 FIRST_EXIT = 10
 """The exit code of choice k is this and k more; of the first one, 0."""

@@ -19,8 +19,8 @@ from ..common.errors import ZchatError
 from . import render
 from .actions import Action, Answer, CameOrWent, End, Notice, Refusal, Removed, Restarted, Run
 from .core import ClientCore
-from .programs import Tailer
 from .rooms import Start
+from .tailing import Tailer
 
 QUEUE = 500
 """Entries that wait at most."""

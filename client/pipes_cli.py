@@ -68,9 +68,8 @@ def send(
     from ..common.rules import refuse_text
     from . import known
     from .lines import feed_lines, read_all
-    from .programs import Sender
     from .run import run
-    from .sending import Reporter
+    from .sending import Reporter, Sender
 
     _check(room, to, message_id, each_line=each_line, wait_cmd=wait_cmd, status=status, verbose=verbose, text=text)
     room = None if to is not None else parse_room(room if room is not None else LOBBY)
@@ -199,9 +198,9 @@ def tail(
     from .children import split
     from .cursors import CursorFile
     from .executor import Executor
-    from .programs import Tailer
     from .rooms import Start
     from .run import pipe, run
+    from .tailing import Tailer
 
     if command is None and (retries or own):
         raise InputError("--exec-retry and --exec-own belong to a command. Add --exec.")

@@ -15,7 +15,7 @@ from ..common.exported import ExportedRoom
 from ..common.messages import Entry
 from ..common.rules import refuse_text
 from .actions import Action
-from .programs import Sender
+from .sending import Sender
 
 SAID = ("message", "me")
 """Kinds that are said again: all else would do something."""

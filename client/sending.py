@@ -1,20 +1,140 @@
-"""One message that is told of: to how many people it went, and who of them lags behind.
+"""What ``zchat send`` does: send one message, or each line of the input, and see them stored.
 
-Owns asking that once the message is stored. Does not know how lag is known (the broker). Pure; used by the receive
-thread alone.
+Owns that way; and for one message, asking to how many people it went and who of them lags behind. Does not know how lag
+is known (the broker) nor sockets. Pure; used by the receive thread alone.
 """
 
 from __future__ import annotations
 
-from ..common import messages as m
+from ..common import limits, messages as m
 from ..common.clock import Now
+from ..common.errors import Code, NotAcked, RefusedError, ZchatError
+from ..common.rules import refuse_text
 from ..common.text import clean
-from . import render
-from .actions import Action, Answer, End, Notice, Print, PutOff, Refusal
-from .programs import Sender
+from . import render, wording
+from .actions import Action, Answer, End, Held, Notice, Print, PutOff, Refusal, Stored
+from .core import ClientCore
+from .programs import Quiet, refused
 
 _PATIENCE = 2.0
 """Seconds that the answer may take; the message is stored anyway."""
+
+
+class Sender(Quiet):
+    """Send one text, or each line of the input as it comes, and end when all are acked.
+
+    `say` is sent instead of a text, and `done` printed when that is stored.
+    """
+
+    tells_gone = True
+
+    def __init__(
+        self,
+        core: ClientCore,
+        *,
+        room: str | None,
+        to: str | None,
+        text: str | None,
+        id: str | None = None,
+        say: m.Say | None = None,
+        done: str | None = None,
+        json: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        super().__init__(core, timeout=timeout)
+        self._room, self._to, self._json, self._done = room, to, json, done
+        self._say = say if text is None else m.Say(id=id or "", text=text, room=room, to=to)
+        """The only message; None when each line is one."""
+        self._input_ended = self._say is not None
+        self._lines = 0
+        self._failed: ZchatError | None = None
+        self._ack_by: float | None = None
+        self._held_told = False
+        """Since something was last stored it was told that the broker stores nothing."""
+
+    def begin(self, now: Now) -> list[Action]:
+        """A single text is sent at once."""
+        if self._say is None:
+            return []
+        self._ack_by = now.mono + limits.ACK_PATIENCE
+        return self.core.put(self._say, now)
+
+    @property
+    def persistent(self) -> bool:
+        """A pipe goes on; a single message, once it was sent, has its own patience."""
+        return self._say is None or self.core.welcome is not None
+
+    @property
+    def wants_input(self) -> bool:
+        """While not too many messages wait for their acks."""
+        return not self._input_ended and self.core.waiting < limits.WINDOW
+
+    def line(self, text: str, now: Now) -> list[Action]:
+        """One message a line; blank lines are passed over."""
+        self._lines += 1
+        if not text.strip():
+            return []
+        refusal = refuse_text(text)
+        if refusal is not None:
+            code, detail = refusal
+            return self._fail(RefusedError(code, f"Line {self._lines} was not sent. {detail}"))
+        return self.core.say(text, now, room=self._room, to=self._to)
+
+    def end_of_input(self, now: Now) -> list[Action]:
+        """Then only acks are waited for."""
+        self._input_ended = True
+        return self._end_if_done()
+
+    def notice(self, notice: Notice, now: Now) -> list[Action]:
+        """Acks and refusals."""
+        match notice:
+            case Stored(say, ack):
+                self._held_told, self._put_off = False, None
+                return [*self._stored(say, ack), *self._end_if_done()]
+            case Held():
+                return self._held(notice)
+            case Refusal(command) if isinstance(command, m.Say):
+                return [*self._fail(refused(notice)), *self._end_if_done()]
+        return super().notice(notice, now)
+
+    def _stored(self, say: m.Say, ack: m.Ack) -> list[Action]:
+        if self._done is not None:
+            return [Print(render.done_json(self._done) if self._json else self._done)]
+        return [Print(render.ack_json(say, ack, self.core.nick))] if self._json else []
+
+    def _held(self, held: Held) -> list[Action]:
+        """A pipe waits; a single message waits while it has patience, but not for a disk."""
+        self._put_off = error = refused(held)
+        stuck = error.code == Code.NOT_STORED
+        if self._say is not None:
+            return [*self.core.leave(), End(error)] if stuck else []
+        told, self._held_told = self._held_told, stuck or self._held_told
+        if told or not stuck:
+            return []
+        return [Print(f"zchat: {wording.held(str(error), self.core.waiting)}", aside=True)]
+
+    def _fail(self, error: ZchatError) -> list[Action]:
+        """The first failure is what the command ends with; the others are told as they come."""
+        if self._failed is None:
+            self._failed = error
+            return []
+        return [Print(f"zchat: {error}", aside=True)]
+
+    def _end_if_done(self) -> list[Action]:
+        if self._input_ended and not self.core.waiting:
+            return [*self.core.leave(), End(self._failed)]
+        return []
+
+    def tick(self, now: Now) -> list[Action]:
+        """A single message has `limits.ACK_PATIENCE` to be acked."""
+        if self._ack_by is not None and now.mono >= self._ack_by and self.timeout is None:
+            again = "".join(f" --id {id_}" for id_ in self.core.unacked)
+            detail = (
+                "The message was sent but not confirmed in time. It may be stored or not:"
+                f" send it again with{again}, and it will be there once."
+            )
+            return [End(self._put_off or NotAcked(detail))]
+        return super().tick(now)
 
 
 class Reporter(Sender):

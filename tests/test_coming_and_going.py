@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from zchat.client import actions as a
-from zchat.client.programs import Tailer
 from zchat.client.rooms import Start
+from zchat.client.tailing import Tailer
 from zchat.common import limits
 from zchat.common.errors import Code, NotAcked, RefusedError
 

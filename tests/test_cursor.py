@@ -14,8 +14,8 @@ import pytest
 from zchat.broker.home import HISTORY
 from zchat.broker.policy import Policy
 from zchat.client.core import ClientCore
-from zchat.client.programs import Tailer
 from zchat.client.rooms import UNREAD, Start
+from zchat.client.tailing import Tailer
 from zchat.common.errors import ExitCode
 
 from .conversation import Conversation

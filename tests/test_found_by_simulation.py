@@ -8,7 +8,7 @@ import pytest
 from zchat.broker.policy import Policy
 from zchat.broker.questions import READS
 from zchat.broker.rates import COSTS
-from zchat.client.programs import Sender
+from zchat.client.sending import Sender
 from zchat.common import messages as m, wire
 
 from .conversation import Client, Conversation

@@ -100,6 +100,7 @@ PURE = (
     "client/session.py",
     "client/sending.py",
     "client/status.py",
+    "client/tailing.py",
     "client/telling.py",
     "client/themes.py",
     "client/told.py",

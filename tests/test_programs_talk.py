@@ -6,8 +6,10 @@ import pytest
 
 from zchat.broker.policy import Policy
 from zchat.client import actions as a
-from zchat.client.programs import OneQuestion, Sender, Tailer
+from zchat.client.programs import OneQuestion
 from zchat.client.rooms import Start
+from zchat.client.sending import Sender
+from zchat.client.tailing import Tailer
 from zchat.common import limits, messages as m, wire
 from zchat.common.errors import Code, NotAcked, RefusedError, TimedOut
 

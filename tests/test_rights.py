@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zchat.broker.policy import Policy
 from zchat.client import actions as a
-from zchat.client.programs import Sender
+from zchat.client.sending import Sender
 from zchat.common import limits, messages as m, wire
 from zchat.common.errors import Code, ExitCode, RefusedError
 

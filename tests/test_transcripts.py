@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from zchat.client import actions as a
-from zchat.client.programs import Sender, Tailer
 from zchat.client.rooms import Start
+from zchat.client.sending import Sender
+from zchat.client.tailing import Tailer
 from zchat.common import limits, messages as m, wire
 from zchat.common.errors import Code, RefusedError
 

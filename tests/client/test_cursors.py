@@ -13,8 +13,8 @@ from zchat.client import actions as a
 from zchat.client.core import ClientCore
 from zchat.client.cursors import CursorFile
 from zchat.client.output import Reader
-from zchat.client.programs import Tailer
 from zchat.client.rooms import Start, Stopped
+from zchat.client.tailing import Tailer
 from zchat.common import messages as m
 from zchat.common.errors import InputError, ZchatError
 

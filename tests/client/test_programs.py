@@ -8,8 +8,10 @@ import pytest
 
 from zchat.client import actions as a
 from zchat.client.core import ClientCore
-from zchat.client.programs import OneQuestion, Quiet, Sender, Tailer
+from zchat.client.programs import OneQuestion, Quiet
 from zchat.client.rooms import Start
+from zchat.client.sending import Sender
+from zchat.client.tailing import Tailer
 from zchat.common import limits, messages as m
 from zchat.common.errors import BrokerUnreachable, Code, RefusedError, ZchatError
 

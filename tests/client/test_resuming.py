@@ -6,8 +6,8 @@ import pytest
 
 from zchat.client import actions as a
 from zchat.client.chat import Chat, ChatOptions
-from zchat.client.programs import Tailer
 from zchat.client.rooms import UNREAD, Start, Stopped
+from zchat.client.tailing import Tailer
 from zchat.common import messages as m
 
 from .shell import Shell

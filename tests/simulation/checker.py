@@ -15,7 +15,7 @@ from zchat.broker.questions import READS
 from zchat.broker.rooms import ROOMS
 from zchat.broker.roster import STRANGER
 from zchat.broker.upkeep import FORGOTTEN, Forgotten
-from zchat.client.programs import Sender
+from zchat.client.sending import Sender
 from zchat.common import messages as m, names
 from zchat.common.errors import Code
 

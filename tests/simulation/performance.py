@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from zchat.client.chat import Chat, ChatOptions
 from zchat.client.core import ClientCore
-from zchat.client.programs import Quiet, Sender, Tailer
+from zchat.client.programs import Quiet
 from zchat.client.rooms import UNREAD
+from zchat.client.sending import Sender
 from zchat.client.session import Profile
+from zchat.client.tailing import Tailer
 from zchat.common import limits, messages as m
 
 from .network import START
