@@ -262,13 +262,10 @@ def _govern(
     verb: AdminVerb, target: str, *, seconds: float = 0.0, reason: str = "", for_key: str = "", **who: Any
 ) -> None:
     """Ask the broker to do it everywhere, and print what it did."""
-    from ..common.errors import RefusedError
     from ..common.messages import Admin
-    from ..common.rules import refuse_text
+    from ..common.rules import check_text
 
-    refusal = refuse_text(reason, verb)
-    if refusal is not None:
-        raise RefusedError(*refusal)
+    check_text(reason, verb)
     _ask(Admin(verb=verb, target=target, seconds=seconds, key=for_key, reason=reason), _done, **who)
 
 

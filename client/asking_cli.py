@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..common.errors import InputError, RefusedError
+from ..common.errors import InputError
 from ..common.names import LOBBY, legal_nick
 from .options_cli import (
     check_id,
@@ -100,7 +100,7 @@ def ask(
     """
     from ..common.messages import Say
     from ..common.names import parse_room
-    from ..common.rules import refuse_choices, refuse_text
+    from ..common.rules import check_choices, check_text
     from .asking import Asker
     from .run import run
 
@@ -109,9 +109,8 @@ def ask(
     check_id(message_id)
     offered = [choice.strip() for choice in choices.split(",")]
     text = " ".join(question)
-    refusal = refuse_text(text, "ask") or refuse_choices(offered)
-    if refusal is not None:
-        raise RefusedError(*refusal)
+    check_text(text, "ask")
+    check_choices(offered)
     say = Say(
         id=message_id or "",
         text=text,

@@ -17,11 +17,11 @@ from typing import Any, Literal, TypeVar
 from msgspec.structs import replace
 
 from ..common import clock, limits, messages as m, names
-from ..common.errors import Closed, InputError, RefusedError, ZchatError
+from ..common.errors import Closed, InputError, ZchatError
 from ..common.ids import is_message_id, message_id
 from ..common.keys import KeyPair, Link
 from ..common.names import LOBBY
-from ..common.rules import refuse_choices, refuse_text
+from ..common.rules import check_choices, check_text
 from ..common.searching import parse_search
 from . import account, library_events as events, questions
 from .credentials import Credentials
@@ -198,9 +198,7 @@ class BaseClient(ABC):
         kind: m.EntryKind,
         choices: Sequence[str] = (),
     ) -> m.Say:
-        refusal = refuse_text(text, kind)
-        if refusal is not None:
-            raise RefusedError(*refusal)
+        check_text(text, kind)
         if id is not None and not is_message_id(id):
             raise InputError("An id is 1 to 64 letters, digits, dots, colons, _ or -. Choose another one.")
         return m.Say(
@@ -222,9 +220,7 @@ class BaseClient(ABC):
             raise InputError("A question goes to a room or to a nick. Give only one of room and to.")
         if isinstance(choices, str):  # which is a sequence of letters, too
             raise InputError("The choices are a list of texts. Write them as ['yes', 'no'].")
-        refusal = refuse_choices(choices)
-        if refusal is not None:
-            raise RefusedError(*refusal)
+        check_choices(choices)
         say = self._sayable(question, room, to, id, "ask", choices)
         return self._running.submit(lambda settle: Awaiting(say, settle))
 
@@ -260,9 +256,7 @@ class BaseClient(ABC):
         return self._ask(m.Rooms())
 
     def _be_away(self, text: str, *, away: bool) -> Pending[m.Absence]:
-        refusal = refuse_text(text, "away")
-        if refusal is not None:
-            raise RefusedError(*refusal)
+        check_text(text, "away")
         return self._ask(m.Away(away=away, text=text))
 
     def _pages(self, room: str | None, to: str | None, limit: int, before: int | None, after: int | None) -> Pages:

@@ -7,10 +7,10 @@ Owns the reading of these commands. Does not know who may do it (the broker does
 from __future__ import annotations
 
 from ..common import names
-from ..common.errors import InputError, RefusedError
+from ..common.errors import InputError
 from ..common.keys import fingerprint_of
 from ..common.messages import Say
-from ..common.rules import ACTS, Act, refuse_text
+from ..common.rules import ACTS, Act, check_text
 from ..common.spans import seconds_of
 from . import commands
 
@@ -50,9 +50,7 @@ def parse_delete(rest: str) -> str | None:
 
 def act(kind: Act, room: str, whom: str, *, seconds: float = 0.0, reason: str = "") -> Say:
     """The `Say` that does it, without an id; raises `RefusedError` when the reason cannot be said."""
-    refusal = refuse_text(reason, kind)
-    if refusal is not None:
-        raise RefusedError(*refusal)
+    check_text(reason, kind)
     return Say(id="", text=reason, room=room, to=whom, kind=kind, seconds=seconds)
 
 

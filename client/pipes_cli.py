@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..common.errors import InputError, RefusedError
+from ..common.errors import InputError
 from ..common.names import LOBBY, legal_nick
 from .options_cli import (
     check_id,
@@ -65,7 +65,7 @@ def send(
     from ..common import limits
     from ..common.keys import fingerprint
     from ..common.names import parse_room
-    from ..common.rules import refuse_text
+    from ..common.rules import check_text
     from . import known
     from .lines import feed_lines, read_all
     from .run import run
@@ -83,9 +83,7 @@ def send(
     elif not each_line:
         words = " ".join(text) if text else read_all(limits.MESSAGE_BYTES)
     if words is not None:
-        refusal = refuse_text(words)
-        if refusal is not None:
-            raise RefusedError(*refusal)
+        check_text(words)
 
     def program(core: ClientCore) -> Sender:
         patience = while_it_lasts(timeout) if each_line else timeout

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..common import messages as m, names
 from ..common.clock import Now
 from ..common.errors import InputError, NotAcked, RefusedError
-from ..common.rules import ACTS, refuse_text
+from ..common.rules import ACTS, check_text
 from ..common.searching import parse_search
 from ..common.text import clean, clean_lines, shown
 from . import commands, moderation, wording
@@ -71,9 +71,7 @@ class Speaker(Quiet):
     def _speak(self, text: str, now: Now, kind: m.EntryKind = "message") -> list[Action]:
         if not text.strip():
             return [self._tell("Nothing was sent: the line is empty.")]
-        refusal = refuse_text(text, kind)
-        if refusal is not None:
-            raise RefusedError(*refusal)
+        check_text(text, kind)
         room, partner = self._to.target
         view = self.core.rooms.get(names.fold(room)) if room is not None else None
         if view is not None and view.private and not view.entered:
@@ -174,9 +172,7 @@ class Speaker(Quiet):
     def _tell_privately(self, nick: str, text: str, now: Now) -> list[Action]:
         if not text:
             raise InputError("What shall be said? Write the text behind the command.")
-        refusal = refuse_text(text)
-        if refusal is not None:
-            raise RefusedError(*refusal)
+        check_text(text)
         return self._say(text, now, to=names.parse_nick(nick))
 
     def _query(self, nick: str) -> list[Action]:
@@ -213,9 +209,7 @@ class Speaker(Quiet):
     def _topic(self, rest: str, now: Now) -> list[Action]:
         room = self._to.current_room
         if rest:
-            refusal = refuse_text(rest, "topic")
-            if refusal is not None:
-                raise RefusedError(*refusal)
+            check_text(rest, "topic")
             return self._say(rest, now, room=room, kind="topic")
         topic = clean(self.core.rooms[names.fold(room)].topic)
         return [self._tell(f"The topic of {room}: {topic}" if topic else f"{room} has no topic.")]
@@ -238,9 +232,7 @@ class Speaker(Quiet):
         return self.core.put(m.Say(id="", text=choice, room=room, to=partner, kind="answer", about=seq), now)
 
     def _go_away(self, text: str, now: Now, *, away: bool) -> list[Action]:
-        refusal = refuse_text(text, "away")
-        if refusal is not None:
-            raise RefusedError(*refusal)
+        check_text(text, "away")
         return self.core.ask(m.Away(away=away, text=text if away else ""), now)
 
     def _delete(self, whose: str, now: Now) -> list[Action]:

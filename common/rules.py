@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-from .errors import Code
+from .errors import Code, RefusedError
 from .limits import CHOICE_CHARACTERS, CHOICES, MESSAGE_BYTES, MESSAGE_LINES, REASON_CHARACTERS, TOPIC_CHARACTERS
 from .names import fold
 from .text import clean
@@ -50,6 +50,13 @@ def refuse_text(
     return None
 
 
+def check_text(text: str, kind: str = "message") -> None:
+    """Raise `RefusedError` unless a text can be said, as a broker would refuse it."""
+    refusal = refuse_text(text, kind)
+    if refusal is not None:
+        raise RefusedError(*refusal)
+
+
 def are_plain(texts: Sequence[str], most_bytes: int = MESSAGE_BYTES) -> bool:
     """Whether a quick look at many messages shows that none would be refused: single lines, none empty or too long."""
     together = "".join(texts)
@@ -78,3 +85,10 @@ def refuse_choices(choices: Sequence[str]) -> tuple[Code, str] | None:
     if len({fold(choice) for choice in choices}) < len(choices):
         return Code.BAD_FRAME, "Two of the choices are the same. Name each once."
     return None
+
+
+def check_choices(choices: Sequence[str]) -> None:
+    """Raise `RefusedError` unless a question can have these choices, as a broker would refuse it."""
+    refusal = refuse_choices(choices)
+    if refusal is not None:
+        raise RefusedError(*refusal)
