@@ -89,17 +89,17 @@ def find_broker(named: str | None) -> Link:
         _check_pin(link)
         return link
     place = _place(named) or ""
-    known = known_brokers()
-    if place == join_place(named, DEFAULT_PORT):
-        place = _place_of_host(
-            named, [*map(_note_link, _notes()), *(link for broker in known for link in broker.links)]
-        )
-    for note in reversed(_notes()):
-        link = _note_link(note)
+    notes, known = _notes(), known_brokers()
+    links = [link for broker in known for link in broker.links]
+    host = named.removeprefix("[").removesuffix("]")
+    if place == join_place(host, DEFAULT_PORT):
+        place = _place_of_host(host, [*(Link.parse(note.link) for note in notes), *links])
+    for note in reversed(notes):
+        link = Link.parse(note.link)
         if named == note.name or place == link.place:
             return link
     # Places before names: a broker calls itself what it likes, another one's address for example.
-    for link in (link for broker in known for link in broker.links):
+    for link in links:
         if place in link.places:
             return link.at(place)
     called = [broker.links[-1] for broker in known if named == broker.name]
@@ -112,10 +112,6 @@ def find_broker(named: str | None) -> Link:
         Code.NOT_ALLOWED,
         f"The key of the broker at {place} is not known here. Ask there for its link (zchat link) and use that once.",
     )
-
-
-def _note_link(note: _Note) -> Link:
-    return Link.parse(note.link)
 
 
 def _place_of_host(host: str, links: list[Link]) -> str:
@@ -197,7 +193,7 @@ def operator_key(link: Link) -> KeyPair | None:
 
 def _note_of(link: Link) -> _Note | None:
     """The note of a broker, which is known by its key: its place has many names."""
-    return next((note for note in reversed(_notes()) if _note_link(note).key == link.key), None)
+    return next((note for note in reversed(_notes()) if Link.parse(note.link).key == link.key), None)
 
 
 def _notes() -> list[_Note]:

@@ -126,15 +126,16 @@ def test_the_link_of_a_dead_broker_is_not_given_out(dead: int) -> None:
         account.own_link()
 
 
-def test_a_host_alone_is_its_only_known_port(dead: int) -> None:
+@pytest.mark.parametrize(("host", "named"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_a_host_alone_is_its_only_known_port(host: str, named: str) -> None:
     """HOST without a port means the usual one, else the only one known; of several none is guessed."""
-    first, second = Link(LINK.host, 7001, LINK.key), Link(LINK.host, 7002, LINK.key)
+    first, second = Link(host, 7001, LINK.key), Link(host, 7002, LINK.key)
     note(first)
-    assert account.find_broker(LINK.host) == first
+    assert account.find_broker(named) == first
     note(second)
 
     with pytest.raises(InputError, match="7001"):
-        account.find_broker(LINK.host)
+        account.find_broker(named)
 
 
 def test_a_dead_broker_is_tried_when_no_other_lives(dead: int) -> None:
