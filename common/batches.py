@@ -253,7 +253,7 @@ def _detail_size(entry: Entry) -> int:
 
 
 class Filling:
-    """How large a batch becomes, entry by entry; never less, where ids as long as a UUID are some."""
+    """How large a batch becomes, entry by entry; never less, if all ids that are as long as a UUID are UUIDs."""
 
     __slots__ = ("_count", "_counted", "_named", "_plain", "_seq", "_time", "size")
 
@@ -279,8 +279,7 @@ class Filling:
             self._counted = False
             size += 18 * self._count
         size += 0 if self._counted else 18
-        if entry.kind != "message" or entry.target is not None:
-            size += _detail_size(entry)
+        size += _detail_size(entry)
         self._count, self._seq, self._time = self._count + 1, entry.seq, entry.time
         self.size += size
         return self.size
@@ -335,7 +334,7 @@ def _counted(first: int, count: int) -> list[int]:
     return list(range(first, first + count))
 
 
-def _pack_ids(ids: list[str]) -> bytes | list[str]:
+def _pack_ids(ids: list[str]) -> Ids:
     if len(ids) < _WORTH_IT or set(map(len, ids)) != {UUID_CHARACTERS}:
         return ids
     joined = "".join(ids)
@@ -350,7 +349,7 @@ def _pack_ids(ids: list[str]) -> bytes | list[str]:
     return packed if packed.hex() == digits and len(packed) == UUID_BYTES * len(ids) else ids
 
 
-def _unpack_ids(ids: bytes | list[str]) -> list[str]:
+def _unpack_ids(ids: Ids) -> list[str]:
     if isinstance(ids, list):
         return ids
     if len(ids) % UUID_BYTES:
