@@ -80,12 +80,14 @@ def heed() -> None:
 def uninterrupted() -> Iterator[None]:
     """A block, or a function, which a signal does not end halfway; it ends the process soon after."""
     global _uninterrupted
-    ours = threading.current_thread() is threading.main_thread()
-    _uninterrupted += ours
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are heard in the main thread, which may be changing the count right now
+        return
+    _uninterrupted += 1
     try:
         yield
     finally:
-        _uninterrupted -= ours
+        _uninterrupted -= 1
 
 
 def give_up_after(seconds: float, words: str) -> None:
