@@ -75,7 +75,7 @@ class Reached(msgspec.Struct, frozen=True):
 class Run(msgspec.Struct, frozen=True):
     """Run the command that the user wants run for messages, for this message object."""
 
-    event: str
+    message: str
 
 
 class End(msgspec.Struct, frozen=True):

@@ -14,14 +14,14 @@ NAMES = ("kind", "room", "from", "text", "id", "seq", "time", "to")
 """Keys of the message object; ``from`` becomes ``ZCHAT_FROM``."""
 
 
-def environment(event: str) -> dict[str, str]:
+def environment(message: str) -> dict[str, str]:
     """The variables of a message object: what it does not have is empty, and no value holds a NUL.
 
     A value is no longer than a message may be: systems refuse to start a command with a very long one, and what a
     broker sends is not to be trusted. The object has all of it.
     """
-    message = json.loads(event)
-    return {f"ZCHAT_{name.upper()}": _value(message.get(name)) for name in NAMES}
+    values = json.loads(message)
+    return {f"ZCHAT_{name.upper()}": _value(values.get(name)) for name in NAMES}
 
 
 def _value(value: object) -> str:

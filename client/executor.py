@@ -31,7 +31,7 @@ class _Waiting:
     room: str
     seq: int
     history: str
-    event: str
+    message: str
     """The message object; "" for what is passed over."""
 
 
@@ -114,17 +114,17 @@ class Executor(Tailer):
     def _add(self, room: str, entry: m.Entry, replay: bool) -> None:
         assert self.core.welcome is not None
         mine = entry.key == self.core.key
-        event = "" if mine and not self._own else render.entry_json(entry, self.core.name_of(room), replay=replay)
-        self._queue.append(_Waiting(room, entry.seq, self.core.welcome.history, event))
+        message = "" if mine and not self._own else render.entry_json(entry, self.core.name_of(room), replay=replay)
+        self._queue.append(_Waiting(room, entry.seq, self.core.welcome.history, message))
 
     def _advance(self, now: Now) -> list[Action]:
         """Begin the next run, ask for what was let go, or end."""
         actions: list[Action] = []
-        while self._queue and not self._queue[0].event:
+        while self._queue and not self._queue[0].message:
             actions += self._reach(self._queue.popleft())
         if self._queue and not self._runs:
             self._runs = True
-            actions.append(Run(self._queue[0].event))
+            actions.append(Run(self._queue[0].message))
         if self._let_go and not self._asking and len(self._queue) <= QUEUE // 2:
             room, after = next(iter(self._let_go.items()))
             self._asking = True

@@ -30,7 +30,7 @@ class Hooks:
         self._trouble = ""
         self._told = False
 
-    def run(self, event_json: str, variables: Mapping[str, str]) -> str:
+    def run(self, message: str, variables: Mapping[str, str]) -> str:
         """Have the command run with this on its standard input and in its environment; returns at once.
 
         What it returns is what was wrong with an earlier run: once, else "".
@@ -39,7 +39,7 @@ class Hooks:
             self._thread = threading.Thread(target=self._serve, name="zchat-hooks", daemon=True)
             self._thread.start()
         if not self._waiting.full():
-            self._waiting.put_nowait((event_json, variables))
+            self._waiting.put_nowait((message, variables))
         if not self._trouble or self._told:
             return ""
         self._told = True
@@ -47,10 +47,10 @@ class Hooks:
 
     def _serve(self) -> None:
         while True:
-            event, variables = self._waiting.get()
+            message, variables = self._waiting.get()
             variables = {**variables, **self._more}
             # Its output would stand in the middle of the chat.
-            trouble = children.feed(self._argv, event, variables, quiet=True, within=PATIENCE)
+            trouble = children.feed(self._argv, message, variables, quiet=True, within=PATIENCE)
             self._trouble = trouble or self._trouble
 
 
@@ -63,4 +63,4 @@ def configured(name: str, more: Mapping[str, str]) -> Callable[[str], str] | Non
     if command is None:
         return None
     hooks = Hooks(children.split(str(command), f"The hook {name} ({origin})"), more)
-    return lambda event: hooks.run(event, environment(event))
+    return lambda message: hooks.run(message, environment(message))

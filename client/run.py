@@ -98,7 +98,7 @@ def _running(on_run: Callable[[str], str], write: Callable[[list[Output]], None]
     """Have commands run where that is asked for, and write what is left."""
 
     def both(output: list[Output]) -> None:
-        told = [on_run(item.event) for item in output if isinstance(item, Run)]
+        told = [on_run(item.message) for item in output if isinstance(item, Run)]
         write([item for item in output if not isinstance(item, Run)])
         if any(told):
             write([Print(f"-- {text}", aside=True) for text in told if text])

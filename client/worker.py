@@ -26,29 +26,29 @@ class Worker:
         self._argv = argv
         self._more = more
         self._retries = retries
-        self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._over = False
 
-    def run(self, event: str) -> str:
+    def run(self, message: str) -> str:
         """Have the command run for this message object; returns at once, with nothing to tell."""
-        self._events.put(event)
+        self._messages.put(message)
         return ""
 
     def end(self) -> None:
         """There will be no more; a run that is under way is ended."""
         self._over = True
-        self._events.put(None)
+        self._messages.put(None)
 
     def serve(self, take: Callable[[str], bool], ended: socket.socket) -> None:
         """Run what comes, and hand over how each run ended, until there is no more."""
-        while (event := self._events.get()) is not None:
-            if not take(self._attempt(event, ended)):
+        while (message := self._messages.get()) is not None:
+            if not take(self._attempt(message, ended)):
                 return
 
-    def _attempt(self, event: str, ended: socket.socket) -> str:
-        wait = BACKOFF_FIRST
+    def _attempt(self, message: str, ended: socket.socket) -> str:
+        variables, wait = {**environment(message), **self._more}, BACKOFF_FIRST
         for left in range(self._retries, -1, -1):
-            trouble = children.feed(self._argv, event, {**environment(event), **self._more}, over=lambda: self._over)
+            trouble = children.feed(self._argv, message, variables, over=lambda: self._over)
             if not trouble or not left or self._over:
                 return trouble
             print(f"zchat: The command {trouble}. It is run again in {wait:g} s.", file=sys.stderr, flush=True)

@@ -130,8 +130,8 @@ class PlainSeat(Player):
         match action:
             case a.Print(text):
                 self.lines.append(text)
-            case a.Run(event):
-                self.runs.append(json.loads(event)["text"])
+            case a.Run(message):
+                self.runs.append(json.loads(message)["text"])
             case a.End():
                 self.ended = action
 

@@ -71,8 +71,8 @@ class Tail:
             match action:
                 case a.Show(notice):
                     queue.extendleft(reversed(self.executor.notice(notice, self.shell.now)))
-                case a.Run(event):
-                    self.runs.append(json.loads(event)["seq"])
+                case a.Run(message):
+                    self.runs.append(json.loads(message)["seq"])
                     self.most = max(self.most, len(self.runs))
                 case a.Reached(_, seqs):
                     self.reached |= seqs
