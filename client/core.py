@@ -1,8 +1,8 @@
 """The client's rules: what each event brings, and when to ask, repeat or give up a connection.
 
-Owns what a client remembers of its broker, in parts: `session`, `following` with its rooms, `outbox`, `questions`. Does
-not know sockets, threads, clocks, screens or what a program does with it: `connection` brings events and the time and
-carries out the actions. Pure; used by the receive thread alone.
+Owns what a client remembers of its broker, in parts: `session`, `heartbeat`, `following` with its rooms, `outbox`,
+`questions`. Does not know sockets, threads, clocks, screens or what a program does with it: `connection` brings events
+and the time and carries out the actions. Pure; used by the receive thread alone.
 
 `say` keeps a message in the outbox until its ack; whatever happens to the connection, it is sent again with the
 same id, so it is stored once.
@@ -223,18 +223,13 @@ class ClientCore:
 
     @property
     def waiting_says(self) -> list[m.Say]:
-        """These messages."""
+        """These messages, in the order in which they were said."""
         return self._outbox.says
 
     @property
     def held(self) -> bool:
         """Whether they wait because the broker, though it is there, takes none for now."""
         return self._outbox.held
-
-    @property
-    def unacked(self) -> tuple[str, ...]:
-        """The ids of these messages."""
-        return self._outbox.ids
 
     @property
     def asking(self) -> int:

@@ -44,11 +44,6 @@ class Outbox:
         return len(self._pending)
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        """The ids of the messages."""
-        return tuple(self._pending)
-
-    @property
     def says(self) -> list[Say]:
         """The messages."""
         return [pending.say for pending in self._pending.values()]

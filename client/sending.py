@@ -128,7 +128,7 @@ class Sender(Quiet):
     def tick(self, now: Now) -> list[Action]:
         """A single message has `limits.ACK_PATIENCE` to be acked."""
         if self._ack_by is not None and now.mono >= self._ack_by and self.timeout is None:
-            again = "".join(f" --id {id_}" for id_ in self.core.unacked)
+            again = "".join(f" --id {say.id}" for say in self.core.waiting_says)
             detail = (
                 "The message was sent but not confirmed in time. It may be stored or not:"
                 f" send it again with{again}, and it will be there once."

@@ -347,7 +347,9 @@ def test_a_report_does_not_wait_for_long(talk: Conversation) -> None:
     talk.commands.drop = 1.0
     talk.settle()
     sender.carry_out(
-        sender.core.receive(m.Acked(acks=[m.Ack(id=sender.core.unacked[0], room="lobby", seq=2, time=0)]), talk.now)
+        sender.core.receive(
+            m.Acked(acks=[m.Ack(id=sender.core.waiting_says[0].id, room="lobby", seq=2, time=0)]), talk.now
+        )
     )
     talk.advance(3)
 

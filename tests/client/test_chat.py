@@ -145,7 +145,7 @@ def test_a_broker_that_takes_nothing_is_told_once(alice: PlainSeat) -> None:
     """With how many messages wait; what is typed meanwhile is shown as waiting, and later it is told anew."""
 
     def refuse() -> None:
-        first = alice.core.unacked[0]
+        first = alice.core.waiting_says[0].id
         alice.hear(m.Refused(code=Code.NOT_STORED, detail="The disk is full.", id=first, retry=5.0))
 
     alice.type("one")

@@ -45,8 +45,8 @@ class Play(Player):
 
     def ack(self) -> None:
         """The broker stores all that waits."""
-        for id_ in self.shell.core.unacked:
-            self.hear(m.Acked(acks=[m.Ack(id=id_, room="lobby", seq=1, time=0)]))
+        for say in self.shell.core.waiting_says:
+            self.hear(m.Acked(acks=[m.Ack(id=say.id, room="lobby", seq=1, time=0)]))
 
     def wait(self, seconds: float) -> None:
         """Time passes."""

@@ -136,7 +136,7 @@ def test_what_waits_is_shown_until_it_is_stored(alice: Seat) -> None:
     alice.type(*"abcde")
     assert [waiting.text for waiting in alice.status.waiting] == ["a", "b", "c"]
     assert alice.status.waiting_more == 2
-    first = alice.shell.core.unacked[0]
+    first = alice.shell.core.waiting_says[0].id
     alice.hear(m.Acked(acks=[m.Ack(id=first, room="lobby", seq=1, time=0, delivered=1)]))
 
     assert [waiting.text for waiting in alice.status.waiting] == ["b", "c", "d"]
@@ -145,12 +145,12 @@ def test_what_waits_is_shown_until_it_is_stored(alice: Seat) -> None:
 def test_what_was_refused_is_sent_again_or_dropped(alice: Seat) -> None:
     """With a new id, and only when she says so."""
     alice.type("one")
-    old = alice.shell.core.unacked[0]
+    old = alice.shell.core.waiting_says[0].id
     alice.hear(m.Refused(code=Code.NOT_ALLOWED, detail="You are muted.", id=old))
     (refused,) = alice.status.waiting
     assert (refused.text, refused.refused) == ("one", "You are muted.")
     alice.type("/retry")
-    (new,) = alice.shell.core.unacked
+    (new,) = [say.id for say in alice.shell.core.waiting_says]
     assert new != old
     assert [(waiting.text, waiting.refused) for waiting in alice.status.waiting] == [("one", "")]
     alice.hear(m.Refused(code=Code.NOT_ALLOWED, detail="You are muted.", id=new))
