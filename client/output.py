@@ -6,8 +6,10 @@ Owns the order of the two and the flushing, and knows what the reader of a pipe 
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import shutil
+import stat
 import sys
 from collections.abc import Sequence
 
@@ -44,6 +46,15 @@ def _rows(line: Print, columns: int | None, depth: int) -> list[str]:
         first = rows[0]
         rows[0] = f"{first[:start]}{paint(first[start:end], key, depth)}{first[end:]}"
     return rows
+
+
+def piped_output() -> int | None:
+    """The descriptor of standard output, when it is a pipe whose reader may go."""
+    try:
+        descriptor = sys.stdout.fileno()
+        return descriptor if os.name == "posix" and stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
+    except (OSError, ValueError):
+        return None
 
 
 class Reader:

@@ -196,8 +196,9 @@ def tail(
     from .children import split
     from .cursors import CursorFile
     from .executor import Executor
+    from .output import piped_output
     from .rooms import Start
-    from .run import pipe, run
+    from .run import run
     from .tailing import Tailer
 
     if command is None and (retries or own):
@@ -209,7 +210,7 @@ def tail(
     cursors: CursorFile | None = None
     if cursor is not None:
         cursors = CursorFile(
-            cursor, fingerprint(link.key), private=dm, pipe=pipe() if argv is None else None, depth=depth()
+            cursor, fingerprint(link.key), private=dm, pipe=piped_output() if argv is None else None, depth=depth()
         )
         private = Start(after=0) if cursors.had_private else start
 

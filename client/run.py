@@ -1,6 +1,6 @@
 """Running a program against a broker: with the input thread for chats and pipes, or without for one-shot commands.
 
-Owns the threads' beginning and end. Does not know options (`cli`) nor what the program does.
+Owns the threads' beginning and end. Does not know options (`options_cli`) nor what the program does.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ import functools
 import os
 import secrets
 import socket
-import stat
-import sys
 import threading
 from collections.abc import Callable
 
@@ -22,7 +20,7 @@ from .connection import Connection
 from .core import ClientCore
 from .credentials import Credentials
 from .cursors import CursorFile
-from .output import print_lines
+from .output import piped_output, print_lines
 from .program import Program
 from .rooms import Start, Stopped
 from .session import Profile
@@ -76,7 +74,7 @@ def run(
         write=write,
         met=credentials.met,
         renamed=credentials.renamed,
-        output=pipe(),
+        output=piped_output(),
     )
     try:
         if read is None:
@@ -104,15 +102,6 @@ def _running(on_run: Callable[[str], str], write: Callable[[list[Output]], None]
             write([Print(f"-- {text}", aside=True) for text in told if text])
 
     return both
-
-
-def pipe() -> int | None:
-    """The descriptor of standard output, when it is a pipe whose reader may go."""
-    try:
-        descriptor = sys.stdout.fileno()
-        return descriptor if os.name == "posix" and stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
-    except (OSError, ValueError):
-        return None
 
 
 def agent() -> str:
