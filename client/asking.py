@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..common import messages as m
 from ..common.clock import Now
-from ..common.errors import RefusedError, ZchatError
+from ..common.errors import Code, RefusedError, ZchatError
 from ..common.names import PRIVATE_MARK
 from ..common.text import clean
 from . import render
@@ -28,8 +28,8 @@ class Asker(Sender):
         self._question = question
         self._stands_at: tuple[str, int] | None = None
         """The room and sequence of the question, once it is stored."""
-        self.exit_code = 0
         self._now = Now(0.0, 0)
+        self.exit_code = 0
 
     def _stored(self, say: m.Say, ack: m.Ack) -> list[Action]:
         self._stands_at, self._ack_by = (ack.room, ack.seq), None
@@ -49,7 +49,7 @@ class Asker(Sender):
             case Heard(room, entry, replay) if self._stands_at == (room, entry.about):
                 return self._settled(room, entry, replay)
             case Removed(room, reason):
-                return [End(RefusedError("not_allowed", f"You were removed from {clean(room)} ({clean(reason)})."))]
+                return [End(RefusedError(Code.NOT_ALLOWED, f"You were removed from {clean(room)} ({clean(reason)})."))]
             case NotKept(room) if self._stands_at is not None and room == self._stands_at[0]:
                 return [*self.core.leave(), End(ZchatError("The question is no longer kept. Ask it again."))]
         return super().notice(notice, now)

@@ -95,13 +95,12 @@ class Chat(Speaker):
         self._alone_told = False
         self._held_told = False
         """Since something was last stored it was told that messages wait."""
-        self._connected_at, self._again = 0.0, False
+        self._connected_at, self._returned = 0.0, False
 
     # --- the program ------------------------------------------------------------------------------------------
     def begin(self, now: Now) -> list[Action]:
         """Enter the rooms; the core sends it once connected."""
         options = self._options
-        self._to.turn_to = names.fold(options.rooms[0])
         joins = [self.core.join(room, options.start, now, private=options.private) for room in options.rooms]
         return [action for join in joins for action in join]
 
@@ -128,7 +127,7 @@ class Chat(Speaker):
             case CameOrWent(presence):
                 return self._came_or_went(presence, now)
             case Connected(welcome, again):
-                self._connected_at, self._again = now.mono, again
+                self._connected_at, self._returned = now.mono, again
                 broker = clean(welcome.broker)
                 connected = f"Connected to {broker} again." if again else f"Connected to {broker} as {self._me}."
                 away = self._absence.again()
@@ -155,8 +154,8 @@ class Chat(Speaker):
                 return [self._tell(refusal.detail)]
             case Stored(say, ack):
                 return [*self._stored(say, ack, now), *self._leave_if_done()]
-            case Refusal(command, refusal):
-                return self._refused(command, refusal, notice)
+            case Refusal():
+                return self._refused(notice)
             case Answer(question, event):
                 return [*self._answer(question, event), *self._leave_if_done()]
             case CaughtUp(room):
@@ -179,10 +178,10 @@ class Chat(Speaker):
         if not replay:
             self._spoke[entry.key] = now.mono
         mine = entry.key == self.core.key
-        if room.startswith(names.PRIVATE_MARK) and not mine:
+        private = room.startswith(names.PRIVATE_MARK)
+        if private and not mine:
             self._to.last_partner = entry.nick
         author = self._said.heard(room, entry, mine=mine)
-        private = room.startswith(names.PRIVATE_MARK)
         place = place_of(None, entry.to if mine else entry.nick) if private else room
         self._answers.heard(place, None if private else room, entry, mine=mine)
         below = map(self._tell, self._remarks.below(room, entry.seq))
@@ -250,7 +249,7 @@ class Chat(Speaker):
             away = self._absence.stored(say, ack)
             return self._remark(away, ack, now) if away else []
         # Right after a reconnection the others may still be on their way back.
-        settling = self._again and now.mono - self._connected_at < SESSION_EXPIRY
+        settling = self._returned and now.mono - self._connected_at < SESSION_EXPIRY
         if settling:
             return []
         if say.to is not None and say.room is None:
@@ -278,7 +277,8 @@ class Chat(Speaker):
         """A message that is not shown holds nothing up for long."""
         return [*map(self._tell, self._remarks.overdue(now.mono)), *super().tick(now)]
 
-    def _refused(self, command: m.Command, refusal: m.Refused, notice: Refusal) -> list[Action]:
+    def _refused(self, notice: Refusal) -> list[Action]:
+        command, refusal = notice.command, notice.refused
         if isinstance(command, m.Hello):
             return [End(refused(notice))]
         if isinstance(command, m.Join):

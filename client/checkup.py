@@ -94,7 +94,7 @@ class Checkup(Quiet):
             case Answer(event=m.Pong()):
                 return self._ponged(now)
             case Answer(event=m.Report() as report):
-                self._told(versions(self._version, self._libzmq, report))
+                self._tell_versions(versions(self._version, self._libzmq, report))
                 return []
         return super().notice(notice, now)
 
@@ -105,7 +105,7 @@ class Checkup(Quiet):
         waited = now.mono - self._began
         if not self._versions_told and waited > TELLING:
             detail = "The broker does not tell its version: it is older than this client. Update it when it suits."
-            self._told(Finding("versions", "warn", detail))
+            self._tell_versions(Finding("versions", "warn", detail))
         if not self._hearing_told and self.core.hears:
             self._hearing_told = True
             self._tell(Finding("pub", "ok", "what is said in public rooms comes at once"))
@@ -132,7 +132,7 @@ class Checkup(Quiet):
         self._tell(latency(self._trips))
         return []
 
-    def _told(self, finding: Finding) -> None:
+    def _tell_versions(self, finding: Finding) -> None:
         if not self._versions_told:
             self._versions_told = True
             self._tell(finding)

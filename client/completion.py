@@ -36,8 +36,7 @@ def complete(
     wanted = takes[min(len(arguments), len(takes)) - 1] if takes else ""
     if "|" in wanted or wanted.startswith("--"):
         return word, _matching(word, wanted.split("|"), " ")
-    commands = [command.name for command in COMMANDS]
-    offered = {"ROOM": rooms, "COMMAND": commands, "ID": choices, "CHOICE": choices}
+    offered = {"ROOM": rooms, "COMMAND": _names(), "ID": choices, "CHOICE": choices}
     return word, _matching(word, offered.get(wanted, nicks), " ") if word or wanted in (*offered, "NICK") else []
 
 

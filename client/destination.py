@@ -1,7 +1,7 @@
 """Where typed text goes: the current room, or one person.
 
 Owns that choice and what changes it. Does not know what is typed nor what is told (`speaking`, `chat`). Pure; used
-by the receive thread alone, but for `__str__`, which the input thread may call.
+by the receive thread alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..common.errors import InputError
 
 
 class Destination:
-    """Where one chat's typed text goes."""
+    """Where one chat's typed text goes: at first to `first_room`, once we are in it."""
 
     def __init__(self, first_room: str) -> None:
         self._first_room = first_room
@@ -22,7 +22,7 @@ class Destination:
         self.partner: str | None = None
         self.last_partner: str | None = None
         """Who last wrote privately."""
-        self.turn_to: str | None = None
+        self.turn_to: str | None = names.fold(first_room)
         """The id of the room that becomes the current one when we are in it."""
 
     def __str__(self) -> str:

@@ -96,7 +96,7 @@ def top(broker: str | None, nick: str | None, as_json: bool, timeout: float | No
     def program(core: ClientCore) -> Top:
         return Top(core, link.place, screen.show, timeout=patience)
 
-    run(link, name, program, key=key, read=lambda take, _: screen.run(take), write=lambda _: None, on_end=screen.end)
+    run(link, name, program, key=key, read=lambda _take, _ended: screen.run(), write=lambda _: None, on_end=screen.end)
 
 
 @client_command("doctor", example="zchat doctor -b 192.168.1.7", cls=ForgivingCommand)

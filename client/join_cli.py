@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import socket
 
     from ..common.keys import Link
+    from .chat import ChatOptions
     from .core import ClientCore
 
 
@@ -91,7 +92,7 @@ def join(
 
 
 def _join(
-    link: Link, nick: str, options: Any, timeout: float | None, on_terminal: bool, bot: bool, theme: str | None
+    link: Link, nick: str, options: ChatOptions, timeout: float | None, on_terminal: bool, bot: bool, theme: str | None
 ) -> None:
     from .environment import same_user
     from .hooks import configured
@@ -100,7 +101,6 @@ def _join(
 
     on_run = configured("mention", same_user(link, nick))
     private = options.start if bot else UNREAD
-
     if not on_terminal:
         from .chat import Chat
         from .lines import feed_lines

@@ -111,25 +111,20 @@ def key_show(broker: str | None, nick: str | None, as_json: bool) -> None:
 
 @client_command("list", key, example="zchat key list")
 @json_option
-def key_list(as_json: bool = False) -> None:
+def key_list(as_json: bool) -> None:
     """List your nicks and the brokers that are known here."""
     from ..common.text import clean
     from . import account
 
     for broker in account.known_brokers():
-        row = {
-            "broker": broker.name,
-            "places": broker.places,
-            "fingerprint": broker.fingerprint,
-            "nicks": {nick: own for at, nick, own in account.own_nicks() if at == broker.fingerprint},
-        }
+        name, places, fingerprint = broker.name, broker.places, broker.fingerprint
+        nicks = {nick: own for at, nick, own in account.own_nicks() if at == fingerprint}
         if as_json:
-            click.echo(json_line(row))
+            click.echo(json_line({"broker": name, "places": places, "fingerprint": fingerprint, "nicks": nicks}))
             continue
-        click.echo(f"{clean(broker.name)}  {', '.join(broker.places)}  {broker.fingerprint}")
-        for at, nick, own in account.own_nicks():
-            if at == broker.fingerprint:
-                click.echo(f"    {clean(nick)}  {own}")
+        click.echo(f"{clean(name)}  {', '.join(places)}  {fingerprint}")
+        for nick, own in nicks.items():
+            click.echo(f"    {clean(nick)}  {own}")
 
 
 @client_command("export", key, example="zchat key export -u alice")

@@ -29,7 +29,7 @@ class Client(BaseClient):
     """
 
     _dispatching: threading.Thread | None = None
-    _places: threading.Semaphore
+    _window: threading.Semaphore
     """One for each message that may wait for its ack without somebody waiting for that."""
 
     def __enter__(self) -> Self:
@@ -40,7 +40,7 @@ class Client(BaseClient):
 
     def open(self) -> Self:
         """Connect and enter the rooms; raises when there is no broker, or it does not let us in."""
-        self._places = threading.Semaphore(limits.WINDOW)
+        self._window = threading.Semaphore(limits.WINDOW)
         reach, *rooms = self._start()
         try:
             self._wait(reach, self._patience + self.timeout)
@@ -109,14 +109,14 @@ class Client(BaseClient):
         Waits while too many are on their way; raises `TimedOut` when that takes too long.
         """
         waits = 0.0 if self._running.is_current else self.timeout if timeout is None else timeout
-        if not self._places.acquire(timeout=waits):
+        if not self._window.acquire(timeout=waits):
             raise TimedOut(f"{limits.WINDOW} messages wait for their acks already. Wait for some of them.")
         try:
             pending = self._say(text, None if to is not None else room, to, id, kind, soon=True)
         except BaseException:
-            self._places.release()
+            self._window.release()
             raise
-        pending.add_done_callback(lambda _: self._places.release())
+        pending.add_done_callback(lambda _: self._window.release())
         return pending
 
     def ask(

@@ -232,12 +232,12 @@ def choose_nick(link: Link, given: str | None) -> str:
     return login or account.made_up_nick()
 
 
-def prompt_nick(offer: str | None) -> str:
+def prompt_nick(default: str | None) -> str:
     """Ask until a legal nick is given."""
     from ..common.names import parse_nick
 
     while True:
-        text = click.prompt("Your nick", default=offer, err=True, type=str)
+        text = click.prompt("Your nick", default=default, err=True, type=str)
         try:
             return parse_nick(text.strip())
         except InputError as error:

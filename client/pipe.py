@@ -1,7 +1,7 @@
 """The input thread's end of the inproc pipe, and the words that go through it.
 
-Owns one PAIR socket. Does not know what lines mean. Used by the input thread alone, but for `ended`, which the receive
-thread sets.
+Owns one PAIR socket. Does not know what lines mean. Used by the input thread alone, or in a program by any thread
+under one lock, but for `ended`, which the receive thread sets.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Pipe:
         self.ended = False
         """The client has ended; nothing is taken any more."""
         self.quitting = False
+        """The client is to leave, though the socket may not have taken the word for it."""
 
     def line(self, text: str) -> bool:
         """Hand over a line; waits while the client cannot take more. False when it has ended."""

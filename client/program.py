@@ -31,7 +31,7 @@ class Program(Protocol):
         ...
 
     def tick(self, now: Now) -> list[Action]:
-        """About once a second, and when `due`."""
+        """After whatever came, and at the latest about once a second."""
         ...
 
     @property

@@ -262,10 +262,11 @@ class ScreenChat(Chat):
         place.told(told)
         return [told]
 
-    def _refused(self, command: m.Command, refusal: m.Refused, notice: Refusal) -> list[Action]:
+    def _refused(self, notice: Refusal) -> list[Action]:
+        command, refusal = notice.command, notice.refused
         if isinstance(command, m.Say) and command.kind in WORDS and len(self._failed) < FAILED:
             self._failed.append((command, refusal.detail))
-        return super()._refused(command, refusal, notice)
+        return super()._refused(notice)
 
     def _answer(self, question: m.Command, event: m.Event) -> list[Action]:
         if not isinstance(event, m.Page) or not isinstance(question, m.Replay):

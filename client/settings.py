@@ -149,6 +149,6 @@ def _parsed(setting: Setting, text: str) -> Value:
     return text
 
 
-def in_force() -> list[tuple[str, str, object, str]]:
-    """Table, name, value (None: not set) and origin of all settings."""
+def in_force() -> list[config.Row]:
+    """All settings."""
     return [(setting.table, setting.name, *lookup(setting)) for setting in SETTINGS]

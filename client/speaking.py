@@ -1,8 +1,7 @@
 """What a person types in a chat: texts to a room or a person, and what the slash commands do.
 
 Owns where typed text goes, what was said lately, and leaving. Does not know how lines are read (`commands`), what is
-told of what others do (`chat`), nor how a screen works. Pure; used by the receive thread alone, but for `where`, which
-the input thread may read.
+told of what others do (`chat`), nor how a screen works. Pure; used by the receive thread alone.
 """
 
 from __future__ import annotations
@@ -115,7 +114,7 @@ class Speaker(Quiet):
             case "join":
                 return self._join(rest, now)
             case "part":
-                return self._part(rest, now)
+                return self._part(rest)
             case "topic":
                 return self._topic(rest, now)
             case "history":
@@ -194,7 +193,7 @@ class Speaker(Quiet):
         self._to.entering(room)
         return self.core.join(room, self._start, now, private=private)
 
-    def _part(self, rest: str, now: Now) -> list[Action]:
+    def _part(self, rest: str) -> list[Action]:
         room = names.parse_room(rest) if rest else self._to.current_room
         id_ = names.fold(room)
         if id_ not in self.core.rooms:

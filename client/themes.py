@@ -10,8 +10,6 @@ from collections.abc import Mapping
 
 from .layout import NICK_COLOURS
 
-NAMES = ("dark", "light", "mono")
-
 # Twelve hues of about the same lightness: contrast of at least 4.5 to 1 on black, and on white.
 _DARK = "e88388 e5a05e d7b84b a8cc6e 7fce94 66cfc0 6fc3df 86b5f5 a9a6f7 c79bf2 e592d6 f08fb0"
 _LIGHT = "a8282f 8f4a00 755b00 4c6a00 1a7030 00706a 00698a 1f5bb5 4f49c4 7b35b5 9a2a88 a82660"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -51,7 +50,7 @@ class TopScreen:
             output=output,
         )
 
-    def run(self, _take: Callable[[str], bool]) -> None:
+    def run(self) -> None:
         """Until a key ends it, or `end`; raises KeyboardInterrupt."""
         self._app.run(pre_run=self._stop_if_over, handle_sigint=False)
 

@@ -11,7 +11,6 @@ from zchat.common.errors import InputError
 def test_the_first_room_is_told_before_we_are_in_it() -> None:
     """The prompt names it, but nothing is taken yet; then it is the current room."""
     to = Destination("Lobby")
-    to.turn_to = "lobby"
     assert (str(to), to.is_somewhere) == ("Lobby", False)
     to.entered("lobby", "Lobby")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from zchat.client.layout import NICK_COLOURS
-from zchat.client.themes import NAMES, rules, theme_of
+from zchat.client.settings import BY_NAME
+from zchat.client.themes import rules, theme_of
 
 
 def luminance(colour: str) -> float:
@@ -26,7 +27,7 @@ def test_all_colours_can_be_read(theme: str, background: float) -> None:
         assert (light + 0.05) / (dark + 0.05) >= 4.5, colour
 
 
-@pytest.mark.parametrize("theme", NAMES)
+@pytest.mark.parametrize("theme", BY_NAME["theme"].choices)
 @pytest.mark.parametrize("depth", [0, 16, 256])
 def test_without_colours_only_forms_are_left(theme: str, depth: int) -> None:
     """With `mono` and where none are wanted; else each name has one."""
