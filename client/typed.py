@@ -1,6 +1,7 @@
-"""What was typed at a terminal, kept for the next time: drafts, and lines to be found again.
+"""What a person leaves for the next time: drafts, lines to be found again, and whom they ignore.
 
-Owns these files. Does not know keys (`terminal`). Used by the input thread.
+Owns these files. Does not know keys (`terminal`). Used by the input thread, but for `IgnoredFile.save`, which is for
+the receive thread.
 
     state/typed/BROKER/NICK.drafts         place → the text that was not sent yet, as JSON, 0600
     state/typed/BROKER/NICK.lines          [place, line], JSON, one a row, 0600
@@ -21,9 +22,11 @@ import msgspec
 
 from ..common import files, paths
 from ..common.names import PRIVATE_MARK, fold
+from .commands import find
 
 KEPT_LINES = 1_000
-_PRIVATE = ("/msg", "/tell", "/w", "/reply", "/r")
+_PRIVATE = frozenset(f"/{word}" for name in ("msg", "reply") for word in (name, *find(name).aliases))
+"""Commands that hold a private text, as they may be typed."""
 _LONGEST = 4_096
 """A longer text is no line that one looks for again."""
 

@@ -40,7 +40,8 @@ Pace = Annotated[int, Meta(ge=1, le=1_000)]
 """How many times longer than usual the pauses between signs of life are, since there are so many clients."""
 Roundtrip = Annotated[float, Meta(ge=0, le=2**20)]
 """Milliseconds from a question to its answer; 0: not measured."""
-PerSecond = Annotated[float, Meta(ge=0, le=2**40)]
+Amount = Annotated[float, Meta(ge=0, le=2**40)]
+"""Something measured; the field tells in what."""
 Invite = Annotated[str, Meta(max_length=64)]
 Target = Annotated[str, Meta(max_length=64)]
 """Somebody: a nick, a fingerprint, a public key in base32, or an address or network."""
@@ -111,7 +112,7 @@ class UserInfo(Value, frozen=True):
     nick: str
     key: str
     rooms: list[str]
-    idle: Annotated[float, Meta(ge=0, le=2**40)]
+    idle: Amount
     """Seconds since they last said or joined something."""
     since: Millis
     """When they came; of who is away, when they claimed their nick."""
@@ -173,9 +174,9 @@ class Match(Value, frozen=True):
 class Latency(Value, frozen=True):
     """How long something took lately, in milliseconds."""
 
-    p50: PerSecond
+    p50: Amount
     """Half of them took at most so long."""
-    p99: PerSecond
+    p99: Amount
     count: int
     """How many there were."""
 
@@ -197,8 +198,8 @@ class Numbers(Value, frozen=True):
     gauges: dict[str, int] = {}
     totals: dict[str, int] = {}
     """Since the broker started."""
-    rates: dict[str, PerSecond] = {}
-    """How fast the totals grew."""
+    rates: dict[str, Amount] = {}
+    """How fast the totals grew, a second."""
     latencies: dict[str, Latency] = {}
     refusals: dict[str, int] = {}
     """Code → how often it was given since the broker started."""

@@ -1,6 +1,6 @@
 """Which names look alike: the skeleton of a name (UTS #39 §4).
 
-Owns the comparison. Does not know which names are taken (`broker.sessions`), nor which are legal (`names`). Pure; any
+Owns the comparison. Does not know which names are taken (`broker.nicks`), nor which are legal (`names`). Pure; any
 thread. The table of look-alikes is Unicode's confusables.txt, as the library confusable-homoglyphs carries it.
 """
 
