@@ -8,7 +8,6 @@ from __future__ import annotations
 from ..common import messages as m
 from ..common.clock import Now
 from ..common.errors import Code, RefusedError, ZchatError
-from ..common.names import PRIVATE_MARK
 from ..common.text import clean
 from . import render
 from .actions import Action, End, Heard, Notice, NotKept, Print, Removed
@@ -61,6 +60,5 @@ class Asker(Sender):
             return []
         chosen = self._question.choices.index(entry.text)
         self.exit_code = FIRST_EXIT + chosen if chosen else 0
-        name = room if room.startswith(PRIVATE_MARK) else self.core.name_of(room)
-        line = render.entry_json(entry, name, replay=replay) if self._json else clean(entry.text)
+        line = render.entry_json(entry, self.core.name_of(room), replay=replay) if self._json else clean(entry.text)
         return [Print(line), *self.core.leave(), End()]

@@ -181,8 +181,8 @@ class Chat(Speaker):
         private = room.startswith(names.PRIVATE_MARK)
         if private and not mine:
             self._to.last_partner = entry.nick
-        author = self._said.heard(room, entry, mine=mine)
         place = place_of(None, entry.to if mine else entry.nick) if private else room
+        author = self._said.heard(place, entry, mine=mine)
         self._answers.heard(place, None if private else room, entry, mine=mine)
         below = map(self._tell, self._remarks.below(room, entry.seq))
         return [*self._lines(room, entry, replay, author), *below, *self._hook(room, entry, replay)]
@@ -298,9 +298,9 @@ class Chat(Speaker):
         match event:
             case m.Roster(users) if isinstance(question, m.Who) and self._ignored.awaits(question.nick):
                 return [self._tell(self._ignored.answered(question.nick or "", users[0].key if users else ""))]
+            case m.Roster(users=[]) if isinstance(question, m.Who) and not question.room:
+                return [self._tell("Nobody is here.")]
             case m.Roster() | m.RoomList():
-                if isinstance(event, m.Roster) and isinstance(question, m.Who) and not (event.users or question.room):
-                    return [self._tell("Nobody is here.")]
                 return [Print(line) for line in render.answer_lines(question, event, as_json=self._options.json)]
             case m.Matches(matches) if isinstance(question, m.Search):
                 if self._options.json:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ..common.errors import InputError
 from ..common.messages import Entry, Say
-from ..common.names import PRIVATE_MARK, fold
+from ..common.names import fold
 from ..common.rules import WORDS
 from .destination import place_of
 
@@ -40,9 +40,8 @@ class Said:
         if len(sayings) > KEPT:
             del sayings[min(sayings)]
 
-    def heard(self, room: str, entry: Entry, *, mine: bool) -> str:
+    def heard(self, place: str, entry: Entry, *, mine: bool) -> str:
         """An entry was shown; of one that deletes another's message, the nick of whose it was, if that is known."""
-        place = place_of(None, entry.to if mine else entry.nick) if room.startswith(PRIVATE_MARK) else room
         if entry.kind in WORDS:
             self.add(place, entry.seq, entry.nick, entry.text, mine=mine)
         author = self.remove(place, entry.about) if entry.kind == "delete" else ""

@@ -203,7 +203,7 @@ class Speaker(Quiet):
         return [*actions, self._tell(f"You left {room}. {wording.turned(self._to.room)}")]
 
     def _my_rooms(self) -> list[str]:
-        return [view.name for view in self.core.rooms.values() if not view.id.startswith(names.PRIVATE_MARK)]
+        return [view.name for view in self.core.rooms.values() if not view.direct]
 
     def _topic(self, rest: str, now: Now) -> list[Action]:
         room = self._to.current_room
