@@ -16,6 +16,8 @@ from zchat.client.cli import who
 from zchat.client.join_cli import join
 from zchat.client.options_cli import SettingOption, is_given, is_usual, while_it_lasts
 from zchat.client.pipes_cli import tail
+from zchat.client.screen_chat import BELLS
+from zchat.client.speaking import NOTICES
 from zchat.common.cli import COMMANDS, load
 from zchat.common.config import usual_file
 from zchat.common.errors import InputError
@@ -212,3 +214,9 @@ def test_config_tells_where_the_file_is_even_if_it_is_broken(zchat: Zchat, home:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("zchat: In ")
     assert done.stderr.count("\n") == 1
+
+
+def test_what_can_be_set_can_be_typed() -> None:
+    """/notices and /bell take the words that the settings of these names take."""
+    assert settings.BY_NAME["notices"].choices == NOTICES
+    assert settings.BY_NAME["bell"].choices == BELLS
