@@ -25,6 +25,7 @@ PATIENCE = 8.0
 """Seconds until something that should be seen is missed."""
 
 OUTAGE = 0.5
+"""Seconds for which the network fails."""
 
 
 class User:

@@ -17,7 +17,7 @@ from .core import ClientCore
 from .programs import Quiet, refused
 
 _PATIENCE = 2.0
-"""Seconds that the answer may take; the message is stored anyway."""
+"""Seconds that the answer to who lags behind may take; the message is stored anyway."""
 
 
 class Sender(Quiet):
