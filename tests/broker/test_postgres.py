@@ -238,11 +238,7 @@ def test_a_room_that_another_holds_is_waited_for_in_vain(
 
 
 def test_who_stops_within_what_they_send_holds_no_room_for_ever(
-    history: PostgresHistory,
-    open_one: Open,
-    sql: psycopg.Connection,
-    database: str,
-    monkeypatch: pytest.MonkeyPatch,
+    history: PostgresHistory, open_one: Open, sql: psycopg.Connection, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broker cut off when it had sent half of a transaction is given up by the others, and nobody else is."""
     history.commit([said("a")])
