@@ -61,12 +61,11 @@ class Town(Chat):
             self.people(writers, tails, persons, str(link.beside([beside.place])), prefix)
             group += [actor for actor in self.everybody if actor.name not in known]
 
-    def talk(self) -> None:
-        """Begin once either broker knows all who have come, so that it tells of nobody's first coming later on."""
-        self.those_who_join()
+    def those_who_join(self) -> None:
+        """Until they have, and either broker knows all of them, so that it tells of nobody's first coming later on."""
+        super().those_who_join()
         for broker in self.brokers:
             until(partial(self._all_known, broker), f"all of them at {broker.home.name}")
-        super().talk()
 
     def _all_known(self, broker: Chat) -> bool:
         who = run(self.home, "who", "--broker", broker.link, "--room", ROOM, "--json", nick="checker", timeout=PATIENCE)
